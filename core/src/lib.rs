@@ -1,1 +1,52 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod assembler;
+mod context;
+mod conversation;
+mod converter;
+mod digest;
+mod directory;
+mod error;
+mod file;
+mod header;
+mod item;
+mod jid;
+mod ledger;
+mod people;
+mod record;
+mod rooms;
+mod secret;
+mod sink;
+mod skip;
+mod source;
+mod spool;
+mod time;
+mod window;
+
+pub use self::{
+    assembler::{Assembler, Assembly, Neighbour},
+    context::Context,
+    conversation::{Address, Conversation, ConversationKey, ConversationKind, Message, MessageKey, Participant, Party},
+    converter::{Converter, ConverterExt, Recipe},
+    digest::{Digest, FieldHasher, ShortDigest},
+    directory::{Directory, JidIsEmail, MemoryDirectory, Person},
+    error::{Error, ErrorClass, ErrorKind, Result},
+    file::{FileRef, FileStore},
+    header::HeaderText,
+    item::{Issue, ItemId, ItemKey, MailItem, MessageLine, ObjectKey, Part},
+    jid::{BareJid, Jid},
+    ledger::{
+        Accounts, Appended, ArchiveFacts, Disposition, Entry, EntryRecord, Finding, Frontier, KeptKind, Ledger, Link, List, ListLine,
+        RunEntry, Seal, TableAccount,
+    },
+    people::People,
+    record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},
+    rooms::{Room, RoomKind, Rooms},
+    secret::Secret,
+    sink::{ByteStream, Capability, Sink, Stored},
+    skip::SkipReason,
+    source::{Extent, Source, SourceId, Tally},
+    spool::{Spool, SpoolWriter},
+    time::{PRESENCE_LOOKBACK, Span, Timestamp},
+    window::{Grid, Window},
+};

@@ -1,0 +1,301 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{BareJid, Digest, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window};
+
+/// Everything that one group of people wrote in one window.
+///
+/// `Serialize` and `Deserialize` are lossless: the JSON attachment of a mail is this type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Conversation {
+    /// Which conversation.
+    pub key: ConversationKey,
+    /// When.
+    pub window: Window,
+    /// A label; the key alone tells conversations apart.
+    pub kind: ConversationKind,
+    /// The room's title, if it has one.
+    pub title: Option<String>,
+    /// Who sent, received or was present; sorted by party, each once.
+    pub participants: Vec<Participant>,
+    /// The messages, sorted by [`MessageKey`].
+    pub messages: Vec<Message>,
+}
+
+impl Conversation {
+    /// A conversation of these people and messages, both put in order.
+    pub fn new(
+        key: ConversationKey,
+        window: Window,
+        kind: ConversationKind,
+        title: Option<String>,
+        mut participants: Vec<Participant>,
+        mut messages: Vec<Message>,
+    ) -> Self {
+        participants.sort_by(|a, b| a.party.cmp(&b.party));
+        messages.sort_by(|a, b| a.key.cmp(&b.key));
+        Self { key, window, kind, title, participants, messages }
+    }
+
+    /// The participant for a party, if it takes part.
+    pub fn participant(&self, party: &Party) -> Option<&Participant> {
+        let index = self.participants.binary_search_by(|participant| participant.party.cmp(party)).ok()?;
+        self.participants.get(index)
+    }
+}
+
+/// Which conversation: two parties, or a room.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ConversationKey {
+    /// Two parties in their order, so that either side's rows give the same key.
+    Pair(Party, Party),
+    /// A room.
+    Room(BareJid),
+}
+
+impl ConversationKey {
+    /// The conversation of two parties, whichever comes first.
+    pub fn pair(one: Party, other: Party) -> Self {
+        if one <= other { Self::Pair(one, other) } else { Self::Pair(other, one) }
+    }
+
+    /// Adds the key to what is hashed.
+    pub fn hash_into(&self, hasher: FieldHasher) -> FieldHasher {
+        match self {
+            Self::Pair(one, other) => other.hash_into(one.hash_into(hasher.field("pair"))),
+            Self::Room(room) => hasher.field("room").field(room.as_str()),
+        }
+    }
+
+    /// A digest that names the conversation without naming people.
+    pub fn digest(&self) -> ShortDigest {
+        self.hash_into(FieldHasher::new().field("v1")).finish().short()
+    }
+}
+
+/// What a conversation is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ConversationKind {
+    /// Two people.
+    OneToOne,
+    /// A group chat that ends when everybody has left.
+    AdHoc,
+    /// A persistent room.
+    Room,
+    /// A private message between two occupants of a room.
+    RoomPrivate,
+}
+
+impl fmt::Display for ConversationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneToOne => "one-to-one",
+            Self::AdHoc => "ad-hoc",
+            Self::Room => "room",
+            Self::RoomPrivate => "room-private",
+        })
+    }
+}
+
+/// One side of a conversation: a user, or an occupant of a room of whom only the nick is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Party {
+    /// A user.
+    User(BareJid),
+    /// An occupant; an empty nick is the room itself.
+    Occupant {
+        /// The room.
+        room: BareJid,
+        /// The nick, exactly.
+        nick: String,
+    },
+}
+
+impl Party {
+    /// Adds the party to what is hashed.
+    pub fn hash_into(&self, hasher: FieldHasher) -> FieldHasher {
+        match self {
+            Self::User(jid) => hasher.field("user").field(jid.as_str()),
+            Self::Occupant { room, nick } => hasher.field("occupant").field(room.as_str()).field(nick),
+        }
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(jid) => write!(f, "{jid}"),
+            Self::Occupant { room, nick } if nick.is_empty() => write!(f, "{room}"),
+            Self::Occupant { room, nick } => write!(f, "{room}/{nick}"),
+        }
+    }
+}
+
+/// Somebody who took part, and how that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Participant {
+    /// Who.
+    pub party: Party,
+    /// Their e-mail address as of the window's start, or one that cannot reach anybody.
+    pub address: Address,
+    /// The name to show, if the directory has one.
+    pub name: Option<String>,
+    /// Sent a message.
+    pub sent: bool,
+    /// A copy for them was logged.
+    pub received: bool,
+    /// Was inside the room when the window began.
+    pub inside: bool,
+    /// Entered and left during the window, in order.
+    pub movements: Vec<(Timestamp, Movement)>,
+}
+
+impl Participant {
+    /// A participant of whom nothing but name and address is known yet.
+    pub fn new(party: Party, address: Address, name: Option<String>) -> Self {
+        Self { party, address, name, sent: false, received: false, inside: false, movements: Vec::new() }
+    }
+
+    /// The name to show: the directory's, else the nick or the user part of the JID.
+    pub fn display_name(&self) -> &str {
+        match (&self.name, &self.party) {
+            (Some(name), _) => name,
+            (None, Party::User(jid)) => jid.local().unwrap_or(jid.as_str()),
+            (None, Party::Occupant { room, nick }) if nick.is_empty() => room.as_str(),
+            (None, Party::Occupant { nick, .. }) => nick,
+        }
+    }
+}
+
+/// An e-mail address and how it was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Address {
+    /// The directory knows the person.
+    Mapped(String),
+    /// The JID is of a foreign domain and used as it is.
+    Foreign(String),
+    /// Nobody's: `local@domain.jid.invalid` (RFC 6761), because a JID of our own domains may be somebody else's address.
+    Unmapped(String),
+}
+
+impl Address {
+    /// The `addr-spec` (RFC 5322), ASCII.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Mapped(address) | Self::Foreign(address) | Self::Unmapped(address) => address,
+        }
+    }
+}
+
+/// Names a message in ids, order and lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MessageKey {
+    /// The time of its first row.
+    pub start: Timestamp,
+    /// Digest of conversation, sender, stanza id and body.
+    pub identity: ShortDigest,
+    /// Tells apart what is alike and starts at the same time, from 0.
+    pub ordinal: u32,
+}
+
+impl MessageKey {
+    /// The key of the `ordinal`-th message of this identity that starts at this time.
+    pub fn new(start: Timestamp, identity: ShortDigest, ordinal: u32) -> Self {
+        Self { start, identity, ordinal }
+    }
+
+    /// Adds the key to what is hashed.
+    pub fn hash_into(&self, hasher: FieldHasher) -> FieldHasher {
+        hasher.integer(self.start.millis()).field(&self.identity.to_string()).integer(self.ordinal.into())
+    }
+}
+
+/// One message, folded from its copies.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Message {
+    /// Its name; its start is when it was sent.
+    pub key: MessageKey,
+    /// Who sent it; always a participant.
+    pub sender: Party,
+    /// For whom copies were logged; sorted, each once; all are participants.
+    pub recipients: Vec<Party>,
+    /// The stanza's id.
+    pub stanza_id: Option<String>,
+    /// The subject.
+    pub subject: Option<String>,
+    /// The thread id.
+    pub thread: Option<String>,
+    /// The text; empty where only files came.
+    pub body: String,
+    /// The raw stanza of the copy that counts.
+    pub stanza: Option<String>,
+    /// The files sent with it.
+    pub files: Vec<FileRef>,
+    /// How many rows were folded into it.
+    pub copies: u32,
+}
+
+impl Message {
+    /// A message without recipients and extras.
+    pub fn new(key: MessageKey, sender: Party, body: String) -> Self {
+        Self {
+            key,
+            sender,
+            recipients: Vec::new(),
+            stanza_id: None,
+            subject: None,
+            thread: None,
+            body,
+            stanza: None,
+            files: Vec::new(),
+            copies: 1,
+        }
+    }
+
+    /// When it was sent.
+    pub fn sent(&self) -> Timestamp {
+        self.key.start
+    }
+
+    /// Digest of body and recipients: differs if a later reading finds another text or other recipients.
+    pub fn content_digest(&self) -> ShortDigest {
+        let body = FieldHasher::new().field("v1").field(&self.body);
+        self.recipients.iter().fold(body, |hasher, party| party.hash_into(hasher)).finish().short()
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("key", &self.key)
+            .field("recipients", &self.recipients.len())
+            .field("body_bytes", &self.body.len())
+            .field("copies", &self.copies)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Digest of everything in a conversation, for comparing without holding.
+impl Conversation {
+    /// A digest of the lossless form.
+    ///
+    /// # Panics
+    ///
+    /// Never: the model is always JSON.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).expect("the model is always JSON"))
+    }
+}

@@ -1,0 +1,298 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Error, ErrorClass, ErrorKind, ItemId, Recipe, Result, ShortDigest, SkipReason, Span, Table, Timestamp};
+
+/// One entry of the chain, as stored in `ledger/<number>.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its place in the chain, from 1.
+    pub number: u64,
+    /// SHA-256 of the stored bytes of the entry before; of `archive.json` for entry 1.
+    pub previous: Digest,
+    /// How far the archive has come after this entry.
+    pub frontier: Frontier,
+    /// What it records.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// What an entry records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Record {
+    /// A window, or a range of empty windows, is complete and durable.
+    Seal(Box<Seal>),
+    /// A run of the program did something.
+    Run(Box<RunEntry>),
+}
+
+/// How far an archive has come; in every entry, so that the head alone says where to go on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Frontier {
+    /// The end of the last window sealed in order.
+    pub end: Option<Timestamp>,
+    /// Whether what is dated before 2000 is sealed.
+    pub undated: bool,
+    /// The number of the last entry that seals a window in order.
+    pub seal: Option<u64>,
+}
+
+/// A window, or a range of empty windows, that is complete and durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Seal {
+    /// From the start of the first window to the end of the last; more than one window only where all are empty.
+    pub span: Span,
+    /// How the items were made.
+    pub recipe: Recipe,
+    /// The context that they were made with; none where there are no conversations.
+    pub context: Option<Digest>,
+    /// What became of the rows, by table.
+    pub tables: BTreeMap<Table, TableAccount>,
+    /// What became of the messages.
+    pub messages: Accounts,
+    /// How many items are listed.
+    pub items: u64,
+    /// How many bytes they have together.
+    pub bytes: u64,
+    /// The list of them; none where there are no items.
+    pub list: Option<Digest>,
+    /// Items in the store that count for nothing: left over by an interrupted attempt.
+    pub abandoned: BTreeSet<ItemId>,
+    /// What could not be archived.
+    pub dead_letters: BTreeSet<Digest>,
+    /// Messages of the window before for which a copy came so late that its recipient stands in no item.
+    pub late_copies: BTreeSet<ShortDigest>,
+    /// What an auditor ought to know.
+    pub findings: Vec<Finding>,
+}
+
+/// What became of the rows of one table that are dated in a window:
+/// `rows = starts + folded + presence + skipped + dead_letters`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TableAccount {
+    /// The rows read.
+    pub rows: u64,
+    /// The sum of their lengths in characters, as they state them.
+    pub length: u64,
+    /// What the source counted after reading.
+    pub tally_rows: u64,
+    /// The sum of lengths that the source counted.
+    pub tally_length: u64,
+    /// Rows that start a message.
+    pub starts: u64,
+    /// Further copies of a message.
+    pub folded: u64,
+    /// Rows that say who entered or left.
+    pub presence: u64,
+    /// Rows that are no message, by reason.
+    pub skipped: BTreeMap<SkipReason, u64>,
+    /// Rows that could not be decoded.
+    pub dead_letters: u64,
+    /// Values with a broken surrogate, kept with U+FFFD.
+    pub replaced: u64,
+}
+
+impl TableAccount {
+    /// Counts a row.
+    pub fn count(&mut self, disposition: Disposition) {
+        self.rows += 1;
+        match disposition {
+            Disposition::Start => self.starts += 1,
+            Disposition::Folded => self.folded += 1,
+            Disposition::Presence => self.presence += 1,
+            Disposition::Skipped(reason) => *self.skipped.entry(reason).or_default() += 1,
+            Disposition::DeadLetter => self.dead_letters += 1,
+        }
+    }
+
+    /// Whether every row is accounted for.
+    pub fn closes(&self) -> bool {
+        self.rows == self.starts + self.folded + self.presence + self.skipped.values().sum::<u64>() + self.dead_letters
+    }
+}
+
+/// What became of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the sums of a seal have exactly these")]
+pub enum Disposition {
+    /// It starts a message.
+    Start,
+    /// It is a further copy of one.
+    Folded,
+    /// It says who entered or left.
+    Presence,
+    /// It is no message.
+    Skipped(SkipReason),
+    /// It could not be decoded.
+    DeadLetter,
+}
+
+/// What became of the messages that start in a window: `starts = listed + dead_letters + elsewhere`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Accounts {
+    /// Messages that start in the window.
+    pub starts: u64,
+    /// Those in this seal's items.
+    pub listed: u64,
+    /// Those in dead letters.
+    pub dead_letters: u64,
+    /// Those listed already, by an earlier seal of the window or a neighbour's.
+    pub elsewhere: u64,
+}
+
+impl Accounts {
+    /// Whether every message is accounted for.
+    pub fn closes(&self) -> bool {
+        self.starts == self.listed + self.dead_letters + self.elsewhere
+    }
+}
+
+/// Something that an auditor ought to know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "finding")]
+#[non_exhaustive]
+pub enum Finding {
+    /// Rows kept coming while the window was read; those after the last reading are not in it.
+    Late {
+        /// The table.
+        table: Table,
+        /// Rows of the table that the source counted beyond those read.
+        rows: u64,
+    },
+    /// Rows that were read had gone from the source afterwards; they are archived.
+    Purged {
+        /// The table.
+        table: Table,
+        /// How many.
+        rows: u64,
+    },
+    /// As many rows as were read, of other lengths: the source changed them in between.
+    Changed {
+        /// The table.
+        table: Table,
+    },
+    /// Rows dated before 2000, of a node whose clock was dead.
+    ImplausibleDate {
+        /// How many.
+        rows: u64,
+    },
+    /// Rows dated in the future wait until their day comes.
+    FutureDate {
+        /// How many.
+        rows: u64,
+    },
+    /// Our clock and the server's are more than five minutes apart.
+    ClockSkew {
+        /// How far, in seconds; positive if ours is ahead.
+        seconds: i64,
+    },
+    /// Senders of whom only the nick is known.
+    UnresolvedNick {
+        /// How many messages.
+        messages: u64,
+    },
+    /// Copies that came too late to name their recipient.
+    LateCopy {
+        /// How many rows.
+        rows: u64,
+    },
+    /// Participants without an address in the directory.
+    UnmappedPeople {
+        /// How many.
+        people: u64,
+    },
+}
+
+/// A run of the program that did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunEntry {
+    /// When it began, by the clock of the machine that ran it.
+    pub started: Timestamp,
+    /// The machine.
+    pub host: String,
+    /// The account that it ran under.
+    pub account: String,
+    /// The program's version.
+    pub version: String,
+    /// Digest of the configuration without secrets.
+    pub configuration: Digest,
+    /// The first and last entry that it appended before this one.
+    pub seals: Option<(u64, u64)>,
+    /// Items of this run that count for nothing because another program sealed the window first.
+    pub abandoned: BTreeSet<ItemId>,
+    /// What an auditor ought to know.
+    pub findings: Vec<Finding>,
+}
+
+/// An entry together with the digest of its stored bytes, which the next one names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Link {
+    /// The entry.
+    pub entry: Entry,
+    /// SHA-256 of its stored bytes.
+    pub digest: Digest,
+}
+
+impl Entry {
+    /// The entry after `head`; the first one names the digest of `archive.json`.
+    pub fn after(head: Option<&Link>, facts: &Digest, frontier: Frontier, record: Record) -> Self {
+        let (number, previous) = match head {
+            Some(head) => (head.entry.number + 1, head.digest),
+            None => (1, *facts),
+        };
+        Self { number, previous, frontier, record }
+    }
+
+    /// The path in the store: eight digits, more where eight do not do.
+    pub fn path(number: u64) -> String {
+        format!("ledger/{number:08}.json")
+    }
+
+    /// The bytes as stored.
+    ///
+    /// # Panics
+    ///
+    /// Never: the model is always JSON.
+    pub fn to_bytes(&self) -> Bytes {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("an entry is always JSON");
+        bytes.push(b'\n');
+        bytes.into()
+    }
+}
+
+impl Link {
+    /// An entry that is stored as [`Entry::to_bytes`] gives it.
+    pub fn new(entry: Entry) -> Self {
+        let digest = Digest::of(&entry.to_bytes());
+        Self { entry, digest }
+    }
+
+    /// Reads stored bytes; `number` is the one that their name gives.
+    ///
+    /// # Errors
+    ///
+    /// If they are no entry, or one of another number.
+    pub fn from_bytes(number: u64, bytes: &[u8]) -> Result<Self> {
+        let damaged = |what: &str| {
+            Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "read entry", what)
+                .about(Entry::path(number))
+                .advise("run `jabber-archive verify` to see what else is damaged, and restore it from a copy")
+        };
+        let entry: Entry = serde_json::from_slice(bytes).map_err(|error| damaged("it is damaged").because(error))?;
+        if entry.number != number {
+            return Err(damaged("it holds another number"));
+        }
+        Ok(Self { entry, digest: Digest::of(bytes) })
+    }
+}

@@ -1,0 +1,94 @@
+//! The chain of entries that proves what was archived, and what it refers to.
+
+mod entry;
+mod facts;
+mod list;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use self::{
+    entry::{Accounts, Disposition, Entry, Finding, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
+    facts::ArchiveFacts,
+    list::{List, ListLine},
+};
+use crate::{ByteStream, Digest, Result};
+
+/// Where the chain is kept.
+///
+/// # Contract
+///
+/// - `open` creates `archive.json` or compares with it; other facts than those stored are an error that names each difference.
+/// - `append` is create-only on the entry's number: of two writers exactly one gets [`Appended::Appended`]. An entry that is there already
+///   with the same bytes counts as appended, because a reply may have been lost. It is durable on return.
+/// - `keep` is durable on return, keeps equal content once, and never changes what is there.
+/// - `entry` and `load` give the stored bytes' meaning or an error, never something else; `load` fails on content that does not have the digest.
+#[async_trait]
+pub trait Ledger: fmt::Debug + Send + Sync {
+    /// Creates the archive with these facts, or compares them with its own; gives the digest of the stored facts, which entry 1 names.
+    async fn open(&self, facts: &ArchiveFacts) -> Result<Digest>;
+
+    /// The entry with the highest number.
+    async fn head(&self) -> Result<Option<Link>>;
+
+    /// One entry; an error if it is missing.
+    async fn entry(&self, number: u64) -> Result<Link>;
+
+    /// Stores something under the digest of its content.
+    async fn keep(&self, kind: KeptKind, content: ByteStream) -> Result<Digest>;
+
+    /// Reads something back.
+    async fn load(&self, kind: KeptKind, digest: &Digest) -> Result<ByteStream>;
+
+    /// Adds an entry at the end.
+    async fn append(&self, entry: &Entry) -> Result<Appended>;
+}
+
+const _: Option<&dyn Ledger> = None;
+
+/// What the chain refers to by digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum KeptKind {
+    /// A seal's items, JSON lines.
+    List,
+    /// The directory's answers and the rooms that a window was made with, JSON.
+    Context,
+    /// What could not be archived, JSON.
+    DeadLetter,
+}
+
+impl KeptKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::List, Self::Context, Self::DeadLetter];
+
+    /// The folder in which it lies.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::List => "ledger/lists",
+            Self::Context => "context",
+            Self::DeadLetter => "dead-letters",
+        }
+    }
+
+    /// The path in the store.
+    pub fn path(self, digest: &Digest) -> String {
+        let suffix = match self {
+            Self::List => "jsonl",
+            Self::Context | Self::DeadLetter => "json",
+        };
+        format!("{}/{digest}.{suffix}", self.folder())
+    }
+}
+
+/// What came of appending.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a caller decides each case")]
+pub enum Appended {
+    /// The entry is the chain's new head.
+    Appended,
+    /// Another writer took the number: read the head again.
+    Raced,
+}

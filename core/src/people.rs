@@ -1,0 +1,83 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{Address, BareJid, Directory, Party, Timestamp};
+
+/// Gives participants their names and addresses: asks a [`Directory`], and makes an address that cannot reach anybody else where it has no answer.
+///
+/// An unmapped JID of our own domains becomes `local@domain.jid.invalid`, because it may be somebody else's address; one of a foreign domain keeps its address.
+#[derive(Debug, Clone)]
+pub struct People {
+    directory: Arc<dyn Directory>,
+    internal_domains: BTreeSet<String>,
+}
+
+impl People {
+    /// People of this directory; every domain counts as our own until [`internal_domains`](People::internal_domains) says which are.
+    pub fn new(directory: Arc<dyn Directory>) -> Self {
+        Self { directory, internal_domains: BTreeSet::new() }
+    }
+
+    /// Our own XMPP domains; JIDs of others are taken for addresses.
+    #[must_use]
+    pub fn internal_domains(mut self, domains: impl IntoIterator<Item = String>) -> Self {
+        self.internal_domains.extend(domains.into_iter().map(|domain| domain.to_lowercase()));
+        self
+    }
+
+    /// The directory that is asked.
+    pub fn directory(&self) -> &dyn Directory {
+        &*self.directory
+    }
+
+    /// The address and name of a party, given the directory's answer for it.
+    pub(crate) fn describe(
+        &self,
+        party: &Party,
+        at: Timestamp,
+        ask: &mut dyn FnMut(&BareJid, Timestamp) -> Option<crate::Person>,
+    ) -> (Address, Option<String>) {
+        let Party::User(jid) = party else {
+            return (Address::Unmapped(unreachable_address(party)), None);
+        };
+        if let Some(person) = ask(jid, at) {
+            return (Address::Mapped(person.email), person.name);
+        }
+        let foreign = !self.internal_domains.is_empty() && !self.internal_domains.contains(jid.domain());
+        let address = if foreign && is_addr_spec(jid.as_str()) {
+            Address::Foreign(jid.as_str().to_owned())
+        } else {
+            Address::Unmapped(unreachable_address(party))
+        };
+        (address, None)
+    }
+}
+
+/// Whether the text is an `addr-spec` that needs no quoting: `dot-atom@dot-atom` of RFC 5322, ASCII, at most 254 bytes.
+fn is_addr_spec(text: &str) -> bool {
+    let dot_atom = |text: &str, allowed: fn(u8) -> bool| text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(allowed));
+    text.len() <= 254
+        && text.rsplit_once('@').is_some_and(|(local, domain)| {
+            local.len() <= 64 && dot_atom(local, is_atext) && dot_atom(domain, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        })
+}
+
+fn is_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
+}
+
+/// An address below `.jid.invalid`, different for every party.
+fn unreachable_address(party: &Party) -> String {
+    let text = match party {
+        Party::User(jid) => (jid.local().unwrap_or_default().to_owned(), jid.domain().to_owned()),
+        Party::Occupant { room, nick } => (format!("{}/{nick}", room.local().unwrap_or_default()), room.domain().to_owned()),
+    };
+    let address = format!("{}@{}.jid.invalid", text.0, text.1);
+    // `%` is the sign of an escape and of a digest below, so a JID that holds one takes that way too.
+    if is_addr_spec(&address) && !text.0.contains(['%', '/']) {
+        return address;
+    }
+    let digest = party.hash_into(crate::FieldHasher::new().field("v1")).finish().short();
+    let readable: String = text.0.chars().filter(|char| char.is_ascii_alphanumeric()).take(24).collect();
+    let domain = if is_addr_spec(&format!("x@{}", text.1)) && text.1.len() < 120 { &text.1 } else { "unreadable" };
+    format!("{readable}%{digest}@{domain}.jid.invalid")
+}

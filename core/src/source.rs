@@ -1,0 +1,96 @@
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+use crate::{Grid, Record, Result, Rooms, Span, Table, Timestamp, Window};
+
+/// Where rows come from.
+///
+/// # Contract
+///
+/// - Nothing is ever written to the source, and a statement is drained without waiting for whoever consumes the stream's rows for long.
+/// - `records` gives every row of the span exactly once in any order, and an error rather than an incomplete end. An error ends the stream;
+///   the caller drops what it got and asks again.
+/// - `tally` counts what `records` would give for the dates of the span itself.
+/// - Errors are classed where they arise; see [`ErrorClass`](crate::ErrorClass).
+#[async_trait]
+pub trait Source: fmt::Debug + Send + Sync {
+    /// Names the source in messages and errors.
+    fn id(&self) -> &SourceId;
+
+    /// The server's UTC.
+    async fn clock(&self) -> Result<Timestamp>;
+
+    /// The first and last plausible row, and how many lie outside.
+    async fn extent(&self, now: Timestamp) -> Result<Extent>;
+
+    /// Room kinds and titles, and who stands behind a nick; read once per run.
+    async fn context(&self) -> Result<Rooms>;
+
+    /// Rows and sum of lengths by window and table, in one scan of each table; windows without rows are left out.
+    ///
+    /// `span` starts and ends at borders of `grid`'s windows; it may also be that of [`Window::UNDATED`].
+    async fn tally(&self, span: Span, grid: &Grid) -> Result<Vec<Tally>>;
+
+    /// Every message row dated in the span and every presence row of the span and of
+    /// [`PRESENCE_LOOKBACK`](crate::PRESENCE_LOOKBACK) before it, in batches of some hundred.
+    fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>>;
+}
+
+const _: Option<&dyn Source> = None;
+
+/// The name of a source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(Arc<str>);
+
+impl SourceId {
+    /// A source of this name, such as `sql01.example.com/tcmadb`.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// From when to when a source has rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extent {
+    /// The first row dated from 2000 on and not in the future.
+    pub first: Option<Timestamp>,
+    /// The last row dated from 2000 on and not in the future.
+    pub last: Option<Timestamp>,
+    /// Rows dated before 2000.
+    pub undated: u64,
+    /// Rows dated in the future.
+    pub future: u64,
+    /// Whether every message table has an index that leads with its date, so that reading one window does not scan the table.
+    pub indexed: bool,
+}
+
+/// What a source says of one window of one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Tally {
+    /// The window.
+    pub window: Window,
+    /// The table.
+    pub table: Table,
+    /// How many rows are dated in it.
+    pub rows: u64,
+    /// The sum of the lengths that they state of themselves, in characters; see [`Record::length`].
+    pub length: u64,
+}
+
+impl Tally {
+    /// So many rows of a table in a window.
+    pub fn new(window: Window, table: Table, rows: u64, length: u64) -> Self {
+        Self { window, table, rows, length }
+    }
+}
