@@ -1,9 +1,9 @@
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{BareJid, Directory, Jid, Person, Room, Rooms, Timestamp};
+use crate::{Address, BareJid, Directory, Jid, Party, People, Person, Room, Rooms, Timestamp};
 
 /// The directory's answers and the rooms that a window was made with: everything besides rows and recipe that decides its bytes.
 ///
@@ -36,11 +36,47 @@ impl Directory for Context {
     }
 }
 
-/// Asks rooms and directory, and remembers what it was told.
+/// Asks rooms and directory on behalf of one window, and remembers what it was told.
 #[derive(Debug)]
 pub(crate) struct Inquiry<'a> {
     rooms: &'a Rooms,
-    directory: &'a dyn Directory,
+    people: &'a People,
     at: Timestamp,
-    told: Mutex<Context>,
+    told: RefCell<Context>,
+}
+
+impl<'a> Inquiry<'a> {
+    /// An inquiry as of a window's start.
+    pub(crate) fn new(rooms: &'a Rooms, people: &'a People, at: Timestamp) -> Self {
+        Self { rooms, people, at, told: RefCell::default() }
+    }
+
+    pub(crate) fn room(&self, jid: &BareJid) -> Option<&'a Room> {
+        let room = self.rooms.room(jid)?;
+        self.told.borrow_mut().rooms.add_room(jid.clone(), room.clone());
+        Some(room)
+    }
+
+    pub(crate) fn nick(&self, room: &BareJid, real: &Jid) -> Option<&'a str> {
+        self.told.borrow_mut().rooms.copy_nicks(self.rooms, room, |_, known| known.bare() == real.bare());
+        self.rooms.nick(room, real)
+    }
+
+    pub(crate) fn person_behind(&self, room: &BareJid, nick: &str) -> Option<&'a Jid> {
+        self.told.borrow_mut().rooms.copy_nicks(self.rooms, room, |known, _| known == nick);
+        self.rooms.person(room, nick)
+    }
+
+    /// The address and name of a party.
+    pub(crate) fn describe(&self, party: &Party) -> (Address, Option<String>) {
+        self.people.describe(party, self.at, &mut |jid, at| {
+            let mut told = self.told.borrow_mut();
+            told.people.entry(jid.clone()).or_insert_with(|| self.people.directory().person(jid, at)).clone()
+        })
+    }
+
+    /// Everything that was asked for.
+    pub(crate) fn into_context(self) -> Context {
+        self.told.into_inner()
+    }
 }

@@ -35,7 +35,7 @@ impl Conversation {
         mut messages: Vec<Message>,
     ) -> Self {
         participants.sort_by(|a, b| a.party.cmp(&b.party));
-        messages.sort_by(|a, b| a.key.cmp(&b.key));
+        messages.sort_by_key(|message| message.key);
         Self { key, window, kind, title, participants, messages }
     }
 

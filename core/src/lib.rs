@@ -20,6 +20,7 @@ mod sink;
 mod skip;
 mod source;
 mod spool;
+mod stanza;
 mod time;
 mod window;
 

@@ -77,7 +77,7 @@ fn unreachable_address(party: &Party) -> String {
         return address;
     }
     let digest = party.hash_into(crate::FieldHasher::new().field("v1")).finish().short();
-    let readable: String = text.0.chars().filter(|char| char.is_ascii_alphanumeric()).take(24).collect();
+    let readable: String = text.0.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
     let domain = if is_addr_spec(&format!("x@{}", text.1)) && text.1.len() < 120 { &text.1 } else { "unreadable" };
     format!("{readable}%{digest}@{domain}.jid.invalid")
 }

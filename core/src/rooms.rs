@@ -118,6 +118,13 @@ impl Rooms {
         found.all(|other| other.bare() == first.bare()).then_some(first)
     }
 
+    /// Takes over those of another's nicks in a room that are wanted.
+    pub(crate) fn copy_nicks(&mut self, from: &Self, room: &BareJid, wanted: impl Fn(&str, &Jid) -> bool) {
+        for known in from.nicks.get(room).into_iter().flatten().filter(|known| wanted(&known.nick, &known.real)) {
+            self.nicks.entry(room.clone()).or_default().insert(known.clone());
+        }
+    }
+
     /// How many rooms `tc_rooms` has.
     pub fn len(&self) -> usize {
         self.rooms.len()

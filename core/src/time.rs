@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{Error, ErrorClass, ErrorKind, Result};
 
 /// How far before a span presence rows are read: who entered a room longer ago is not taken to be inside.
-pub const PRESENCE_LOOKBACK: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub const PRESENCE_LOOKBACK: Duration = Duration::from_hours(30 * 24);
 
 /// An instant in UTC, in whole milliseconds.
 ///

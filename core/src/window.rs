@@ -18,7 +18,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 /// let grid = Grid::daily();
 /// let window = grid.window_at("2026-11-21T09:14:03Z".parse::<Timestamp>().unwrap());
 /// assert_eq!(window.to_string(), "2026-11-21T00:00:00Z/2026-11-22T00:00:00Z");
-/// assert!(Grid::new(Duration::from_secs(7 * 3600), Duration::ZERO).is_err(), "7 h do not divide a day");
+/// assert!(Grid::new(Duration::from_hours(7), Duration::ZERO).is_err(), "7 h do not divide a day");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "GridMinutes", into = "GridMinutes")]
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn windows_touch_and_do_not_overlap() {
-        let grid = Grid::new(Duration::from_secs(6 * 3600), Duration::from_secs(22 * 3600 + 1800)).unwrap();
+        let grid = Grid::new(Duration::from_hours(6), Duration::from_mins(22 * 60 + 30)).unwrap();
         let span = Span::new("2026-11-20T23:00:00Z".parse().unwrap(), "2026-11-22T04:30:00Z".parse().unwrap());
         let windows: Vec<_> = grid.windows(span).collect();
         assert_eq!(windows.first().unwrap().to_string(), "2026-11-20T22:30:00Z/2026-11-21T04:30:00Z");
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_first_window_of_2000_starts_where_the_undated_one_ends() {
-        let grid = Grid::new(Duration::from_secs(86_400), Duration::from_secs(22 * 3600)).unwrap();
+        let grid = Grid::new(Duration::from_hours(24), Duration::from_hours(22)).unwrap();
         let first = grid.window_at(Timestamp::PLAUSIBLE);
         assert_eq!(first.start(), Window::UNDATED.end());
         assert_eq!(grid.window_at(Timestamp::from_millis(0)), Window::UNDATED);

@@ -1,10 +1,27 @@
 //! Folds rows into conversations.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod copy;
+mod fold;
+mod gather;
+mod neighbour;
+mod presence;
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+pub use self::neighbour::Neighbour;
+use self::{
+    copy::{Copy, KnownRooms},
+    fold::{Fold, fold},
+    gather::{Start, gather},
+    presence::Presence,
+};
 use crate::{
-    ArchiveFacts, Context, Conversation, List, MessageLine, People, Record, Result, Rooms, ShortDigest, Table, TableAccount,
-    UndecodableRow, Window,
+    ArchiveFacts, Context, Conversation, Disposition, Grid, MessageRow, Party, People, Record, Rooms, ShortDigest, Table, TableAccount,
+    Timestamp, UndecodableRow, Window, context::Inquiry,
 };
 
 /// Folds the rows of one chunk into conversations, window by window. Pure: no I/O, no clock.
@@ -13,20 +30,48 @@ use crate::{
 /// order. Only rows of [`Window::deciding`] decide a window, so that the result does not depend on how time was cut into chunks.
 #[derive(Debug)]
 pub struct Assembler {
-    rows: Vec<Record>,
+    grid: Grid,
+    margin: Duration,
+    rooms: Arc<Rooms>,
+    people: People,
+    /// By the start of the window in which they are dated.
+    messages: BTreeMap<Timestamp, Vec<MessageRow>>,
+    undecodable: Vec<UndecodableRow>,
+    presence: Presence,
+    counts: BTreeMap<(Window, Table), (u64, u64)>,
     weight: usize,
 }
 
 impl Assembler {
     /// An empty chunk of an archive with these facts; `rooms` is what the source knows of its rooms.
-    pub fn new(_facts: &ArchiveFacts, _rooms: Arc<Rooms>, _people: People) -> Self {
-        Self { rows: Vec::new(), weight: 0 }
+    pub fn new(facts: &ArchiveFacts, rooms: Arc<Rooms>, people: People) -> Self {
+        Self {
+            grid: facts.grid,
+            margin: facts.margin(),
+            rooms,
+            people,
+            messages: BTreeMap::new(),
+            undecodable: Vec::new(),
+            presence: Presence::default(),
+            counts: BTreeMap::new(),
+            weight: 0,
+        }
     }
 
     /// Takes rows, in any order.
     pub fn accept(&mut self, records: Vec<Record>) {
-        self.weight += records.iter().map(Record::weight).sum::<usize>();
-        self.rows.extend(records);
+        for record in records {
+            self.weight += record.weight();
+            let window = self.grid.window_at(record.sent());
+            let (rows, length) = self.counts.entry((window, record.table())).or_default();
+            *rows += 1;
+            *length += record.length();
+            match record {
+                Record::Message(row) => self.messages.entry(window.start()).or_default().push(row),
+                Record::Presence(row) => self.presence.accept(row),
+                Record::Undecodable(row) => self.undecodable.push(row),
+            }
+        }
     }
 
     /// About how many bytes the accepted rows take.
@@ -35,20 +80,111 @@ impl Assembler {
     }
 
     /// How many rows of each table in hand are dated in the window, and the sum of their lengths.
-    pub fn tally(&self, _window: &Window) -> BTreeMap<Table, (u64, u64)> {
-        BTreeMap::new()
+    pub fn tally(&self, window: &Window) -> BTreeMap<Table, (u64, u64)> {
+        [Table::Jm, Table::TcMsgarchive, Table::TcTimelog]
+            .into_iter()
+            .filter_map(|table| Some((table, *self.counts.get(&(*window, table))?)))
+            .collect()
     }
 
     /// The conversations of one window.
     ///
-    /// `earlier` is what the window before has listed. Rows that no later window of the chunk needs are let go.
-    pub fn assemble(&mut self, _window: &Window, _earlier: &Neighbour) -> Result<Assembly> {
-        Ok(Assembly::default())
+    /// `earlier` is what the window before has listed. Rows that no later window needs are let go.
+    pub fn assemble(&mut self, window: &Window, earlier: &Neighbour) -> Assembly {
+        self.presence.sort();
+        let assembly = self.assembly(window, earlier.clone());
+        let needed = window.end().before(self.margin * 2);
+        self.messages.retain(|_, rows| {
+            rows.retain(|row| row.sent >= needed);
+            !rows.is_empty()
+        });
+        assembly
+    }
+
+    fn assembly(&self, window: &Window, mut earlier: Neighbour) -> Assembly {
+        let inquiry = Inquiry::new(&self.rooms, &self.people, window.start());
+        let deciding = window.deciding(self.margin);
+        let rows = || {
+            let from = self.grid.window_at(deciding.start).start();
+            self.messages.range(from..deciding.end).flat_map(|(_, rows)| rows).filter(|row| deciding.contains(row.sent))
+        };
+        let mut assembly = Assembly::default();
+        self.account_others(window, &mut assembly);
+
+        let known = KnownRooms::new(&inquiry, rows());
+        let mut copies = Vec::new();
+        for row in rows() {
+            let copy = Copy::of(row, &known);
+            if window.contains(row.sent) {
+                let account = assembly.account(row.table, row.length);
+                account.replaced += u64::from(row.replaced);
+                if let Err(reason) = &copy {
+                    account.count(Disposition::Skipped(*reason));
+                }
+            }
+            copies.extend(copy);
+        }
+        drop(known);
+        let folds = fold(copies, self.margin);
+        let mut starts = Vec::new();
+        for fold in &folds {
+            let start = self.starting_copy(fold, window, &mut earlier);
+            for copy in fold.copies.iter().filter(|copy| window.contains(copy.row.sent)) {
+                let starts = start.is_some_and(|start| std::ptr::eq(start.row, copy.row));
+                assembly.account(copy.row.table, 0).count(if starts { Disposition::Start } else { Disposition::Folded });
+            }
+            match start {
+                Some(at) => starts.push(Start { identity: fold.identity, at, copies: &fold.copies }),
+                None => self.note_late_copies(fold, window, &mut assembly),
+            }
+        }
+        (assembly.conversations, assembly.unresolved_nicks) = gather(starts, window, &inquiry, &self.presence);
+        assembly.context = inquiry.into_context();
+        assembly
+    }
+
+    /// Presence and what could not be decoded.
+    fn account_others(&self, window: &Window, assembly: &mut Assembly) {
+        for _ in 0..self.presence.count(window) {
+            assembly.account(Table::TcTimelog, 0).count(Disposition::Presence);
+        }
+        for row in self.undecodable.iter().filter(|row| window.contains(row.sent)) {
+            assembly.account(row.table, row.length).count(Disposition::DeadLetter);
+            assembly.undecodable.push(row.clone());
+        }
+        assembly.undecodable.sort();
+    }
+
+    /// The copy that starts a message in the window; none if the message belongs to another window.
+    ///
+    /// A fold that begins before the window belongs to the earlier one if that has listed it. If it has not, it starts here.
+    fn starting_copy<'a>(&self, fold: &'a Fold<'a>, window: &Window, earlier: &mut Neighbour) -> Option<&'a Copy<'a>> {
+        let here = fold.copies.iter().find(|copy| copy.row.sent >= window.start()).filter(|copy| window.contains(copy.row.sent))?;
+        let listed = fold.first() < window.start() && earlier.take(&fold.identity, fold.first(), self.margin);
+        (!listed).then_some(here)
+    }
+
+    /// Copies in this window of a message that the earlier window has listed without having seen them, for people whom it did not see as recipients.
+    fn note_late_copies(&self, fold: &Fold<'_>, window: &Window, assembly: &mut Assembly) {
+        if fold.first() >= window.start() {
+            return;
+        }
+        let seen_until = window.start().after(self.margin);
+        let (seen, unseen): (Vec<_>, Vec<_>) = fold.copies.iter().partition(|copy| copy.row.sent < seen_until);
+        let recipients: BTreeSet<&Party> = seen.iter().filter_map(|copy| copy.recipient.as_ref()).collect();
+        let late = unseen
+            .iter()
+            .filter(|copy| window.contains(copy.row.sent))
+            .filter(|copy| copy.recipient.as_ref().is_some_and(|recipient| !recipients.contains(recipient)))
+            .count() as u64;
+        if late > 0 {
+            *assembly.late_copies.entry(fold.identity).or_default() += late;
+        }
     }
 }
 
 /// What became of a window's rows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Assembly {
     /// The conversations, sorted by key.
@@ -65,17 +201,10 @@ pub struct Assembly {
     pub context: Context,
 }
 
-/// The messages of the window before that start near its end, as its seal lists them: a row folds over the border only into one of these.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Neighbour {
-    messages: Vec<MessageLine>,
-}
-
-impl Neighbour {
-    /// The messages of a list that matter to `window`, which begins where the listed one ends.
-    pub fn of(list: &List, window: &Window, margin: std::time::Duration) -> Self {
-        let near = window.start().before(margin * 3);
-        let messages = list.lines().iter().flat_map(|line| &line.messages).filter(|message| message.start >= near).copied().collect();
-        Self { messages }
+impl Assembly {
+    fn account(&mut self, table: Table, length: u64) -> &mut TableAccount {
+        let account = self.tables.entry(table).or_default();
+        account.length += length;
+        account
     }
 }

@@ -1,0 +1,194 @@
+//! Reads one row as a copy of a message.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use crate::{
+    BareJid, ConversationKey, Direction, FieldHasher, FileRef, Jid, MessageKind, MessageRow, Party, ShortDigest, SkipReason, Table,
+    context::Inquiry, stanza,
+};
+
+/// A row, read as a copy of a message.
+#[derive(Debug)]
+pub(super) struct Copy<'a> {
+    pub(super) row: &'a MessageRow,
+    pub(super) conversation: ConversationKey,
+    /// The stanza's id.
+    pub(super) id: Option<String>,
+    pub(super) body: Cow<'a, str>,
+    pub(super) files: Vec<FileRef>,
+    pub(super) sender: Sender,
+    /// For whom the copy is; the room itself receives nothing.
+    pub(super) recipient: Option<Party>,
+    /// The user whom the row names as the sender, where it names one.
+    pub(super) real: Option<BareJid>,
+}
+
+/// The sender as far as it tells messages apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sender {
+    /// A user, or an occupant of a room whose nick is no JID.
+    pub(super) party: Party,
+    /// A user's resource; not every row shows it.
+    pub(super) resource: Option<String>,
+}
+
+impl Sender {
+    /// The occupant of a room; a nick that is a full JID, as in ad hoc rooms, is compared as a JID.
+    fn of_nick(room: &BareJid, nick: &str) -> Self {
+        match Jid::parse(nick).filter(|_| Jid::is_full(nick)) {
+            Some(jid) => Self::of_jid(&jid),
+            None => Self { party: Party::Occupant { room: room.clone(), nick: nick.to_owned() }, resource: None },
+        }
+    }
+
+    fn of_jid(jid: &Jid) -> Self {
+        Self { party: Party::User(jid.bare().clone()), resource: jid.resource().map(str::to_owned) }
+    }
+}
+
+impl<'a> Copy<'a> {
+    /// The copy that a row is, or why it is none.
+    pub(super) fn of(row: &'a MessageRow, rooms: &KnownRooms<'_>) -> Result<Self, SkipReason> {
+        if row.replay {
+            return Err(SkipReason::Replay);
+        }
+        match row.kind {
+            MessageKind::Error => return Err(SkipReason::Error),
+            MessageKind::Headline => return Err(SkipReason::Headline),
+            MessageKind::Chat | MessageKind::Normal | MessageKind::Groupchat => {}
+        }
+        let stanza = row.stanza.as_deref().unwrap_or_default();
+        let mut body = Cow::from(row.body.as_deref().unwrap_or_default());
+        let mut files = Vec::new();
+        if body.is_empty() || stanza::may_hold_file(stanza) {
+            let payload = stanza::payload(stanza);
+            files = payload.files;
+            if body.is_empty() {
+                body = if payload.body.is_empty() { payload.xhtml } else { payload.body }.into();
+            }
+        }
+        if body.is_empty() && files.is_empty() {
+            return Err(SkipReason::Empty);
+        }
+        let id = stanza::id(stanza);
+        let addressed = match room_of(row, rooms) {
+            Some(room) => Addressed::in_room(row, room, rooms.inquiry),
+            None => Addressed::to_party(row, rooms),
+        };
+        let Addressed { conversation, sender, recipient, real } = addressed;
+        Ok(Self { row, conversation, id, body, files, sender, recipient, real })
+    }
+
+    /// What all copies of one message share, without the sender's resource, which some rows do not show.
+    pub(super) fn likeness(&self) -> ShortDigest {
+        self.hash().finish().short()
+    }
+
+    /// What tells messages apart; `resource` is the sender's, as shown by this row or a near one.
+    pub(super) fn identity(&self, resource: Option<&str>) -> ShortDigest {
+        self.hash().field("resource").field(resource.unwrap_or_default()).finish().short()
+    }
+
+    fn hash(&self) -> FieldHasher {
+        let hasher = self.conversation.hash_into(FieldHasher::new().field("v1"));
+        let hasher = match &self.id {
+            Some(id) => hasher.field("id").field(id),
+            None => hasher.field("no id"),
+        };
+        self.sender.party.hash_into(hasher).field(&self.body)
+    }
+
+    /// The lane of a message without an id: the same message passes each lane once.
+    pub(super) fn lane(&self) -> (Table, Option<Direction>, &Jid) {
+        (self.row.table, self.row.direction, &self.row.to)
+    }
+}
+
+struct Addressed {
+    conversation: ConversationKey,
+    sender: Sender,
+    recipient: Option<Party>,
+    real: Option<BareJid>,
+}
+
+impl Addressed {
+    fn in_room(row: &MessageRow, room: &BareJid, inquiry: &Inquiry<'_>) -> Self {
+        // In a copy for a recipient the room is the sender; in the sender's own copy and in the room archive it is addressed.
+        let for_recipient = row.table == Table::Jm && row.from.bare() == room;
+        let sender = if for_recipient {
+            Sender::of_nick(room, row.from.resource().unwrap_or_default())
+        } else {
+            let archived = row.nick.as_deref().and_then(|nick| nick.split_once('/')).map(|(_, nick)| nick);
+            match archived.or_else(|| inquiry.nick(room, &row.from)) {
+                Some(nick) => Sender::of_nick(room, nick),
+                None => Sender::of_jid(&row.from),
+            }
+        };
+        Self {
+            conversation: ConversationKey::Room(room.clone()),
+            sender,
+            recipient: for_recipient.then(|| Party::User(row.to.bare().clone())).filter(|_| row.to.bare() != room),
+            real: Some(row.from.bare().clone()).filter(|real| real != room),
+        }
+    }
+
+    fn to_party(row: &MessageRow, rooms: &KnownRooms<'_>) -> Self {
+        let (from, to) = (rooms.party(&row.from), rooms.party(&row.to));
+        let resource = match from {
+            Party::User(_) => row.from.resource().map(str::to_owned),
+            Party::Occupant { .. } => None,
+        };
+        Self {
+            conversation: ConversationKey::pair(from.clone(), to.clone()),
+            sender: Sender { party: from, resource },
+            recipient: Some(to),
+            real: None,
+        }
+    }
+}
+
+/// The room that a row of type `groupchat` or of the room archive is of.
+fn room_of<'a>(row: &'a MessageRow, rooms: &KnownRooms<'_>) -> Option<&'a BareJid> {
+    let (from, to) = (row.from.bare(), row.to.bare());
+    match row.table {
+        Table::TcMsgarchive => Some(to),
+        _ if row.kind != MessageKind::Groupchat => None,
+        _ if rooms.inquiry.room(to).is_some() => Some(to),
+        _ if rooms.inquiry.room(from).is_some() => Some(from),
+        _ => Some(if row.direction == Some(Direction::Outgoing) { to } else { from }),
+    }
+}
+
+/// The rooms that `tc_rooms` has, and those that a window's rows show by their type.
+#[derive(Debug)]
+pub(super) struct KnownRooms<'a> {
+    inquiry: &'a Inquiry<'a>,
+    shown: BTreeSet<BareJid>,
+}
+
+impl<'a> KnownRooms<'a> {
+    pub(super) fn new<'r>(inquiry: &'a Inquiry<'a>, rows: impl Iterator<Item = &'r MessageRow>) -> Self {
+        let mut known = Self { inquiry, shown: BTreeSet::new() };
+        for row in rows {
+            if let Some(room) = room_of(row, &known)
+                && !known.shown.contains(room)
+            {
+                known.shown.insert(room.clone());
+            }
+        }
+        known
+    }
+
+    fn is_room(&self, jid: &BareJid) -> bool {
+        self.shown.contains(jid) || self.inquiry.room(jid).is_some()
+    }
+
+    /// A user, or an occupant of a room whom somebody writes to in private.
+    fn party(&self, jid: &Jid) -> Party {
+        if self.is_room(jid.bare()) {
+            Party::Occupant { room: jid.bare().clone(), nick: jid.resource().unwrap_or_default().to_owned() }
+        } else {
+            Party::User(jid.bare().clone())
+        }
+    }
+}

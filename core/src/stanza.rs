@@ -1,0 +1,174 @@
+//! Reads what a fold needs from a raw stanza, leniently: stanzas can be cut off, lack namespace declarations and hold control characters.
+
+use quick_xml::{
+    Reader,
+    events::{BytesStart, Event},
+};
+
+use crate::FileRef;
+
+/// What a stanza holds besides its addresses.
+#[derive(Debug, Default)]
+pub(crate) struct Payload {
+    /// The text of `<body>`.
+    pub(crate) body: String,
+    /// The text of the XHTML-IM body (XEP-0071).
+    pub(crate) xhtml: String,
+    /// The files of Cisco's `<advanced-file-transfer>`.
+    pub(crate) files: Vec<FileRef>,
+}
+
+/// The `id` of the stanza's first element, if it has one that is not empty.
+pub(crate) fn id(stanza: &str) -> Option<String> {
+    let mut reader = lenient(stanza);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) | Event::Empty(start) => return attribute(&start, "id").filter(|id| !id.is_empty()),
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+/// Whether the stanza may announce a file, without reading it as XML.
+pub(crate) fn may_hold_file(stanza: &str) -> bool {
+    stanza.contains("file-transfer")
+}
+
+/// Everything that can be read up to the first place that is no XML.
+pub(crate) fn payload(stanza: &str) -> Payload {
+    let mut payload = Payload::default();
+    let mut file: Option<FileRef> = None;
+    let mut path: Vec<String> = Vec::new();
+    let mut reader = lenient(stanza);
+    while let Ok(event) = reader.read_event() {
+        match event {
+            Event::Start(start) => {
+                let name = local_name(&start);
+                break_line(&path, &name, &mut payload.xhtml);
+                if name == "advanced-file-transfer" {
+                    file = Some(FileRef::named(""));
+                }
+                path.push(name);
+            }
+            Event::Empty(start) => break_line(&path, &local_name(&start), &mut payload.xhtml),
+            Event::End(_) => {
+                let closed = path.pop();
+                if closed.as_deref() == Some("advanced-file-transfer") {
+                    payload.files.extend(file.take());
+                }
+            }
+            Event::Text(text) => place(&path, &text, &mut payload, file.as_mut()),
+            Event::CData(text) => place(&path, &text, &mut payload, file.as_mut()),
+            Event::GeneralRef(reference) => {
+                let name: &str = &reference;
+                let char = match reference.resolve_char_ref() {
+                    Ok(Some(char)) => char.to_string(),
+                    _ => quick_xml::escape::resolve_predefined_entity(name).map_or_else(|| format!("&{name};"), str::to_owned),
+                };
+                place(&path, &char, &mut payload, file.as_mut());
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    payload.files.extend(file);
+    for text in [&mut payload.body, &mut payload.xhtml] {
+        if text.contains('\r') {
+            *text = text.replace("\r\n", "\n").replace('\r', "\n");
+        }
+    }
+    payload.xhtml.truncate(payload.xhtml.trim_end().len());
+    payload
+}
+
+fn place(path: &[String], text: &str, payload: &mut Payload, file: Option<&mut FileRef>) {
+    let inside = |name: &str| path.iter().any(|element| element == name);
+    match path.last().map(String::as_str) {
+        Some("filename") if inside("advanced-file-transfer") => {
+            if let Some(file) = file {
+                file.name.push_str(text);
+            }
+        }
+        Some("url") if inside("advanced-file-transfer") => {
+            if let Some(file) = file {
+                let resource = text.rsplit('/').next().unwrap_or(text);
+                file.resource.get_or_insert_default().push_str(resource);
+            }
+        }
+        _ if inside("advanced-file-transfer") => {}
+        _ if inside("html") => {
+            let text = if payload.xhtml.is_empty() || payload.xhtml.ends_with('\n') { text.trim_start() } else { text };
+            payload.xhtml.push_str(text);
+        }
+        Some("body") if path.len() <= 2 => payload.body.push_str(text),
+        _ => {}
+    }
+}
+
+/// XHTML-IM puts no line feed between its blocks.
+fn break_line(path: &[String], name: &str, xhtml: &mut String) {
+    let block = matches!(name, "p" | "div" | "li" | "br" | "blockquote" | "pre");
+    if block && !xhtml.is_empty() && !(name != "br" && xhtml.ends_with('\n')) && path.iter().any(|element| element == "html") {
+        xhtml.push('\n');
+    }
+}
+
+fn lenient(stanza: &str) -> Reader<&[u8]> {
+    let mut reader = Reader::from_str(stanza);
+    let config = reader.config_mut();
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
+    config.allow_dangling_amp = true;
+    reader
+}
+
+fn local_name(start: &BytesStart<'_>) -> String {
+    start.local_name().as_ref().to_owned()
+}
+
+fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = start.html_attributes().with_checks(false).filter_map(Result::ok).find(|attribute| attribute.key.as_ref() == name)?;
+    Some(quick_xml::escape::unescape(&attribute.value).map_or_else(|_| attribute.value.to_string(), std::borrow::Cow::into_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_is_read_from_a_stanza_that_is_cut_off() {
+        assert_eq!(id("<message from='a@b/c' id='f0734db9:6121&amp;x' to='d@e'><bo").as_deref(), Some("f0734db9:6121&x"));
+        assert_eq!(id("<message type=\"chat\" id=\"m1\"/>").as_deref(), Some("m1"));
+        assert_eq!(id("<message id=''><body>x</body></message>"), None);
+        assert_eq!(id("<message from='a'"), None);
+        assert_eq!(id("no xml at all"), None);
+    }
+
+    #[test]
+    fn body_and_xhtml_are_told_apart() {
+        let payload = payload(
+            "<message><body>1 &lt; 2 &#x41;</body><html xmlns='http://jabber.org/protocol/xhtml-im'>\
+             <body xmlns='http://www.w3.org/1999/xhtml'><p>one <b>two</b></p><p>three<br/>four</p></body></html></message>",
+        );
+        assert_eq!(payload.body, "1 < 2 A");
+        assert_eq!(payload.xhtml, "one two\nthree\nfour");
+        assert!(payload.files.is_empty());
+    }
+
+    #[test]
+    fn a_file_is_known_by_name_and_by_the_last_part_of_its_url() {
+        let stanza = "<message><body>Your chat application does not support downloading this file</body>\
+             <advanced-file-transfer><filename>Plan &amp; costs.pdf</filename><url>https://imp:7336/files/im/x_plan.pdf</url>\
+             </advanced-file-transfer></message>";
+        assert!(may_hold_file(stanza));
+        let files = payload(stanza).files;
+        assert_eq!((files[0].name.as_str(), files[0].resource.as_deref()), ("Plan & costs.pdf", Some("x_plan.pdf")));
+    }
+
+    #[test]
+    fn what_stands_before_the_broken_place_is_kept() {
+        assert_eq!(payload("<message><body>kept</body><x><<<").body, "kept");
+        assert_eq!(payload("<message><body>cut o").body, "cut o");
+    }
+}
