@@ -21,6 +21,8 @@ mod skip;
 mod source;
 mod spool;
 mod stanza;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod window;
 

@@ -1,6 +1,6 @@
 //! Reads one row as a copy of a message.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
 
 use crate::{
     BareJid, ConversationKey, Direction, FieldHasher, FileRef, Jid, MessageKind, MessageRow, Party, ShortDigest, SkipReason, Table,
@@ -48,7 +48,7 @@ impl Sender {
 
 impl<'a> Copy<'a> {
     /// The copy that a row is, or why it is none.
-    pub(super) fn of(row: &'a MessageRow, rooms: &KnownRooms<'_>) -> Result<Self, SkipReason> {
+    pub(super) fn of(row: &'a MessageRow, inquiry: &Inquiry<'_>) -> Result<Self, SkipReason> {
         if row.replay {
             return Err(SkipReason::Replay);
         }
@@ -71,9 +71,9 @@ impl<'a> Copy<'a> {
             return Err(SkipReason::Empty);
         }
         let id = stanza::id(stanza);
-        let addressed = match room_of(row, rooms) {
-            Some(room) => Addressed::in_room(row, room, rooms.inquiry),
-            None => Addressed::to_party(row, rooms),
+        let addressed = match room_of(row, inquiry) {
+            Some(room) => Addressed::in_room(row, room, inquiry),
+            None => Addressed::to_party(row, inquiry),
         };
         let Addressed { conversation, sender, recipient, real } = addressed;
         Ok(Self { row, conversation, id, body, files, sender, recipient, real })
@@ -132,8 +132,8 @@ impl Addressed {
         }
     }
 
-    fn to_party(row: &MessageRow, rooms: &KnownRooms<'_>) -> Self {
-        let (from, to) = (rooms.party(&row.from), rooms.party(&row.to));
+    fn to_party(row: &MessageRow, inquiry: &Inquiry<'_>) -> Self {
+        let (from, to) = (party(&row.from, inquiry), party(&row.to, inquiry));
         let resource = match from {
             Party::User(_) => row.from.resource().map(str::to_owned),
             Party::Occupant { .. } => None,
@@ -148,47 +148,27 @@ impl Addressed {
 }
 
 /// The room that a row of type `groupchat` or of the room archive is of.
-fn room_of<'a>(row: &'a MessageRow, rooms: &KnownRooms<'_>) -> Option<&'a BareJid> {
+fn room_of<'a>(row: &'a MessageRow, inquiry: &Inquiry<'_>) -> Option<&'a BareJid> {
     let (from, to) = (row.from.bare(), row.to.bare());
     match row.table {
         Table::TcMsgarchive => Some(to),
         _ if row.kind != MessageKind::Groupchat => None,
-        _ if rooms.inquiry.room(to).is_some() => Some(to),
-        _ if rooms.inquiry.room(from).is_some() => Some(from),
+        _ if inquiry.room(to).is_some() => Some(to),
+        _ if inquiry.room(from).is_some() => Some(from),
         _ => Some(if row.direction == Some(Direction::Outgoing) { to } else { from }),
     }
 }
 
-/// The rooms that `tc_rooms` has, and those that a window's rows show by their type.
-#[derive(Debug)]
-pub(super) struct KnownRooms<'a> {
-    inquiry: &'a Inquiry<'a>,
-    shown: BTreeSet<BareJid>,
-}
-
-impl<'a> KnownRooms<'a> {
-    pub(super) fn new<'r>(inquiry: &'a Inquiry<'a>, rows: impl Iterator<Item = &'r MessageRow>) -> Self {
-        let mut known = Self { inquiry, shown: BTreeSet::new() };
-        for row in rows {
-            if let Some(room) = room_of(row, &known)
-                && !known.shown.contains(room)
-            {
-                known.shown.insert(room.clone());
-            }
-        }
-        known
-    }
-
-    fn is_room(&self, jid: &BareJid) -> bool {
-        self.shown.contains(jid) || self.inquiry.room(jid).is_some()
-    }
-
-    /// A user, or an occupant of a room whom somebody writes to in private.
-    fn party(&self, jid: &Jid) -> Party {
-        if self.is_room(jid.bare()) {
-            Party::Occupant { room: jid.bare().clone(), nick: jid.resource().unwrap_or_default().to_owned() }
-        } else {
-            Party::User(jid.bare().clone())
-        }
+/// A user, or an occupant of a room whom somebody writes to in private.
+///
+/// What is a room is told from the row and from `tc_rooms` alone, never from other rows, so that it does not depend on how time is cut: a JID is a room if
+/// `tc_rooms` has it, if its domain is one that IM and Presence gives to its conference components, or if its resource is the full JID that is the nick in an ad hoc room.
+fn party(jid: &Jid, inquiry: &Inquiry<'_>) -> Party {
+    let bare = jid.bare();
+    let is_room = inquiry.room(bare).is_some() || bare.domain().starts_with("conference") || jid.resource().is_some_and(Jid::is_full);
+    if is_room {
+        Party::Occupant { room: bare.clone(), nick: jid.resource().unwrap_or_default().to_owned() }
+    } else {
+        Party::User(bare.clone())
     }
 }

@@ -14,7 +14,7 @@ use std::{
 
 pub use self::neighbour::Neighbour;
 use self::{
-    copy::{Copy, KnownRooms},
+    copy::Copy,
     fold::{Fold, fold},
     gather::{Start, gather},
     presence::Presence,
@@ -111,10 +111,9 @@ impl Assembler {
         let mut assembly = Assembly::default();
         self.account_others(window, &mut assembly);
 
-        let known = KnownRooms::new(&inquiry, rows());
         let mut copies = Vec::new();
         for row in rows() {
-            let copy = Copy::of(row, &known);
+            let copy = Copy::of(row, &inquiry);
             if window.contains(row.sent) {
                 let account = assembly.account(row.table, row.length);
                 account.replaced += u64::from(row.replaced);
@@ -124,7 +123,6 @@ impl Assembler {
             }
             copies.extend(copy);
         }
-        drop(known);
         let folds = fold(copies, self.margin);
         let mut starts = Vec::new();
         for fold in &folds {

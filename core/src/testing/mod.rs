@@ -1,0 +1,3 @@
+//! For tests of this crate and of those who extend it.
+
+pub mod rows;

@@ -1,0 +1,108 @@
+//! What holds for any rows.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::windows::*;
+use jabber_archive_core::{Assembly, Record, SkipReason, Window, testing::rows};
+use proptest::prelude::*;
+
+const DAY: Duration = Duration::from_hours(24);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Every message with its time, text, sender, recipients and number of copies.
+fn content(assemblies: &[(Window, Assembly)]) -> Vec<String> {
+    let mut messages: Vec<String> = assemblies
+        .iter()
+        .flat_map(|(_, assembly)| &assembly.conversations)
+        .flat_map(|conversation| {
+            conversation.messages.iter().map(move |message| {
+                format!("{:?} {:?} {} {:?} {:?}", conversation.key, message.key, message.body, message.sender, message.recipients)
+            })
+        })
+        .collect();
+    messages.sort();
+    messages
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_rows_does_not_matter((rows, shuffled) in rows::rows(2, 40, Duration::from_mins(6)).prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))) {
+        prop_assert_eq!(by_window(rows, HOUR, &[]), by_window(shuffled, HOUR, &[]));
+    }
+
+    #[test]
+    fn how_chunks_cut_the_stream_does_not_matter(rows in rows::rows(2, 40, Duration::from_mins(6)), cuts in prop::collection::vec(0_usize..48, 0..12)) {
+        prop_assert_eq!(by_window(rows.clone(), HOUR, &[]), by_window(rows, HOUR, &cuts));
+    }
+
+    #[test]
+    fn how_windows_cut_the_stream_does_not_change_the_messages(rows in rows::rows(2, 40, Duration::from_mins(1))) {
+        prop_assert_eq!(content(&by_window(rows.clone(), DAY, &[])), content(&by_window(rows, HOUR, &[])));
+    }
+
+    #[test]
+    fn every_row_is_accounted_for(rows in rows::rows(2, 60, Duration::from_mins(7))) {
+        let assemblies = by_window(rows.clone(), HOUR, &[]);
+        let mut counted = BTreeMap::new();
+        for (window, assembly) in &assemblies {
+            let starts: u64 = assembly.tables.values().map(|account| account.starts).sum();
+            prop_assert_eq!(starts as usize, messages(assembly), "{}", window);
+            for (table, account) in &assembly.tables {
+                prop_assert!(account.closes(), "{:?}", account);
+                *counted.entry(*table).or_insert(0) += account.rows;
+            }
+        }
+        let mut expected = BTreeMap::new();
+        for row in &rows {
+            *expected.entry(row.table()).or_insert(0) += 1;
+        }
+        prop_assert_eq!(counted, expected);
+    }
+
+    #[test]
+    fn no_text_is_lost(rows in rows::rows(2, 60, Duration::from_mins(7))) {
+        let assemblies = by_window(rows.clone(), HOUR, &[]);
+        let skipped: u64 = assemblies.iter().flat_map(|(_, assembly)| assembly.tables.values()).flat_map(|account| account.skipped.iter()).filter(|(reason, _)| **reason == SkipReason::Empty).map(|(_, count)| count).sum();
+        let mut empty = 0;
+        for row in rows {
+            let Record::Message(row) = row else { continue };
+            let body = row.body.clone().unwrap_or_default();
+            if row.replay || row.kind == jabber_archive_core::MessageKind::Error {
+                continue;
+            }
+            if body.is_empty() {
+                empty += 1;
+                continue;
+            }
+            let near = |sent: jabber_archive_core::Timestamp| sent <= row.sent && sent.distance(row.sent) <= DAY;
+            let found = assemblies.iter().flat_map(|(_, assembly)| &assembly.conversations).flat_map(|conversation| &conversation.messages).any(|message| message.body == body && near(message.sent()));
+            prop_assert!(found, "{:?} {}", row, body);
+        }
+        prop_assert_eq!(skipped, empty);
+    }
+
+    #[test]
+    fn a_window_is_made_again_from_its_context_alone(rows in rows::rows(1, 30, Duration::from_mins(1))) {
+        let first = one_day_of(rows.clone(), rooms(), people());
+        let kept: jabber_archive_core::Context = serde_json::from_slice(&first.context.to_bytes()).unwrap();
+        let again = one_day_of(rows, kept.rooms.clone(), jabber_archive_core::People::new(std::sync::Arc::new(kept)));
+        prop_assert_eq!(first, again);
+    }
+}
+
+fn rooms() -> jabber_archive_core::Rooms {
+    use jabber_archive_core::{BareJid, Jid, Room, RoomKind, Rooms};
+    let room = BareJid::new("planning@conference.example.com").unwrap();
+    let mut rooms = Rooms::new();
+    rooms.add_room(room.clone(), Room::new(RoomKind::Persistent, Some("Planning".into())));
+    rooms.add_room(BareJid::new("unused@conference.example.com").unwrap(), Room::new(RoomKind::AdHoc, None));
+    for (nick, real) in [
+        ("ali", "alice@example.com/jabber_1"),
+        ("ali", "alice@example.com/jabber_2"),
+        ("bob", "bob@example.com/jabber_1"),
+        ("bob", "chen@example.com/x"),
+    ] {
+        rooms.add_nick(room.clone(), nick.into(), Jid::parse(real).unwrap());
+    }
+    rooms
+}

@@ -1,0 +1,248 @@
+//! How rows become conversations.
+
+use std::{sync::Arc, time::Duration};
+
+use super::windows::*;
+use jabber_archive_core::{
+    Address, BareJid, Conversation, ConversationKind, Jid, MemoryDirectory, MessageKind, Movement, Party, People, Person, Room, RoomKind,
+    Rooms, SkipReason, Table,
+    testing::rows::{Row, presence},
+};
+
+const ALICE: &str = "alice@example.com/jabber_1";
+const BOB: &str = "bob@example.com";
+const ROOM: &str = "planning@conference.example.com";
+
+fn user(jid: &str) -> Party {
+    Party::User(BareJid::new(jid).unwrap())
+}
+
+fn bodies(conversation: &Conversation) -> Vec<&str> {
+    conversation.messages.iter().map(|message| message.body.as_str()).collect()
+}
+
+fn copies(conversation: &Conversation) -> Vec<u32> {
+    conversation.messages.iter().map(|message| message.copies).collect()
+}
+
+#[test]
+fn copies_of_one_message_fold_and_their_recipients_add_up() {
+    let assembly = one_day(vec![
+        Row::jm(ALICE, BOB).at("2026-11-21T09:00:00.007Z").outgoing().id("a").body("hi").record(),
+        Row::jm(ALICE, "bob@example.com/jabber_9").at("2026-11-21T09:00:01Z").id("a").body("hi").record(),
+        Row::jm("alice@example.com", "bob@example.com/phone").at("2026-11-21T09:00:02Z").id("a").body("hi").record(),
+    ]);
+    let [conversation] = &assembly.conversations[..] else { panic!("{:?}", assembly.conversations) };
+    assert_eq!(bodies(conversation), ["hi"]);
+    let message = &conversation.messages[0];
+    assert_eq!((message.copies, message.sent().to_string()), (3, "2026-11-21T09:00:00.007Z".to_owned()));
+    assert_eq!(message.recipients, [user(BOB)]);
+    assert_eq!((assembly.tables[&Table::Jm].starts, assembly.tables[&Table::Jm].folded), (1, 2));
+}
+
+#[test]
+fn an_id_used_again_with_another_body_is_another_message() {
+    let assembly = one_day(vec![
+        Row::jm(ALICE, BOB).at("2026-11-21T09:00:00Z").id("m1").body("yes").record(),
+        Row::jm(ALICE, BOB).at("2026-11-21T09:00:01Z").id("m1").body("no").record(),
+    ]);
+    assert_eq!(bodies(&assembly.conversations[0]), ["yes", "no"]);
+}
+
+#[test]
+fn an_id_used_again_by_another_resource_is_another_message() {
+    let assembly = one_day(vec![
+        Row::jm("alice@example.com/jabber_1", BOB).at("2026-11-21T09:00:00Z").id("m1").body("ok").record(),
+        Row::jm("alice@example.com/jabber_2", BOB).at("2026-11-21T09:00:10Z").id("m1").body("ok").record(),
+    ]);
+    assert_eq!(bodies(&assembly.conversations[0]), ["ok", "ok"]);
+}
+
+#[test]
+fn an_id_used_again_after_the_margin_is_another_message() {
+    let at = |time| Row::jm(ALICE, BOB).at(time).id("m1").body("ok").record();
+    let apart = one_day(vec![at("2026-11-21T09:00:00Z"), at("2026-11-21T09:05:00.003Z")]);
+    assert_eq!(bodies(&apart.conversations[0]), ["ok", "ok"]);
+    let near = one_day(vec![at("2026-11-21T09:00:00Z"), at("2026-11-21T09:05:00Z")]);
+    assert_eq!(bodies(&near.conversations[0]), ["ok"]);
+}
+
+#[test]
+fn a_row_without_resource_takes_that_of_the_nearest_row_and_the_earlier_one_on_ties() {
+    let at = |from: &str, to: &str, time| Row::jm(from, to).at(time).id("m1").body("ok").record();
+    let assembly = one_day(vec![
+        at("alice@example.com/jabber_1", BOB, "2026-11-21T09:00:00Z"),
+        at("alice@example.com", "bob@example.com/tie", "2026-11-21T09:00:10Z"),
+        at("alice@example.com/jabber_2", BOB, "2026-11-21T09:00:20Z"),
+        at("alice@example.com", "bob@example.com/near", "2026-11-21T09:00:21Z"),
+        at("alice@example.com", "bob@example.com/nearer", "2026-11-21T09:00:21Z"),
+    ]);
+    assert_eq!(copies(&assembly.conversations[0]), [2, 3]);
+}
+
+#[test]
+fn ok_sent_twice_without_ids_is_two_messages_in_the_longest_lane() {
+    let at = |time, to: &str| Row::jm(ALICE, to).at(time).body("ok").record();
+    let assembly = one_day(vec![
+        Row::jm(ALICE, BOB).at("2026-11-21T09:00:00Z").outgoing().body("ok").record(),
+        at("2026-11-21T09:00:00.500Z", "bob@example.com/jabber_1"),
+        at("2026-11-21T09:00:00.500Z", "bob@example.com/phone"),
+        at("2026-11-21T09:00:01Z", "bob@example.com/jabber_1"),
+        at("2026-11-21T09:00:09Z", "bob@example.com/jabber_1"),
+    ]);
+    assert_eq!(copies(&assembly.conversations[0]), [3, 1, 1], "two within two seconds, one later");
+}
+
+#[test]
+fn rows_that_are_no_message_are_counted_by_reason() {
+    let row = || Row::jm(ALICE, BOB).at("2026-11-21T09:00:00Z").id("x");
+    let assembly = one_day(vec![
+        row().body("again").groupchat().replay().record(),
+        row().record(),
+        row().body("alert").kind(MessageKind::Headline).record(),
+        row().body("failed").kind(MessageKind::Error).record(),
+    ]);
+    let skipped = &assembly.tables[&Table::Jm].skipped;
+    assert!(assembly.conversations.is_empty());
+    for reason in [SkipReason::Replay, SkipReason::Empty, SkipReason::Headline, SkipReason::Error] {
+        assert_eq!(skipped.get(&reason), Some(&1), "{reason:?}");
+    }
+}
+
+#[test]
+fn a_row_without_body_is_a_message_if_its_stanza_has_text_or_a_file() {
+    let xhtml = "<message id='h'><html xmlns='http://jabber.org/protocol/xhtml-im'><body><p>bold <b>words</b></p></body></html></message>";
+    let file = "<message id='f'><advanced-file-transfer><filename>plan.pdf</filename></advanced-file-transfer></message>";
+    let assembly = one_day(vec![
+        Row::jm(ALICE, BOB).at("2026-11-21T09:00:00Z").stanza(xhtml).record(),
+        Row::jm(ALICE, BOB).at("2026-11-21T09:00:01Z").stanza(file).record(),
+    ]);
+    assert_eq!(bodies(&assembly.conversations[0]), ["bold words", ""]);
+    assert_eq!(assembly.conversations[0].messages[1].files[0].name, "plan.pdf");
+}
+
+#[test]
+fn an_ad_hoc_chat_is_one_conversation_of_people_known_by_their_nicks() {
+    let nick = "Alice@Example.com/jabber_1";
+    let room = "adhoc1@conference.example.com";
+    let copy = |to: &str| Row::jm(&format!("{room}/{nick}"), to).groupchat().at("2026-11-21T09:00:01Z").id("g1").body("all?").record();
+    let assembly = one_day(vec![
+        Row::jm(nick, room).groupchat().outgoing().at("2026-11-21T09:00:00Z").id("g1").body("all?").record(),
+        copy("bob@example.com/jabber_4"),
+        copy("chen@example.com"),
+    ]);
+    let [conversation] = &assembly.conversations[..] else { panic!("{:?}", assembly.conversations) };
+    assert_eq!(conversation.kind, ConversationKind::AdHoc);
+    assert_eq!(copies(conversation), [3]);
+    assert_eq!(conversation.messages[0].sender, user("alice@example.com"));
+    assert_eq!(conversation.messages[0].recipients, [user(BOB), user("chen@example.com")]);
+}
+
+#[test]
+fn the_room_archive_and_the_copies_for_recipients_are_one_message_of_the_real_user() {
+    let stanza = "<message id='r1' archived='yes'/>";
+    let assembly = one_day(vec![
+        Row::archived(ROOM, "alice@example.com", "Ally").at("2026-11-21T09:00:01Z").body("Q3?").stanza(stanza).record(),
+        Row::jm(&format!("{ROOM}/Ally"), BOB).groupchat().at("2026-11-21T09:00:00Z").id("r1").body("Q3?").record(),
+    ]);
+    let message = &assembly.conversations[0].messages[0];
+    assert_eq!((message.copies, &message.sender), (2, &user("alice@example.com")));
+    assert_eq!(message.stanza.as_deref(), Some(stanza));
+    assert_eq!(assembly.unresolved_nicks, 0);
+}
+
+#[test]
+fn a_nick_is_resolved_by_the_nick_map_and_else_stays_a_nick() {
+    let mut rooms = Rooms::new();
+    let room = BareJid::new(ROOM).unwrap();
+    rooms.add_room(room.clone(), Room::new(RoomKind::Persistent, Some("Q3 planning".into())));
+    rooms.add_nick(room.clone(), "Ally".into(), Jid::parse(ALICE).unwrap());
+    let row = |row: Row| row.groupchat().at("2026-11-21T09:00:00Z").id("r1").body("Q3?").record();
+    let copy = |nick: &str| row(Row::jm(&format!("{ROOM}/{nick}"), BOB));
+    let assembly = one_day_of(vec![copy("Ally"), row(Row::jm(ALICE, ROOM).outgoing()), copy("Ghost")], rooms, people());
+    let conversation = &assembly.conversations[0];
+    assert_eq!((conversation.kind, conversation.title.as_deref()), (ConversationKind::Room, Some("Q3 planning")));
+    let senders: Vec<&Party> = conversation.messages.iter().map(|message| &message.sender).collect();
+    assert!(
+        senders.contains(&&user("alice@example.com")) && senders.contains(&&Party::Occupant { room, nick: "Ghost".into() }),
+        "{senders:?}"
+    );
+    assert_eq!((senders.len(), assembly.unresolved_nicks), (2, 1));
+}
+
+#[test]
+fn a_private_message_through_a_room_is_a_conversation_with_the_nick() {
+    let from = format!("{ROOM}/Ally");
+    let assembly = one_day(vec![
+        Row::jm(&from, BOB).groupchat().at("2026-11-21T09:00:00Z").id("r1").body("hello room").record(),
+        Row::jm(&from, BOB).at("2026-11-21T09:00:05Z").id("p1").body("hello Bob").record(),
+    ]);
+    let private = assembly.conversations.iter().find(|conversation| conversation.kind == ConversationKind::RoomPrivate).unwrap();
+    assert_eq!(bodies(private), ["hello Bob"]);
+    assert_eq!(private.participants.len(), 2);
+}
+
+#[test]
+fn presence_makes_participants_and_an_entry_older_than_30_days_does_not() {
+    let assembly = one_day(vec![
+        Row::archived(ROOM, "alice@example.com", "Ally").at("2026-11-21T09:00:00Z").id("r1").body("Q3?").record(),
+        presence(ROOM, "Bob", "bob@example.com/x", Movement::Entered, "2026-11-01T00:00:00Z"),
+        presence(ROOM, "Old", "old@example.com/x", Movement::Entered, "2026-10-21T23:59:59Z"),
+        presence(ROOM, "Gone", "gone@example.com/x", Movement::Entered, "2026-11-20T08:00:00Z"),
+        presence(ROOM, "Gone", "gone@example.com/x", Movement::Left, "2026-11-20T09:00:00Z"),
+        presence(ROOM, "Chen", "chen@example.com/x", Movement::Entered, "2026-11-21T10:00:00Z"),
+    ]);
+    let people = &assembly.conversations[0].participants;
+    let present: Vec<(String, bool, usize)> =
+        people.iter().map(|person| (person.party.to_string(), person.inside, person.movements.len())).collect();
+    let expected = [("alice@example.com", false, 0), ("bob@example.com", true, 0), ("chen@example.com", false, 1)];
+    assert_eq!(present, expected.map(|(party, inside, movements)| (party.to_owned(), inside, movements)));
+    assert_eq!(assembly.tables[&Table::TcTimelog].presence, 1);
+}
+
+#[test]
+fn a_copy_over_midnight_folds_into_the_message_that_the_earlier_window_lists() {
+    let rows = || {
+        vec![
+            Row::jm(ALICE, BOB).outgoing().at("2026-11-20T23:59:59Z").id("m").body("late").record(),
+            Row::jm(ALICE, BOB).at("2026-11-21T00:00:01Z").id("m").body("late").record(),
+        ]
+    };
+    let days = by_window(rows(), Duration::from_hours(24), &[]);
+    assert_eq!(days.iter().map(|(_, assembly)| messages(assembly)).collect::<Vec<_>>(), [1, 0]);
+    assert_eq!(days[1].1.tables[&Table::Jm].folded, 1);
+
+    let unlisted = one_day(rows());
+    assert_eq!(bodies(&unlisted.conversations[0]), ["late"], "nobody has listed it, so it starts here");
+}
+
+#[test]
+fn a_copy_that_comes_too_late_to_name_its_recipient_is_counted() {
+    let copy = |to: &str, time: &str| Row::jm(&format!("{ROOM}/Ally"), to).groupchat().at(time).id("m").body("x").record();
+    let rows = vec![
+        copy("bob@example.com", "2026-11-20T23:58:00Z"),
+        copy("bob@example.com", "2026-11-21T00:02:00Z"),
+        copy("bob@example.com", "2026-11-21T00:06:00Z"),
+        copy("chen@example.com", "2026-11-21T00:07:00Z"),
+    ];
+    let days = by_window(rows, Duration::from_hours(24), &[]);
+    assert_eq!(days[1].1.late_copies.values().copied().collect::<Vec<_>>(), [1]);
+    assert_eq!(days[1].1.tables[&Table::Jm].folded, 3);
+}
+
+#[test]
+fn people_are_described_as_of_the_windows_start_and_nobody_else_is_addressed() {
+    let mut directory = MemoryDirectory::new();
+    directory.add(BareJid::new("alice@example.com").unwrap(), Person::new("alice.smith@example.com", Some("Alice Smith".into())));
+    let people = People::new(Arc::new(directory)).internal_domains(["example.com".to_owned()]);
+    let row = |from: &str| Row::jm(from, "bob@example.com").at("2026-11-21T09:00:00Z").id("m").body("x").record();
+    let assembly = one_day_of(vec![row(ALICE), row("dave@partner.example/x"), row("we\\20ird\"@example.com/x")], Rooms::new(), people);
+    let participants = assembly.conversations.iter().flat_map(|conversation| &conversation.participants);
+    let addresses: Vec<Address> = participants.map(|person| person.address.clone()).collect();
+    assert!(addresses.contains(&Address::Mapped("alice.smith@example.com".into())));
+    assert!(addresses.contains(&Address::Foreign("dave@partner.example".into())));
+    assert!(addresses.contains(&Address::Unmapped("bob@example.com.jid.invalid".into())));
+    let odd = addresses.iter().find(|address| address.as_str().starts_with("we20ird%")).unwrap();
+    assert!(odd.as_str().ends_with("@example.com.jid.invalid"), "{odd:?}");
+    assert_eq!(assembly.context.people.len(), 4);
+}
