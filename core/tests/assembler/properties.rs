@@ -27,22 +27,22 @@ fn content(assemblies: &[(Window, Assembly)]) -> Vec<String> {
 proptest! {
     #[test]
     fn the_order_of_rows_does_not_matter((rows, shuffled) in rows::rows(2, 40, Duration::from_mins(6)).prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))) {
-        prop_assert_eq!(by_window(rows, HOUR, &[]), by_window(shuffled, HOUR, &[]));
+        prop_assert_eq!(by_window(&rows, HOUR, &[]), by_window(&shuffled, HOUR, &[]));
     }
 
     #[test]
     fn how_chunks_cut_the_stream_does_not_matter(rows in rows::rows(2, 40, Duration::from_mins(6)), cuts in prop::collection::vec(0_usize..48, 0..12)) {
-        prop_assert_eq!(by_window(rows.clone(), HOUR, &[]), by_window(rows, HOUR, &cuts));
+        prop_assert_eq!(by_window(&rows, HOUR, &[]), by_window(&rows, HOUR, &cuts));
     }
 
     #[test]
     fn how_windows_cut_the_stream_does_not_change_the_messages(rows in rows::rows(2, 40, Duration::from_mins(1))) {
-        prop_assert_eq!(content(&by_window(rows.clone(), DAY, &[])), content(&by_window(rows, HOUR, &[])));
+        prop_assert_eq!(content(&by_window(&rows, DAY, &[])), content(&by_window(&rows, HOUR, &[])));
     }
 
     #[test]
     fn every_row_is_accounted_for(rows in rows::rows(2, 60, Duration::from_mins(7))) {
-        let assemblies = by_window(rows.clone(), HOUR, &[]);
+        let assemblies = by_window(&rows, HOUR, &[]);
         let mut counted = BTreeMap::new();
         for (window, assembly) in &assemblies {
             let starts: u64 = assembly.tables.values().map(|account| account.starts).sum();
@@ -61,7 +61,7 @@ proptest! {
 
     #[test]
     fn no_text_is_lost(rows in rows::rows(2, 60, Duration::from_mins(7))) {
-        let assemblies = by_window(rows.clone(), HOUR, &[]);
+        let assemblies = by_window(&rows, HOUR, &[]);
         let skipped: u64 = assemblies.iter().flat_map(|(_, assembly)| assembly.tables.values()).flat_map(|account| account.skipped.iter()).filter(|(reason, _)| **reason == SkipReason::Empty).map(|(_, count)| count).sum();
         let mut empty = 0;
         for row in rows {

@@ -208,7 +208,7 @@ fn a_copy_over_midnight_folds_into_the_message_that_the_earlier_window_lists() {
             Row::jm(ALICE, BOB).at("2026-11-21T00:00:01Z").id("m").body("late").record(),
         ]
     };
-    let days = by_window(rows(), Duration::from_hours(24), &[]);
+    let days = by_window(&rows(), Duration::from_hours(24), &[]);
     assert_eq!(days.iter().map(|(_, assembly)| messages(assembly)).collect::<Vec<_>>(), [1, 0]);
     assert_eq!(days[1].1.tables[&Table::Jm].folded, 1);
 
@@ -225,7 +225,7 @@ fn a_copy_that_comes_too_late_to_name_its_recipient_is_counted() {
         copy("bob@example.com", "2026-11-21T00:06:00Z"),
         copy("chen@example.com", "2026-11-21T00:07:00Z"),
     ];
-    let days = by_window(rows, Duration::from_hours(24), &[]);
+    let days = by_window(&rows, Duration::from_hours(24), &[]);
     assert_eq!(days[1].1.late_copies.values().copied().collect::<Vec<_>>(), [1]);
     assert_eq!(days[1].1.tables[&Table::Jm].folded, 3);
 }

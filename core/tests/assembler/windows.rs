@@ -29,7 +29,7 @@ pub(crate) fn one_day_of(rows: Vec<Record>, rooms: Rooms, people: People) -> Ass
     assembler.accept(rows);
     let window = facts.grid.window_at("2026-11-21T12:00:00Z".parse().unwrap());
     let assembly = assembler.assemble(&window, &Neighbour::default());
-    assert!(assembly.tables.values().all(|account| account.closes()), "{:?}", assembly.tables);
+    assert!(assembly.tables.values().all(jabber_archive_core::TableAccount::closes), "{:?}", assembly.tables);
     assembly
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn list(window: &Window, assembly: &Assembly) -> List {
 }
 
 /// Assembles all windows that the rows touch, in chunks that end behind the windows whose index is in `cuts`; each chunk gets the rows that a source would give it.
-pub(crate) fn by_window(rows: Vec<Record>, length: Duration, cuts: &[usize]) -> Vec<(Window, Assembly)> {
+pub(crate) fn by_window(rows: &[Record], length: Duration, cuts: &[usize]) -> Vec<(Window, Assembly)> {
     let facts = facts(length);
     let times: BTreeSet<_> = rows.iter().map(Record::sent).collect();
     let (Some(first), Some(last)) = (times.first(), times.last()) else { return Vec::new() };
