@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Text that may stand in a header field: without CR, LF, NUL and other control characters, and without words too long to fold.
 ///
@@ -36,6 +36,11 @@ impl HeaderText {
         Self(clean.trim().to_owned())
     }
 
+    /// The same, of at most so many characters; where more were, `…` is the last.
+    pub fn shortened(text: &str, characters: usize) -> Self {
+        Self::new(&shortened(text, characters))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -43,13 +48,27 @@ impl HeaderText {
 }
 
 /// The visible picture of a control character (Unicode block Control Pictures), any other character itself.
+///
+/// What some programs take for a line's end (U+0085, U+2028, U+2029) becomes `␤`; the other controls of U+0080 to U+009F have no picture.
 pub(crate) fn picture(char: char) -> char {
     match char {
         '\0'..='\x1f' => char::from_u32(0x2400 + char as u32).unwrap_or('\u{fffd}'),
         '\x7f' => '\u{2421}',
-        '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => '\u{fffd}',
+        '\u{85}' | '\u{2028}' | '\u{2029}' => '\u{2424}',
+        '\u{80}'..='\u{9f}' => '\u{fffd}',
         _ => char,
     }
+}
+
+/// The first so many characters, the last of them `…` where more were.
+pub(crate) fn shortened(text: &str, characters: usize) -> Cow<'_, str> {
+    // No shorter text can have more characters than bytes.
+    if text.len() <= characters || text.chars().nth(characters).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut short: String = text.chars().take(characters.saturating_sub(1)).collect();
+    short.push('…');
+    Cow::Owned(short)
 }
 
 impl fmt::Display for HeaderText {

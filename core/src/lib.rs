@@ -12,6 +12,7 @@ mod header;
 mod item;
 mod jid;
 mod ledger;
+mod mail;
 mod people;
 mod record;
 mod rooms;
@@ -24,6 +25,7 @@ mod stanza;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod transcript;
 mod window;
 
 pub use self::{
@@ -51,5 +53,6 @@ pub use self::{
     source::{Extent, Source, SourceId, Tally},
     spool::{Spool, SpoolWriter},
     time::{PRESENCE_LOOKBACK, Span, Timestamp},
+    transcript::{Transcript, TranscriptSettings},
     window::{Grid, Window},
 };

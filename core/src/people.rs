@@ -53,7 +53,7 @@ impl People {
 }
 
 /// Whether the text is an `addr-spec` that needs no quoting: `dot-atom@dot-atom` of RFC 5322, ASCII, at most 254 bytes.
-fn is_addr_spec(text: &str) -> bool {
+pub(crate) fn is_addr_spec(text: &str) -> bool {
     let dot_atom = |text: &str, allowed: fn(u8) -> bool| text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(allowed));
     text.len() <= 254
         && text.rsplit_once('@').is_some_and(|(local, domain)| {

@@ -1,0 +1,37 @@
+use mail_builder::{MessageBuilder, Writer};
+
+/// How many bytes the mail takes.
+pub(crate) fn size(mail: MessageBuilder<'_>) -> usize {
+    let mut counter = Counter(0);
+    mail.serialize(&mut counter);
+    counter.0
+}
+
+/// The bytes of the mail, which are `size`.
+pub(crate) fn write(mail: MessageBuilder<'_>, size: usize) -> Vec<u8> {
+    let mut content = Exact(Vec::with_capacity(size));
+    mail.serialize(&mut content);
+    debug_assert_eq!(content.0.len(), size, "the size is known before writing");
+    content.0
+}
+
+struct Counter(usize);
+
+impl Writer for Counter {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+}
+
+/// Keeps to the capacity that it was given, where a `Vec` follows the writer's generous estimate.
+struct Exact(Vec<u8>);
+
+impl Writer for Exact {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn append_with<T>(&mut self, _: usize, append: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        append(&mut self.0)
+    }
+}

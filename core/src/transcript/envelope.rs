@@ -1,0 +1,129 @@
+use std::borrow::Cow;
+
+use mail_builder::{
+    MessageBuilder,
+    headers::{address::Address, content_type::ContentType, message_id::MessageId, raw::Raw},
+    mime::MimePart,
+};
+
+use super::{
+    json,
+    view::{Addressing, Frame, MOST_ADDRESSES},
+};
+use crate::{
+    ConversationKey, HeaderText, ItemId,
+    mail::{Leaf, name_field, text_field},
+};
+
+/// The encoded bodies of a mail.
+#[derive(Debug)]
+pub(super) struct Leaves {
+    pub(super) text: Leaf,
+    pub(super) html: Leaf,
+    pub(super) json: Option<Leaf>,
+}
+
+/// All that goes into the header of a mail.
+#[derive(Debug)]
+pub(super) struct Envelope<'v> {
+    from: Mailbox<'v>,
+    to: Vec<Mailbox<'v>>,
+    date: i64,
+    subject: HeaderText,
+    message_id: String,
+    root: String,
+    facts: Vec<(String, HeaderText)>,
+    id: &'v ItemId,
+}
+
+type Mailbox<'v> = (HeaderText, Cow<'v, str>);
+
+impl<'v> Envelope<'v> {
+    pub(super) fn new(frame: &'v Frame<'v>) -> Self {
+        let facts = frame.view.facts;
+        let domain = &facts.message_id_domain;
+        let nobody = || (HeaderText::shortened(&facts.name, 64), Cow::Owned(format!("archive@{domain}")));
+        let mut to = recipients(frame);
+        if to.is_empty() {
+            to.push(nobody());
+        }
+        Self {
+            from: frame.from().and_then(|index| frame.mailbox(index)).unwrap_or_else(nobody),
+            to,
+            date: frame.date().millis().div_euclid(1_000),
+            subject: frame.subject(),
+            message_id: format!("{}@{domain}", frame.id),
+            root: format!("{}@{domain}", ItemId::root(&facts.name, &frame.view.conversation.key)),
+            facts: frame.facts().into_iter().map(|(name, value)| (format!("X-Jabber-Archive-{name}"), value)).collect(),
+            id: &frame.id,
+        }
+    }
+
+    /// The mail of these leaves.
+    pub(super) fn mail<'a>(&'a self, leaves: &'a Leaves) -> MessageBuilder<'a> {
+        let mut mail = MessageBuilder::new()
+            .from(address(&self.from))
+            .to(Address::new_list(self.to.iter().map(address).collect()))
+            .date(self.date)
+            .header("Subject", text_field(&self.subject))
+            .message_id(self.message_id.as_str())
+            .in_reply_to(MessageId::new(self.root.as_str()))
+            .references(MessageId::new(self.root.as_str()))
+            .header("Auto-Submitted", Raw::new("auto-generated"));
+        for (name, value) in &self.facts {
+            mail = mail.header(name.as_str(), text_field(value));
+        }
+        mail.body(self.body(leaves))
+    }
+
+    fn body<'a>(&self, leaves: &'a Leaves) -> MimePart<'a> {
+        let utf8 = |kind| ContentType::new(kind).attribute("charset", "utf-8");
+        let alternative = MimePart::new(
+            multipart("multipart/alternative", self.id, "body"),
+            vec![leaves.text.part(utf8("text/plain")), leaves.html.part(utf8("text/html"))],
+        );
+        match &leaves.json {
+            None => alternative,
+            Some(leaf) => MimePart::new(
+                multipart("multipart/mixed", self.id, "mail"),
+                vec![alternative, leaf.part(ContentType::new("application/json")).attachment(json::FILE_NAME)],
+            ),
+        }
+    }
+}
+
+fn multipart<'a>(kind: &'a str, id: &ItemId, level: &str) -> ContentType<'a> {
+    ContentType::new(kind).attribute("boundary", format!("=_{id}_{level}"))
+}
+
+fn address<'a>((name, address): &'a Mailbox<'_>) -> Address<'a> {
+    let name = (!name.as_str().is_empty()).then(|| name_field(name));
+    Address::new_address(name, address.as_ref())
+}
+
+fn recipients<'v>(frame: &Frame<'v>) -> Vec<Mailbox<'v>> {
+    let conversation = frame.view.conversation;
+    let most = match frame.view.addressing {
+        Addressing::Everyone => return (0..conversation.participants.len()).filter_map(|index| frame.mailbox(index)).collect(),
+        Addressing::Senders { most } => most,
+    };
+    let mut recipients = Vec::new();
+    let mut bytes = 0;
+    if let ConversationKey::Room(room) = &conversation.key {
+        let address = crate::Address::Foreign(room.as_str().to_owned());
+        recipients.push((frame.room_name(), Cow::Owned(crate::mail::header_address(&address).into_owned())));
+    }
+    for mailbox in frame.senders().filter_map(|index| frame.mailbox(index)).take(MOST_ADDRESSES) {
+        bytes += field_bytes(mailbox.0.as_str(), &mailbox.1);
+        if bytes > most {
+            break;
+        }
+        recipients.push(mailbox);
+    }
+    recipients
+}
+
+/// No fewer bytes than a name and an address take in a header field: encoded words take less than twice the name.
+pub(super) fn field_bytes(name: &str, address: &str) -> usize {
+    name.len() * 2 + address.len() + 48
+}

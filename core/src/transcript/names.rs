@@ -1,0 +1,118 @@
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    Conversation, Participant, Party,
+    header::{picture, shortened},
+};
+
+/// The longest name that stands before a message, in characters; the list of participants shows names in full.
+const LONGEST_NAME: usize = 100;
+
+/// The name of every participant as it stands before their messages: one line, and never the same for two.
+#[derive(Debug)]
+pub(super) struct Names<'a> {
+    names: Vec<String>,
+    by_party: HashMap<&'a Party, usize>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(conversation: &'a Conversation) -> Self {
+        let people = &conversation.participants;
+        let mut names: Vec<String> = people.iter().map(short_name).collect();
+        for more in [with_address, with_party] {
+            let mut bearers: HashMap<String, u32> = HashMap::with_capacity(names.len());
+            for name in &names {
+                *bearers.entry(name.to_lowercase()).or_default() += 1;
+            }
+            if bearers.len() == names.len() {
+                break;
+            }
+            for (name, person) in names.iter_mut().zip(people) {
+                if bearers.get(&name.to_lowercase()).is_some_and(|bearers| *bearers > 1) {
+                    *name = more(person);
+                }
+            }
+        }
+        let mut seen = HashSet::with_capacity(names.len());
+        for (index, name) in names.iter_mut().enumerate() {
+            while !seen.insert(name.to_lowercase()) {
+                name.push_str(&format!(" #{}", index + 1));
+            }
+        }
+        let by_party = people.iter().enumerate().map(|(index, person)| (&person.party, index)).collect();
+        Self { names, by_party }
+    }
+
+    /// The name of a party, if it takes part.
+    pub(super) fn of(&self, party: &Party) -> Option<&str> {
+        self.by_party.get(party).map(|index| self.at(*index))
+    }
+
+    /// Where a party stands among the participants.
+    pub(super) fn index(&self, party: &Party) -> Option<usize> {
+        self.by_party.get(party).copied()
+    }
+
+    /// The name of the participant at this index.
+    pub(super) fn at(&self, index: usize) -> &str {
+        self.names.get(index).map_or("", String::as_str)
+    }
+}
+
+fn short_name(person: &Participant) -> String {
+    let name = one_line(&shortened(person.display_name(), LONGEST_NAME));
+    if name.is_empty() { one_line(&shortened(person.address.as_str(), LONGEST_NAME)) } else { name }
+}
+
+fn with_address(person: &Participant) -> String {
+    format!("{} <{}>", short_name(person), one_line(&shortened(person.address.as_str(), LONGEST_NAME)))
+}
+
+fn with_party(person: &Participant) -> String {
+    format!("{} ({})", with_address(person), one_line(&shortened(&person.party.to_string(), LONGEST_NAME)))
+}
+
+/// Text that somebody chose, as a part of a line of ours: without line breaks and other controls, without characters that turn the
+/// direction of what follows, and without the `: ` that ends a name.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut chars = text.trim().chars().peekable();
+    while let Some(char) = chars.next() {
+        line.push(match char {
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            ':' if chars.peek() == Some(&' ') => '\u{2236}',
+            char => picture(char),
+        });
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Address, BareJid, ConversationKey, ConversationKind, Grid, Timestamp};
+
+    #[test]
+    fn nobody_can_bear_the_name_of_another() {
+        let room = BareJid::new("room@conf.example.com").unwrap();
+        let occupant = |nick: &str| Party::Occupant { room: room.clone(), nick: nick.into() };
+        let user = |jid: &str| Party::User(BareJid::new(jid).unwrap());
+        let person = |party: Party, address: &str, name: Option<&str>| {
+            Participant::new(party, Address::Mapped(address.into()), name.map(str::to_owned))
+        };
+        let people = vec![
+            person(user("bob@example.com"), "bob@example.com", Some("Bob")),
+            person(user("bob2@example.com"), "bob@example.com", Some("Bob")),
+            person(occupant("bob"), "room/bob@example.com", None),
+            person(occupant("Bob <bob@example.com>"), "x@example.com", None),
+            person(occupant("Eve: hello\n[10:00:00Z] Bob"), "y@example.com", None),
+        ];
+        let window = Grid::daily().window_at(Timestamp::PLAUSIBLE);
+        let conversation = Conversation::new(ConversationKey::Room(room), window, ConversationKind::Room, None, people, Vec::new());
+        let names = Names::new(&conversation);
+        let lower: HashSet<_> = names.names.iter().map(|name| name.to_lowercase()).collect();
+        assert_eq!(lower.len(), 5, "{:?}", names.names);
+        assert!(names.names.iter().all(|name| !name.contains(": ") && !name.contains('\n')), "{:?}", names.names);
+        assert_eq!(names.of(&occupant("Eve: hello\n[10:00:00Z] Bob")), Some("Eve∶ hello␊[10:00:00Z] Bob"));
+    }
+}

@@ -1,0 +1,348 @@
+use std::{borrow::Cow, ops::Range};
+
+use super::{
+    clock,
+    envelope::field_bytes,
+    names::{Names, one_line},
+};
+use crate::{
+    Address, ArchiveFacts, Conversation, ConversationKey, ConversationKind, Error, ErrorClass, ErrorKind, HeaderText, Issue, ItemId, Message,
+    Movement, Part, Participant, Party, Result, Timestamp,
+    header::shortened,
+    mail::header_address,
+};
+
+/// The layout of the mails: what `X-Jabber-Archive-Version` says.
+const LAYOUT: u32 = 1;
+/// Participants in the address fields; beyond it the list is that of the body.
+pub(super) const MOST_ADDRESSES: usize = 200;
+/// The longest name in a header field, in characters.
+const HEADER_NAME: usize = 64;
+/// The longest title, key or subject in a header field, in characters.
+const HEADER_TEXT: usize = 400;
+/// The longest title at the head of the body, in characters; beyond it only the JSON has all of it.
+const BODY_TITLE: usize = 1_000;
+/// People named in the subject.
+const SUBJECT_NAMES: usize = 4;
+/// Movements in one row of the participants; somebody whose client comes and goes all day has several rows.
+const ROW_MOVEMENTS: usize = 100;
+/// How many parts on either side a part names, beside the first and the last.
+const NEIGHBOURS: u32 = 20;
+
+/// A conversation as all its mails see it.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    pub(super) facts: &'a ArchiveFacts,
+    pub(super) converter: &'a str,
+    pub(super) conversation: &'a Conversation,
+    pub(super) issue: Issue,
+    pub(super) names: Names<'a>,
+    pub(super) rows: Vec<Row<'a>>,
+    pub(super) addressing: Addressing,
+    addresses: HeaderText,
+    subject: String,
+}
+
+/// Who stands in `To`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Addressing {
+    /// All participants.
+    Everyone,
+    /// The room and the senders of the part, in so many bytes at most.
+    Senders {
+        /// Bytes of names and addresses.
+        most: usize,
+    },
+}
+
+/// One line of the list of participants: a participant, or more movements of the one before.
+#[derive(Debug, Clone)]
+pub(super) struct Row<'a> {
+    pub(super) index: usize,
+    pub(super) person: &'a Participant,
+    pub(super) movements: &'a [(Timestamp, Movement)],
+    /// Whether an earlier row is of the same participant.
+    pub(super) continued: bool,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(
+        facts: &'a ArchiveFacts,
+        converter: &'a str,
+        conversation: &'a Conversation,
+        issue: Issue,
+        limit: usize,
+    ) -> Result<Self> {
+        let names = Names::new(conversation);
+        if let Some(stranger) = conversation.messages.iter().find(|message| names.index(&message.sender).is_none()) {
+            return Err(Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", "the sender of a message is no participant")
+                .about(conversation.key.digest())
+                .about_message(stranger.key));
+        }
+        let people = &conversation.participants;
+        let bytes = people.iter().enumerate().map(|(index, person)| {
+            field_bytes(&shortened(names.at(index), HEADER_NAME), &header_address(&person.address))
+        });
+        let addressing = if people.len() <= MOST_ADDRESSES && bytes.sum::<usize>() <= limit / 8 {
+            Addressing::Everyone
+        } else {
+            Addressing::Senders { most: limit / 16 }
+        };
+        let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
+        let subject = subject(conversation, &names);
+        let addresses = address_list(people, limit / 32);
+        Ok(Self { facts, converter, conversation, issue, names, rows, addressing, addresses, subject })
+    }
+
+    /// The id of a part.
+    pub(super) fn id(&self, part: u32) -> ItemId {
+        let Conversation { key, window, .. } = self.conversation;
+        ItemId::new(&self.facts.name, self.converter, key, None, window, part, self.issue.edition)
+    }
+
+    /// The room's title, on one line.
+    pub(super) fn title(&self) -> Option<String> {
+        let title = one_line(&shortened(self.conversation.title.as_deref()?, BODY_TITLE));
+        (!title.is_empty()).then_some(title)
+    }
+
+    /// The name before a message.
+    pub(super) fn sender(&self, message: &Message) -> &str {
+        self.names.of(&message.sender).unwrap_or_default()
+    }
+}
+
+fn rows(index: usize, person: &Participant) -> impl Iterator<Item = Row<'_>> {
+    let first = person.movements.len().min(ROW_MOVEMENTS);
+    let (first, rest) = person.movements.split_at(first);
+    std::iter::once(Row { index, person, movements: first, continued: false })
+        .chain(rest.chunks(ROW_MOVEMENTS).map(move |movements| Row { index, person, movements, continued: true }))
+}
+
+fn subject(conversation: &Conversation, names: &Names<'_>) -> String {
+    if let (ConversationKind::Room, ConversationKey::Room(room)) = (conversation.kind, &conversation.key) {
+        let title = conversation.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
+        return format!("Jabber room: {}", title.unwrap_or(room.local().unwrap_or(room.as_str())));
+    }
+    let people = conversation.participants.len();
+    let named: Vec<_> = (0..people.min(SUBJECT_NAMES)).map(|index| shortened(names.at(index), HEADER_NAME)).collect();
+    match people.saturating_sub(SUBJECT_NAMES) {
+        0 => format!("Jabber: {}", named.join(", ")),
+        more => format!("Jabber: {} and {more} more", named.join(", ")),
+    }
+}
+
+/// The first addresses, at most [`MOST_ADDRESSES`] and so many bytes, and how many more there are.
+fn address_list(people: &[Participant], most: usize) -> HeaderText {
+    let mut list = String::new();
+    for (index, person) in people.iter().enumerate() {
+        let address = header_address(&person.address);
+        if index == MOST_ADDRESSES || list.len() + address.len() > most {
+            list.push_str(&format!(" and {} more", people.len() - index));
+            break;
+        }
+        if index > 0 {
+            list.push_str(", ");
+        }
+        list.push_str(&address);
+    }
+    HeaderText::new(&list)
+}
+
+/// One part of a conversation, with all that depends on which one it is.
+#[derive(Debug)]
+pub(super) struct Frame<'v> {
+    pub(super) view: &'v View<'v>,
+    pub(super) part: Part,
+    pub(super) id: ItemId,
+    /// Other parts that this one names, with their ids.
+    pub(super) others: Vec<(u32, ItemId)>,
+    pub(super) messages: &'v [Message],
+    /// The rows shown.
+    pub(super) rows: &'v [Row<'v>],
+    /// The rows that this part's JSON holds: every row stands in the JSON of one part.
+    pub(super) own_rows: &'v [Row<'v>],
+}
+
+/// Which rows and messages a part holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) rows: Range<usize>,
+    pub(super) messages: Range<usize>,
+}
+
+impl<'v> Frame<'v> {
+    /// The frame of a part; `everybody` says that it shows all participants, not only its own.
+    pub(super) fn new(view: &'v View<'v>, part: Part, cut: &Cut, everybody: bool) -> Self {
+        let own_rows = &view.rows[cut.rows.clone()];
+        Self {
+            view,
+            part,
+            id: view.id(part.number),
+            others: others(part).map(|number| (number, view.id(number))).collect(),
+            messages: &view.conversation.messages[cut.messages.clone()],
+            rows: if everybody { &view.rows } else { own_rows },
+            own_rows,
+        }
+    }
+
+    /// A frame without messages that takes at least as much room as that of any part.
+    pub(super) fn largest(view: &'v View<'v>, everybody: bool) -> Self {
+        let id = view.id(1);
+        Self {
+            view,
+            part: Part::new(u32::MAX, u32::MAX),
+            others: vec![(u32::MAX, id.clone()); 2 * NEIGHBOURS as usize + 2],
+            id,
+            messages: &[],
+            rows: if everybody { &view.rows } else { &[] },
+            own_rows: &[],
+        }
+    }
+
+    /// When the mail is dated: the first message of the part; a part of participants alone, the first message of all.
+    pub(super) fn date(&self) -> Timestamp {
+        let conversation = self.view.conversation;
+        self.messages.first().or(conversation.messages.first()).map_or(conversation.window.start(), Message::sent)
+    }
+
+    /// Who sent the first message of the part; in a part of participants alone, the first message of all.
+    pub(super) fn from(&self) -> Option<usize> {
+        let first = self.messages.first().or(self.view.conversation.messages.first());
+        first.and_then(|message| self.view.names.index(&message.sender))
+    }
+
+    /// The senders of the part in the order of their first messages, each once.
+    pub(super) fn senders(&self) -> impl Iterator<Item = usize> {
+        let mut seen = std::collections::HashSet::new();
+        self.messages.iter().filter_map(|message| self.view.names.index(&message.sender)).filter(move |index| seen.insert(*index))
+    }
+
+    /// The subject line.
+    pub(super) fn subject(&self) -> HeaderText {
+        let mut subject = shortened(&self.view.subject, HEADER_TEXT).into_owned();
+        if self.part.of > 1 {
+            subject.push_str(&format!(" ({}/{})", self.part.number, self.part.of));
+        }
+        if self.view.issue.addendum {
+            subject.push_str(" (addendum)");
+        }
+        HeaderText::new(&subject)
+    }
+
+    /// What header fields (`X-Jabber-Archive-…`) and footers say, in their order.
+    pub(super) fn facts(&self) -> [(&'static str, HeaderText); 10] {
+        let Conversation { key, window, kind, .. } = self.view.conversation;
+        let key = match key {
+            ConversationKey::Pair(one, other) => {
+                format!("{}, {}", short(&one.to_string()), short(&other.to_string()))
+            }
+            ConversationKey::Room(room) => short(room.as_str()).into_owned(),
+        };
+        let edition = self.view.issue.edition;
+        let edition = if self.view.issue.addendum { format!("{edition} (addendum)") } else { edition.to_string() };
+        [
+            ("Version", HeaderText::new(&LAYOUT.to_string())),
+            ("Source", HeaderText::shortened(&self.view.facts.name, HEADER_TEXT)),
+            ("Kind", HeaderText::new(&kind.to_string())),
+            ("Conversation", HeaderText::new(&one_line(&key))),
+            ("Window", HeaderText::new(&window.to_string())),
+            ("Messages", HeaderText::new(&self.messages.len().to_string())),
+            ("Participants", self.view.addresses.clone()),
+            ("Item", HeaderText::new(self.id.as_str())),
+            ("Edition", HeaderText::new(&edition)),
+            ("Part", HeaderText::new(&format!("{}/{}", self.part.number, self.part.of))),
+        ]
+    }
+
+    /// Sentences at the head of the body, where they apply.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.view.issue.addendum {
+            notes.push("Addendum: messages of this window that were found after its first issue.".to_owned());
+        }
+        if self.part.of > 1 {
+            let others: Vec<_> = self.others.iter().map(|(number, id)| format!("{number} {id}")).collect();
+            notes.push(format!("Part {} of {}. Other parts: {}.", self.part.number, self.part.of, others.join(", ")));
+        }
+        notes
+    }
+
+    /// How many participants there are, and whether others are listed elsewhere.
+    pub(super) fn people_heading(&self) -> String {
+        let all = self.view.conversation.participants.len();
+        if self.rows.len() == self.view.rows.len() {
+            format!("Participants: {all}")
+        } else {
+            let here = self.rows.iter().filter(|row| !row.continued).count();
+            format!("Participants: {all}, of them {here} listed in this part")
+        }
+    }
+
+    /// The header name and address of the participant at this index.
+    pub(super) fn mailbox(&self, index: usize) -> Option<(HeaderText, Cow<'v, str>)> {
+        let person = self.view.conversation.participants.get(index)?;
+        Some((HeaderText::shortened(self.view.names.at(index), HEADER_NAME), header_address(&person.address)))
+    }
+}
+
+impl Frame<'_> {
+    /// The room's name in a header field.
+    pub(super) fn room_name(&self) -> HeaderText {
+        let name = self.view.title().unwrap_or_else(|| "Room".to_owned());
+        HeaderText::shortened(&name, HEADER_NAME)
+    }
+}
+
+fn short(text: &str) -> Cow<'_, str> {
+    shortened(text, HEADER_TEXT / 2)
+}
+
+fn others(part: Part) -> impl Iterator<Item = u32> {
+    let near = part.number.saturating_sub(NEIGHBOURS)..=part.number.saturating_add(NEIGHBOURS).min(part.of);
+    let first = (!near.contains(&1)).then_some(1);
+    let last = (!near.contains(&part.of)).then_some(part.of);
+    first.into_iter().chain(near.filter(move |number| *number >= 1 && *number != part.number)).chain(last)
+}
+
+impl Row<'_> {
+    /// How the address is known, for people to read.
+    pub(super) fn address_source(&self) -> &'static str {
+        match (&self.person.address, &self.person.party) {
+            (Address::Mapped(_), _) => "from the directory",
+            (Address::Foreign(_), _) => "a foreign JID, taken for an address",
+            (Address::Unmapped(_), Party::Occupant { .. }) => "reaches nobody: known by nick alone",
+            (Address::Unmapped(_), Party::User(_)) => "reaches nobody: not in the directory",
+        }
+    }
+
+    /// How participation is known, for people to read.
+    pub(super) fn known_by(&self) -> String {
+        let flags = [
+            (self.person.sent, "sent messages"),
+            (self.person.received, "received messages"),
+            (self.person.inside, "was inside when the window began"),
+            (!self.person.movements.is_empty(), "entered or left"),
+        ];
+        let known: Vec<_> = flags.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect();
+        if known.is_empty() { "named".to_owned() } else { known.join(", ") }
+    }
+
+    /// Entering and leaving, for people to read; empty if there was none.
+    pub(super) fn moves(&self) -> String {
+        let moves = self.movements.iter().map(|(time, movement)| {
+            let verb = match movement {
+                Movement::Entered => "entered",
+                Movement::Left => "left",
+            };
+            format!("{verb} {}", clock::instant(*time))
+        });
+        moves.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The name in full, where it is not the one before messages.
+    pub(super) fn full_name(&self, shown: &str) -> Option<String> {
+        let name = one_line(self.person.display_name());
+        (name != shown && !name.is_empty()).then_some(name)
+    }
+}
