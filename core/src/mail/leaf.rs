@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn text_is_readable_and_what_is_not_latin_is_base64() {
-        assert_eq!(Leaf::text("Grüße\r\n").content, "Gr=C3=BC=C3=9Fe\r\n");
-        assert_eq!(Leaf::text(&"你好".repeat(100)).encoding, Encoding::Base64);
+        assert_eq!(Leaf::text("Viele Grüße aus dem Archiv\r\n").content, "Viele Gr=C3=BC=C3=9Fe aus dem Archiv\r\n");
+        assert_eq!(Leaf::text("你好你好你好\r\n").encoding, Encoding::Base64);
     }
 }

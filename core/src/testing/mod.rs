@@ -1,3 +1,4 @@
 //! For tests of this crate and of those who extend it.
 
+pub mod generators;
 pub mod rows;

@@ -1,6 +1,10 @@
 use std::borrow::Cow;
 
-use super::{Rendition, clock, escape::push_markup, view::{Frame, Row, View}};
+use super::{
+    Rendition, clock,
+    escape::push_markup,
+    view::{Frame, Row, View},
+};
 use crate::Message;
 
 /// text/html that needs nothing from outside: no script, no image, no link.

@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Rendition, view::{Frame, Row, View}};
+use super::{
+    Rendition,
+    view::{Frame, Row, View},
+};
 use crate::{ConversationKey, ConversationKind, ItemId, Message, Part, Window};
 
 /// The attachment's name.

@@ -179,7 +179,7 @@ impl Transcript {
         let content = write(Envelope::new(frame).mail(&rendered.leaves), rendered.size);
         let item_key = ItemKey::new(*window, frame.id.clone());
         let mut item = MailItem::new(item_key, key.digest(), frame.view.issue, frame.part, content.into());
-        item.people = people.clone();
+        item.people.clone_from(people);
         item.messages = frame.messages.iter().map(MessageLine::of).collect();
         Ok(item)
     }

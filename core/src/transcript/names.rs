@@ -1,4 +1,7 @@
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write as _,
+};
 
 use crate::{
     Conversation, Participant, Party,
@@ -36,7 +39,7 @@ impl<'a> Names<'a> {
         let mut seen = HashSet::with_capacity(names.len());
         for (index, name) in names.iter_mut().enumerate() {
             while !seen.insert(name.to_lowercase()) {
-                name.push_str(&format!(" #{}", index + 1));
+                let _ = write!(name, " #{}", index + 1);
             }
         }
         let by_party = people.iter().enumerate().map(|(index, person)| (&person.party, index)).collect();
@@ -108,7 +111,7 @@ mod tests {
             person(occupant("Eve: hello\n[10:00:00Z] Bob"), "y@example.com", None),
         ];
         let window = Grid::daily().window_at(Timestamp::PLAUSIBLE);
-        let conversation = Conversation::new(ConversationKey::Room(room), window, ConversationKind::Room, None, people, Vec::new());
+        let conversation = Conversation::new(ConversationKey::Room(room.clone()), window, ConversationKind::Room, None, people, Vec::new());
         let names = Names::new(&conversation);
         let lower: HashSet<_> = names.names.iter().map(|name| name.to_lowercase()).collect();
         assert_eq!(lower.len(), 5, "{:?}", names.names);

@@ -1,4 +1,9 @@
-use super::{Rendition, clock, escape::push_plain, names::one_line, view::{Frame, Row, View}};
+use super::{
+    Rendition, clock,
+    escape::push_plain,
+    names::one_line,
+    view::{Frame, Row, View},
+};
 use crate::Message;
 
 /// text/plain, in the grammar that [`Transcript`](super::Transcript) documents.

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, fmt::Write as _, ops::Range};
 
 use super::{
     clock,
@@ -6,10 +6,8 @@ use super::{
     names::{Names, one_line},
 };
 use crate::{
-    Address, ArchiveFacts, Conversation, ConversationKey, ConversationKind, Error, ErrorClass, ErrorKind, HeaderText, Issue, ItemId, Message,
-    Movement, Part, Participant, Party, Result, Timestamp,
-    header::shortened,
-    mail::header_address,
+    Address, ArchiveFacts, Conversation, ConversationKey, ConversationKind, Error, ErrorClass, ErrorKind, HeaderText, Issue, ItemId,
+    Message, Movement, Part, Participant, Party, Result, Timestamp, header::shortened, mail::header_address,
 };
 
 /// The layout of the mails: what `X-Jabber-Archive-Version` says.
@@ -80,9 +78,10 @@ impl<'a> View<'a> {
                 .about_message(stranger.key));
         }
         let people = &conversation.participants;
-        let bytes = people.iter().enumerate().map(|(index, person)| {
-            field_bytes(&shortened(names.at(index), HEADER_NAME), &header_address(&person.address))
-        });
+        let bytes = people
+            .iter()
+            .enumerate()
+            .map(|(index, person)| field_bytes(&shortened(names.at(index), HEADER_NAME), &header_address(&person.address)));
         let addressing = if people.len() <= MOST_ADDRESSES && bytes.sum::<usize>() <= limit / 8 {
             Addressing::Everyone
         } else {
@@ -90,7 +89,7 @@ impl<'a> View<'a> {
         };
         let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
         let subject = subject(conversation, &names);
-        let addresses = address_list(people, limit / 32);
+        let addresses = listed(people, limit / 32);
         Ok(Self { facts, converter, conversation, issue, names, rows, addressing, addresses, subject })
     }
 
@@ -115,30 +114,35 @@ impl<'a> View<'a> {
 fn rows(index: usize, person: &Participant) -> impl Iterator<Item = Row<'_>> {
     let first = person.movements.len().min(ROW_MOVEMENTS);
     let (first, rest) = person.movements.split_at(first);
-    std::iter::once(Row { index, person, movements: first, continued: false })
-        .chain(rest.chunks(ROW_MOVEMENTS).map(move |movements| Row { index, person, movements, continued: true }))
+    std::iter::once(Row { index, person, movements: first, continued: false }).chain(rest.chunks(ROW_MOVEMENTS).map(move |movements| Row {
+        index,
+        person,
+        movements,
+        continued: true,
+    }))
 }
 
 fn subject(conversation: &Conversation, names: &Names<'_>) -> String {
     if let (ConversationKind::Room, ConversationKey::Room(room)) = (conversation.kind, &conversation.key) {
-        let title = conversation.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
-        return format!("Jabber room: {}", title.unwrap_or(room.local().unwrap_or(room.as_str())));
+        let title = one_line(&shortened(conversation.title.as_deref().unwrap_or_default(), HEADER_TEXT));
+        let name = if title.is_empty() { one_line(room.local().unwrap_or(room.as_str())) } else { title };
+        return format!("Jabber room: {name}");
     }
     let people = conversation.participants.len();
-    let named: Vec<_> = (0..people.min(SUBJECT_NAMES)).map(|index| shortened(names.at(index), HEADER_NAME)).collect();
+    let first: Vec<_> = (0..people.min(SUBJECT_NAMES)).map(|index| shortened(names.at(index), HEADER_NAME)).collect();
     match people.saturating_sub(SUBJECT_NAMES) {
-        0 => format!("Jabber: {}", named.join(", ")),
-        more => format!("Jabber: {} and {more} more", named.join(", ")),
+        0 => format!("Jabber: {}", first.join(", ")),
+        more => format!("Jabber: {} and {more} more", first.join(", ")),
     }
 }
 
 /// The first addresses, at most [`MOST_ADDRESSES`] and so many bytes, and how many more there are.
-fn address_list(people: &[Participant], most: usize) -> HeaderText {
+fn listed(people: &[Participant], most: usize) -> HeaderText {
     let mut list = String::new();
     for (index, person) in people.iter().enumerate() {
         let address = header_address(&person.address);
         if index == MOST_ADDRESSES || list.len() + address.len() > most {
-            list.push_str(&format!(" and {} more", people.len() - index));
+            let _ = write!(list, " and {} more", people.len() - index);
             break;
         }
         if index > 0 {
@@ -222,7 +226,7 @@ impl<'v> Frame<'v> {
     pub(super) fn subject(&self) -> HeaderText {
         let mut subject = shortened(&self.view.subject, HEADER_TEXT).into_owned();
         if self.part.of > 1 {
-            subject.push_str(&format!(" ({}/{})", self.part.number, self.part.of));
+            let _ = write!(subject, " ({}/{})", self.part.number, self.part.of);
         }
         if self.view.issue.addendum {
             subject.push_str(" (addendum)");

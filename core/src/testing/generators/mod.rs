@@ -1,0 +1,24 @@
+//! Conversations as they are and as they should never be, for property tests of converters, sinks and whatever reads mails.
+//!
+//! Every strategy keeps the model's own promises (participants and messages in order, senders among the participants, unique keys, times within the window) and nothing more.
+//!
+//! ```
+//! use jabber_archive_core::{ConverterExt, Issue, Transcript, TranscriptSettings, testing::generators};
+//! use proptest::prelude::*;
+//!
+//! # fn main() {
+//! let transcript = Transcript::new(&generators::facts(), TranscriptSettings::default()).unwrap();
+//! proptest!(ProptestConfig::with_cases(8), |(conversation in generators::conversation())| {
+//!     let mails = transcript.mails(&conversation, Issue::FIRST).unwrap();
+//!     prop_assert!(!mails.is_empty());
+//! });
+//! # }
+//! ```
+
+mod conversations;
+mod texts;
+
+pub use self::{
+    conversations::{Style, conversation, conversation_of, facts, issue, large_conversation},
+    texts::{hostile_name, hostile_text, name, text},
+};
