@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod archiver;
 mod assembler;
 mod context;
 mod conversation;
 mod converter;
+mod dead_letter;
 mod digest;
 mod directory;
 mod error;
@@ -29,10 +31,12 @@ mod transcript;
 mod window;
 
 pub use self::{
+    archiver::{Archiver, Event, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings},
     assembler::{Assembler, Assembly, Neighbour},
     context::Context,
     conversation::{Address, Conversation, ConversationKey, ConversationKind, Message, MessageKey, Participant, Party},
     converter::{Converter, ConverterExt, Recipe},
+    dead_letter::DeadLetter,
     digest::{Digest, FieldHasher, ShortDigest},
     directory::{Directory, JidIsEmail, MemoryDirectory, Person},
     error::{Error, ErrorClass, ErrorKind, Result},

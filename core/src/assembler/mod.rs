@@ -28,7 +28,7 @@ use crate::{
 ///
 /// Rows go in with [`accept`](Assembler::accept) in any order; when the chunk is drained, [`assemble`](Assembler::assemble) is called for its windows in their
 /// order. Only rows of [`Window::deciding`] decide a window, so that the result does not depend on how time was cut into chunks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Assembler {
     grid: Grid,
     margin: Duration,

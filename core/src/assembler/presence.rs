@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{BareJid, Movement, PRESENCE_LOOKBACK, Party, PresenceRow, Timestamp, Window};
 
 /// The presence rows of a chunk, by room and in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Presence {
     rooms: BTreeMap<BareJid, Vec<PresenceRow>>,
     sorted: bool,

@@ -212,6 +212,13 @@ pub enum Finding {
     },
 }
 
+impl Finding {
+    /// Whether it is about a run as a whole; all others are about a window and stand in its seal.
+    pub fn is_of_a_run(&self) -> bool {
+        matches!(self, Self::FutureDate { .. } | Self::ClockSkew { .. })
+    }
+}
+
 /// A run of the program that did something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

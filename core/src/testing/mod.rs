@@ -1,4 +1,5 @@
 //! For tests of this crate and of those who extend it.
 
 pub mod generators;
+pub mod memory;
 pub mod rows;

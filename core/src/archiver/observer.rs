@@ -1,0 +1,73 @@
+use std::{fmt, time::Duration};
+
+use crate::{Error, Span, Window};
+
+/// Is told what an archiver does; for progress, logs and metrics.
+///
+/// # Contract
+///
+/// Calls come from wherever the run is polled and must return at once.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// Something happened.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// What an archiver does. Holds counts and ids, never text or people.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// What is to be done is known: windows with rows, and the rows in them.
+    Planned {
+        /// From the first window to the last.
+        span: Span,
+        /// Windows with rows.
+        windows: u64,
+        /// Rows that the source counted in them.
+        rows: u64,
+    },
+    /// Rows of a chunk arrived.
+    Read {
+        /// How many rows of the chunk have arrived so far.
+        rows: u64,
+    },
+    /// More rows than were read: the chunk is read again.
+    ReadAgain {
+        /// The chunk's windows.
+        span: Span,
+    },
+    /// A window, or a range of empty windows, is sealed.
+    Sealed {
+        /// From start to end.
+        span: Span,
+        /// The number of the entry.
+        entry: u64,
+        /// Messages in its items.
+        messages: u64,
+        /// Items.
+        items: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Rows accounted for.
+        rows: u64,
+    },
+    /// Another program sealed this window first.
+    Raced {
+        /// The window.
+        window: Window,
+    },
+    /// An error may pass; it is tried again after a while.
+    Retrying {
+        /// What went wrong.
+        error: &'a Error,
+        /// How long is waited.
+        wait: Duration,
+    },
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Silence;
+
+impl Observer for Silence {
+    fn observe(&self, _: &Event<'_>) {}
+}

@@ -1,0 +1,218 @@
+//! Writes one window: mails, then lists, then the seal.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Archiver,
+    retry::{Stop, unless_stopped},
+};
+use crate::{
+    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Finding, Issue, ItemId,
+    KeptKind, List, ListLine, MailItem, Result, Seal, Stored, Table, Window,
+};
+
+/// More editions than this are not left over from interrupted attempts: something else writes here.
+const EDITIONS: u32 = 1_000;
+
+/// A window whose mails are durable.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) seal: Seal,
+    pub(super) list: List,
+    pub(super) unmapped: BTreeMap<String, u64>,
+}
+
+/// What became of one conversation.
+#[derive(Debug, Default)]
+struct Issued {
+    lines: Vec<ListLine>,
+    abandoned: BTreeSet<ItemId>,
+    dead: Vec<DeadLetter>,
+}
+
+impl Archiver {
+    /// Stores everything of a window durably and says what its seal is to hold.
+    pub(super) async fn write(
+        &self,
+        window: Window,
+        assembly: Assembly,
+        tallies: &BTreeMap<Table, (u64, u64)>,
+        findings: Vec<Finding>,
+        stop: &Stop<'_>,
+    ) -> Result<Written> {
+        let mut seal = self.empty_seal(window.span());
+        seal.findings = findings;
+        seal.tables = assembly.tables;
+        for (table, (rows, length)) in tallies {
+            let account = seal.tables.entry(*table).or_default();
+            (account.tally_rows, account.tally_length) = (*rows, *length);
+        }
+        seal.messages.starts = assembly.conversations.iter().map(|conversation| conversation.messages.len() as u64).sum();
+        seal.late_copies = assembly.late_copies.keys().copied().collect();
+        let unmapped = unmapped(&assembly.conversations);
+        note(&mut seal, assembly.late_copies.values().sum(), |rows| Finding::LateCopy { rows });
+        note(&mut seal, assembly.unresolved_nicks, |messages| Finding::UnresolvedNick { messages });
+        note(&mut seal, unmapped.len() as u64, |people| Finding::UnmappedPeople { people });
+        if window.is_undated() {
+            note(&mut seal, tallies.values().map(|(rows, _)| rows).sum(), |rows| Finding::ImplausibleDate { rows });
+        }
+        if !assembly.conversations.is_empty() {
+            seal.context = Some(self.keep(KeptKind::Context, assembly.context.to_bytes(), stop).await?);
+        }
+
+        let conversations = assembly.conversations.into_iter().map(|conversation| self.issue(conversation, stop));
+        let mut issued = pin!(stream::iter(conversations).buffer_unordered(self.settings.concurrency.max(1)));
+        let mut dead = DeadLetter::of_rows(&assembly.undecodable, window);
+        let mut lines = Vec::new();
+        while let Some(conversation) = unless_stopped(stop, issued.try_next()).await?? {
+            seal.messages.dead_letters += conversation.dead.len() as u64;
+            lines.extend(conversation.lines);
+            seal.abandoned.extend(conversation.abandoned);
+            dead.extend(conversation.dead);
+        }
+        let list = List::new(lines);
+        seal.abandoned.extend(self.left_over(&window, &list, stop).await?);
+        self.patience(stop).attempt(|| self.sink.commit(&window)).await?;
+
+        for letter in dead {
+            seal.dead_letters.insert(self.keep(KeptKind::DeadLetter, letter.to_bytes(), stop).await?);
+        }
+        seal.messages.listed = list.lines().iter().map(|line| line.messages.len() as u64).sum();
+        seal.items = list.lines().len() as u64;
+        seal.bytes = list.lines().iter().map(|line| line.bytes).sum();
+        if seal.items > 0 {
+            seal.list = Some(self.keep(KeptKind::List, list.to_bytes(), stop).await?);
+        }
+        close(&seal, &window)?;
+        Ok(Written { seal, list, unmapped })
+    }
+
+    pub(super) async fn keep(&self, kind: KeptKind, content: Bytes, stop: &Stop<'_>) -> Result<Digest> {
+        self.patience(stop).attempt(|| self.ledger.keep(kind, stream::iter([Ok(content.clone())]).boxed())).await
+    }
+
+    /// Stores a conversation under the first edition that is free or equal.
+    async fn issue(&self, mut conversation: Conversation, stop: &Stop<'_>) -> Result<Issued> {
+        let mut issued = Issued::default();
+        let mut issue = Issue::FIRST;
+        while !conversation.messages.is_empty() {
+            let mails = match self.converter.mails(&conversation, issue) {
+                Ok(mails) => mails,
+                Err(error) if error.class() == ErrorClass::Item => {
+                    bury(&mut conversation, &error, &mut issued.dead);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match self.store(&mails, stop).await {
+                Ok(Stored::Different) => {
+                    issued.abandoned.extend(mails.into_iter().map(|mail| mail.key.id));
+                    issue = issue.next_edition();
+                    if issue.edition > EDITIONS {
+                        return Err(Error::new(
+                            ErrorKind::Sink,
+                            ErrorClass::Fatal,
+                            "put",
+                            "every edition's place is taken by something else",
+                        )
+                        .about(conversation.window)
+                        .advise("another program writes into this archive: give each its own"));
+                    }
+                }
+                Ok(Stored::Created | Stored::AlreadyPresent) => {
+                    issued.lines.extend(mails.iter().map(MailItem::line));
+                    break;
+                }
+                Err(error) if error.class() == ErrorClass::Item => {
+                    issued.abandoned.extend(mails.into_iter().map(|mail| mail.key.id));
+                    bury(&mut conversation, &error, &mut issued.dead);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(issued)
+    }
+
+    /// Stores all mails of one conversation, or says that one of their places is taken.
+    async fn store(&self, mails: &[MailItem], stop: &Stop<'_>) -> Result<Stored> {
+        for mail in mails {
+            if self.patience(stop).attempt(|| self.sink.put(mail)).await? == Stored::Different {
+                return Ok(Stored::Different);
+            }
+        }
+        Ok(Stored::Created)
+    }
+
+    /// Items of the window that its list does not name.
+    async fn left_over(&self, window: &Window, list: &List, stop: &Stop<'_>) -> Result<BTreeSet<ItemId>> {
+        if !self.sink.capability().listable {
+            return Ok(BTreeSet::new());
+        }
+        let listed: BTreeSet<&ItemId> = list.lines().iter().map(|line| &line.id).collect();
+        self.patience(stop)
+            .attempt(|| async {
+                let mut left = BTreeSet::new();
+                let mut keys = self.sink.list(window);
+                while let Some(key) = keys.try_next().await? {
+                    if !listed.contains(&key.id) {
+                        left.insert(key.id);
+                    }
+                }
+                Ok(left)
+            })
+            .await
+    }
+}
+
+/// Makes a dead letter of the message that an error names, else of all messages.
+fn bury(conversation: &mut Conversation, error: &Error, dead: &mut Vec<DeadLetter>) {
+    let named = error.message().filter(|key| conversation.messages.iter().any(|message| message.key == **key)).copied();
+    let (buried, left) =
+        std::mem::take(&mut conversation.messages).into_iter().partition(|message| named.is_none_or(|key| message.key == key));
+    conversation.messages = left;
+    let reason = error.to_string();
+    let buried: Vec<crate::Message> = buried;
+    dead.extend(buried.into_iter().map(|message| DeadLetter::of_message(conversation, message, reason.clone())));
+}
+
+fn note(seal: &mut Seal, count: u64, finding: impl FnOnce(u64) -> Finding) {
+    if count > 0 {
+        seal.findings.push(finding(count));
+    }
+}
+
+fn unmapped(conversations: &[Conversation]) -> BTreeMap<String, u64> {
+    let mut people = BTreeMap::new();
+    for participant in conversations.iter().flat_map(|conversation| &conversation.participants) {
+        if matches!(participant.address, Address::Unmapped(_)) {
+            *people.entry(participant.party.to_string()).or_default() += 1;
+        }
+    }
+    people
+}
+
+/// Checks the sums; where they do not close, nothing may be sealed.
+fn close(seal: &Seal, window: &Window) -> Result<()> {
+    let open = |what: String| {
+        Err(Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "seal", what)
+            .about(window)
+            .advise("this is a fault of the program: nothing was sealed; please report it with these numbers"))
+    };
+    for (table, account) in &seal.tables {
+        if !account.closes() {
+            return open(format!("the rows of {table} do not add up: {account:?}"));
+        }
+    }
+    let Accounts { starts, .. } = seal.messages;
+    let rows: u64 = seal.tables.values().map(|account| account.starts).sum();
+    if !seal.messages.closes() || rows != starts {
+        return open(format!("the messages do not add up: {rows} rows start a message, {:?}", seal.messages));
+    }
+    Ok(())
+}

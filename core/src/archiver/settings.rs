@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use crate::{Digest, Timestamp};
+
+/// How an archive is run. What never changes in an archive is in [`ArchiveFacts`](crate::ArchiveFacts) instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunSettings {
+    /// How long after its end a window is closed, because rows come late; at least the margin.
+    pub settle: Duration,
+    /// Where a new archive begins: with the window of this instant. Without it, with the first row from 2000 on.
+    pub start: Option<Timestamp>,
+    /// How many windows with rows one scan of a table without an index serves.
+    pub chunk_windows: usize,
+    /// How many bytes the rows of one chunk may take; one chunk is written while the next is read.
+    pub memory: usize,
+    /// How many conversations are stored at the same time.
+    pub concurrency: usize,
+    /// How errors that may pass are retried.
+    pub retry: RetryPolicy,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_hours(1),
+            start: None,
+            chunk_windows: 7,
+            memory: 1 << 30,
+            concurrency: 16,
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
+/// How often and how long an operation is tried again. The waits double from try to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// How often an operation is tried, the first time included.
+    pub tries: u32,
+    /// The first wait.
+    pub first: Duration,
+    /// The longest wait, unless the other side asks for a longer one.
+    pub longest: Duration,
+    /// How long the waits of one operation may last together.
+    pub total: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { tries: 10, first: Duration::from_millis(250), longest: Duration::from_secs(30), total: Duration::from_mins(10) }
+    }
+}
+
+impl RetryPolicy {
+    /// The wait after the `tried`-th try has failed and `waited` was waited before; `None` to give up.
+    pub(super) fn wait(&self, tried: u32, waited: Duration, asked: Option<Duration>) -> Option<Duration> {
+        let doubled = self.first.saturating_mul(1_u32.checked_shl(tried - 1).unwrap_or(u32::MAX)).min(self.longest);
+        let wait = doubled.max(asked.unwrap_or_default());
+        (tried < self.tries && waited + wait <= self.total).then_some(wait)
+    }
+}
+
+/// Who runs an archiver, for the run's entry in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunIdentity {
+    /// The machine.
+    pub host: String,
+    /// The account.
+    pub account: String,
+    /// The program and its version.
+    pub version: String,
+    /// Digest of the configuration without secrets.
+    pub configuration: Digest,
+}
+
+impl RunIdentity {
+    /// A run by this account on this host, with a configuration of this digest.
+    pub fn new(host: impl Into<String>, account: impl Into<String>, version: impl Into<String>, configuration: Digest) -> Self {
+        Self { host: host.into(), account: account.into(), version: version.into(), configuration }
+    }
+}
+
+impl Default for RunIdentity {
+    fn default() -> Self {
+        Self::new("unknown", "unknown", concat!("jabber-archive-core ", env!("CARGO_PKG_VERSION")), Digest::of(b""))
+    }
+}
