@@ -1,1 +1,16 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod archive;
+mod fault;
+#[cfg(feature = "file")]
+mod file;
+mod ledger;
+mod sink;
+mod verify;
+
+pub use self::{
+    archive::{Archive, Durability},
+    ledger::ObjectLedger,
+    sink::ObjectSink,
+    verify::{Fault, Problem, Verification, VerifyOptions, verify},
+};

@@ -1,0 +1,142 @@
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use jabber_archive_core::{ByteStream, ErrorKind, Result, Stored};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
+
+use crate::{ObjectLedger, ObjectSink, fault};
+
+/// An archive in an object store: the mails, and the ledger that proves them.
+///
+/// Nothing in it is ever changed: every object is created once, and compared where it is there already.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    store: Arc<dyn ObjectStore>,
+    durability: Arc<dyn Durability>,
+}
+
+/// What a store does beyond [`ObjectStore`] before its objects survive a power cut.
+///
+/// # Contract
+///
+/// After `settle` of some paths returns, their objects, and the folders that lead to them, are on stable storage. Paths may be named that were settled before.
+#[async_trait]
+pub trait Durability: fmt::Debug + Send + Sync {
+    /// Makes these objects durable.
+    async fn settle(&self, paths: Vec<Path>) -> Result<()>;
+
+    /// The largest object that one put takes, in bytes.
+    fn largest_item(&self) -> u64;
+}
+
+impl Archive {
+    /// The archive in a store; outside stores bring their own [`Durability`].
+    pub fn new(store: Arc<dyn ObjectStore>, durability: Arc<dyn Durability>) -> Self {
+        Self { store, durability }
+    }
+
+    /// Where its mails are put.
+    pub fn sink(&self) -> ObjectSink {
+        ObjectSink::new(self.clone())
+    }
+
+    /// Its chain of entries.
+    pub fn ledger(&self) -> ObjectLedger {
+        ObjectLedger::new(self.clone())
+    }
+
+    pub(crate) fn durability(&self) -> &dyn Durability {
+        &*self.durability
+    }
+
+    /// Creates an object, or compares with the one that is there.
+    pub(crate) async fn create(&self, kind: ErrorKind, path: &Path, content: Bytes) -> Result<Stored> {
+        let options = PutOptions::from(PutMode::Create);
+        match self.store.put_opts(path, PutPayload::from(content.clone()), options).await {
+            Ok(_) => Ok(Stored::Created),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                let there = self.read(kind, path).await?;
+                Ok(if there == content { Stored::AlreadyPresent } else { Stored::Different })
+            }
+            Err(error) => Err(fault::classify(kind, "put", path, error)),
+        }
+    }
+
+    /// Creates an object of unknown length from a stream; `accept` sees the whole of it before it appears under its path.
+    pub(crate) async fn create_streamed(
+        &self,
+        kind: ErrorKind,
+        path: &Path,
+        mut content: ByteStream,
+        accept: impl AsyncAccept,
+    ) -> Result<Stored> {
+        let incoming = Path::from(format!("incoming/{}-{}", path.filename().unwrap_or_default(), std::process::id()));
+        let failed = |error| fault::classify(kind, "put", path, error);
+        let mut upload = object_store::WriteMultipart::new(self.store.put_multipart(&incoming).await.map_err(failed)?);
+        let mut accept = accept;
+        while let Some(piece) = content.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => {
+                    upload.abort().await.map_err(failed)?;
+                    return Err(error);
+                }
+            };
+            accept.piece(&piece);
+            upload.wait_for_capacity(4).await.map_err(failed)?;
+            upload.put(piece);
+        }
+        if let Err(error) = accept.whole() {
+            upload.abort().await.map_err(failed)?;
+            return Err(error);
+        }
+        upload.finish().await.map_err(failed)?;
+        let stored = match self.store.copy_if_not_exists(&incoming, path).await {
+            Ok(()) => Stored::Created,
+            Err(object_store::Error::AlreadyExists { .. }) => Stored::AlreadyPresent,
+            Err(error) => return Err(failed(error)),
+        };
+        self.store.delete(&incoming).await.map_err(failed)?;
+        Ok(stored)
+    }
+
+    /// The whole of an object.
+    pub(crate) async fn read(&self, kind: ErrorKind, path: &Path) -> Result<Bytes> {
+        let failed = |error| fault::classify(kind, "read", path, error);
+        self.store.get(path).await.map_err(failed)?.bytes().await.map_err(failed)
+    }
+
+    /// The whole of an object, if it is there.
+    pub(crate) async fn find(&self, kind: ErrorKind, path: &Path) -> Result<Option<Bytes>> {
+        match self.store.get(path).await {
+            Ok(object) => object.bytes().await.map(Some).map_err(|error| fault::classify(kind, "read", path, error)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(fault::classify(kind, "read", path, error)),
+        }
+    }
+
+    /// The paths of all objects below a folder.
+    pub(crate) fn below(&self, kind: ErrorKind, folder: &str) -> BoxStream<'static, Result<Path>> {
+        let folder = Path::from(folder);
+        let listed = self.store.list(Some(&folder));
+        listed.map_ok(|object| object.location).map_err(move |error| fault::classify(kind, "list", &folder, error)).boxed()
+    }
+
+    /// The paths of the objects that lie directly in a folder.
+    pub(crate) async fn within(&self, kind: ErrorKind, folder: &str) -> Result<Vec<Path>> {
+        let folder = Path::from(folder);
+        let listed = self.store.list_with_delimiter(Some(&folder)).await.map_err(|error| fault::classify(kind, "list", &folder, error))?;
+        Ok(listed.objects.into_iter().map(|object| object.location).collect())
+    }
+}
+
+/// Looks at content that streams by.
+pub(crate) trait AsyncAccept: Send {
+    /// Another piece.
+    fn piece(&mut self, piece: &[u8]);
+
+    /// Whether the whole of it is right.
+    fn whole(self) -> Result<()>;
+}

@@ -1,0 +1,78 @@
+//! Archives in a folder of the local file system.
+
+mod durable;
+
+use std::{fs, io, path::Path, sync::Arc};
+
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
+use object_store::local::LocalFileSystem;
+
+use self::durable::LocalDurability;
+use crate::Archive;
+
+impl Archive {
+    /// The archive in a folder, which is created if it is not there: readable by its owner alone, durable by fsync.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be created or written, or its file system has no hard links, by which files are created without ever replacing one.
+    pub fn file(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        fs::create_dir_all(folder).map_err(|error| refuse(folder, "the folder cannot be created", error))?;
+        if !folder.join("archive.json").exists() {
+            probe(folder)?;
+        }
+        Self::existing_file(folder)
+    }
+
+    /// The archive in a folder that is there; nothing is created or written by opening it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such folder.
+    pub fn existing_file(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        if !folder.is_dir() {
+            return Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "open archive", "there is no such folder").about(folder.display()));
+        }
+        let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| {
+            Error::new(ErrorKind::Sink, ErrorClass::Fatal, "open archive", "the folder cannot be opened")
+                .about(folder.display())
+                .because(error)
+        })?;
+        Ok(Self::new(Arc::new(store), Arc::new(LocalDurability::new(folder.to_owned()))))
+    }
+}
+
+/// Tries what every put needs: a file, its mode, and a hard link to it.
+fn probe(folder: &Path) -> Result<()> {
+    let file = folder.join(format!(".probe-{}", std::process::id()));
+    let link = file.with_extension("link");
+    let tried = (|| {
+        durable::restrict(folder, 0o700).map_err(|error| refuse(folder, "its mode cannot be set", error))?;
+        fs::write(&file, b"probe").map_err(|error| refuse(folder, "the folder is not writable", error))?;
+        fs::hard_link(&file, &link).map_err(|error| {
+            refuse(folder, "the file system has no hard links", error)
+                .advise("put the archive on a local file system such as ext4, xfs, btrfs or NTFS")
+        })
+    })();
+    for path in [link, file] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound && tried.is_ok() => {
+                return Err(refuse(&path, "the trial file cannot be removed", error));
+            }
+            _ => {}
+        }
+    }
+    tried
+}
+
+fn refuse(path: &Path, what: &str, error: io::Error) -> Error {
+    let advice = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "no space is left: make some and run again",
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "a file is in the way: choose another `path` under [sink]",
+        _ => "give the account that runs this the right to write there, or choose another `path` under [sink]",
+    };
+    Error::new(ErrorKind::Sink, ErrorClass::Fatal, "open archive", what).about(path.display()).advise(advice).because(error)
+}

@@ -1,0 +1,174 @@
+//! The chain: entry after entry, and what each says of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jabber_archive_core::{Digest, Entry, EntryRecord, ErrorKind, Frontier, ItemId, KeptKind, Link, Result, Seal, Window};
+use object_store::path::Path;
+
+use super::{Fault, Problem, Verification, VerifyOptions};
+use crate::{Archive, ledger::facts_path};
+
+/// What the chain says of the items.
+#[derive(Debug, Default)]
+pub(super) struct Sealed {
+    pub(super) windows: BTreeMap<Window, SealedWindow>,
+    pub(super) frontier: Frontier,
+    /// Items that run entries name as counting for nothing.
+    pub(super) abandoned: BTreeSet<ItemId>,
+}
+
+/// What the seals of one window say.
+#[derive(Debug, Default)]
+pub(super) struct SealedWindow {
+    pub(super) lists: Vec<SealedList>,
+    pub(super) abandoned: BTreeSet<ItemId>,
+}
+
+/// A list, and what its seal counted.
+#[derive(Debug)]
+pub(super) struct SealedList {
+    pub(super) entry: String,
+    pub(super) digest: Digest,
+    pub(super) items: u64,
+    pub(super) bytes: u64,
+    pub(super) messages: u64,
+}
+
+pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verification: &mut Verification) -> Result<Sealed> {
+    let mut sealed = Sealed::default();
+    let ledger = archive.ledger();
+    // What the next entry is to name, unless that is unknown because the object before is missing.
+    let mut previous: Option<(String, Digest)> = match archive.find(ErrorKind::Ledger, &facts_path()).await? {
+        Some(bytes) => {
+            if let Err(error) = ledger.facts().await {
+                verification.problems.push(Problem::new(facts_path().as_ref(), Fault::Damaged { why: error.to_string() }));
+            }
+            Some((facts_path().to_string(), Digest::of(&bytes)))
+        }
+        None => {
+            verification.problems.push(Problem::new(facts_path().as_ref(), Fault::Missing));
+            None
+        }
+    };
+    let mut expected_seen = options.expect.is_none();
+    let mut next = 1;
+    for number in ledger.numbers().await? {
+        for missing in next..number {
+            verification.problems.push(Problem::new(Entry::path(missing), Fault::Missing));
+            previous = None;
+        }
+        next = number + 1;
+        let path = Entry::path(number);
+        let Some(bytes) = archive.find(ErrorKind::Ledger, &Path::from(path.as_str())).await? else {
+            verification.problems.push(Problem::new(path, Fault::Missing));
+            previous = None;
+            continue;
+        };
+        verification.entries += 1;
+        let digest = Digest::of(&bytes);
+        verification.head = Some(digest);
+        expected_seen |= options.expect == Some(digest);
+        match Link::from_bytes(number, &bytes) {
+            Ok(link) => {
+                if let Some((before, found)) = &previous
+                    && *found != link.entry.previous
+                {
+                    let fault = Fault::Changed { says: path.clone(), expected: link.entry.previous, found: *found };
+                    verification.problems.push(Problem::new(before.as_str(), fault));
+                }
+                examine(archive, &path, link.entry, &mut sealed, verification).await?;
+            }
+            Err(error) => verification.problems.push(Problem::new(path.as_str(), Fault::Damaged { why: error.to_string() })),
+        }
+        previous = Some((path, digest));
+    }
+    if !expected_seen {
+        let last = previous.map_or_else(|| Entry::path(1), |(path, _)| path);
+        verification.problems.push(Problem::inconsistent(
+            last,
+            "no entry of the chain has the expected digest: it, or an entry behind it, was changed or removed",
+        ));
+    }
+    Ok(sealed)
+}
+
+async fn examine(archive: &Archive, path: &str, entry: Entry, sealed: &mut Sealed, verification: &mut Verification) -> Result<()> {
+    let before = std::mem::replace(&mut sealed.frontier, entry.frontier);
+    let mut expected = before;
+    match entry.record {
+        EntryRecord::Seal(seal) => {
+            let undated = seal.span == Window::UNDATED.span();
+            if undated {
+                expected.undated = true;
+            } else {
+                if before.end.is_some_and(|end| end != seal.span.start) {
+                    verification
+                        .problems
+                        .push(Problem::inconsistent(path, "the window does not begin where the one sealed before it ends"));
+                }
+                expected.end = Some(seal.span.end);
+                expected.seal = Some(entry.number);
+            }
+            check_sums(path, &seal, verification);
+            for (kind, digest) in seal
+                .context
+                .iter()
+                .map(|digest| (KeptKind::Context, digest))
+                .chain(seal.dead_letters.iter().map(|digest| (KeptKind::DeadLetter, digest)))
+            {
+                check_kept(archive, path, kind, digest, verification).await?;
+            }
+            match (Window::try_from(seal.span), seal.list) {
+                (Ok(window), list) => {
+                    let known = sealed.windows.entry(window).or_default();
+                    known.abandoned.extend(seal.abandoned.iter().cloned());
+                    match list {
+                        Some(digest) => known.lists.push(SealedList {
+                            entry: path.to_owned(),
+                            digest,
+                            items: seal.items,
+                            bytes: seal.bytes,
+                            messages: seal.messages.listed,
+                        }),
+                        None if seal.items > 0 => {
+                            verification.problems.push(Problem::inconsistent(path, "it counts items but names no list"));
+                        }
+                        None => {}
+                    }
+                }
+                (Err(_), _) => verification.problems.push(Problem::inconsistent(path, "the window is empty")),
+            }
+        }
+        EntryRecord::Run(run) => sealed.abandoned.extend(run.abandoned.iter().cloned()),
+        _ => verification.problems.push(Problem::inconsistent(path, "an entry of a kind that this version does not know")),
+    }
+    if expected != entry.frontier {
+        verification.problems.push(Problem::inconsistent(path, "the frontier does not follow from the entries before"));
+    }
+    Ok(())
+}
+
+fn check_sums(path: &str, seal: &Seal, verification: &mut Verification) {
+    for (table, account) in &seal.tables {
+        if !account.closes() {
+            verification.problems.push(Problem::inconsistent(path, format!("the rows of {table} do not add up")));
+        }
+    }
+    let starts: u64 = seal.tables.values().map(|account| account.starts).sum();
+    if !seal.messages.closes() || seal.messages.starts != starts {
+        verification.problems.push(Problem::inconsistent(path, "the messages do not add up"));
+    }
+}
+
+async fn check_kept(archive: &Archive, entry: &str, kind: KeptKind, digest: &Digest, verification: &mut Verification) -> Result<()> {
+    let path = kind.path(digest);
+    let fault = match archive.find(ErrorKind::Ledger, &Path::from(path.as_str())).await? {
+        None => Fault::Missing,
+        Some(bytes) if Digest::of(&bytes) != *digest => {
+            Fault::Changed { says: entry.to_owned(), expected: *digest, found: Digest::of(&bytes) }
+        }
+        Some(_) => return Ok(()),
+    };
+    verification.problems.push(Problem::new(path, fault));
+    Ok(())
+}
