@@ -1,10 +1,7 @@
-use std::{
-    collections::{HashMap, HashSet},
-    fmt::Write as _,
-};
+use std::collections::{HashMap, HashSet};
 
 use crate::{
-    Conversation, Participant, Party,
+    Address, Conversation, Participant, Party,
     header::{picture, shortened},
 };
 
@@ -32,14 +29,14 @@ impl<'a> Names<'a> {
             }
             for (name, person) in names.iter_mut().zip(people) {
                 if bearers.get(&name.to_lowercase()).is_some_and(|bearers| *bearers > 1) {
-                    *name = more(person);
+                    *name = one_line(&more(person));
                 }
             }
         }
         let mut seen = HashSet::with_capacity(names.len());
         for (index, name) in names.iter_mut().enumerate() {
             while !seen.insert(name.to_lowercase()) {
-                let _ = write!(name, " #{}", index + 1);
+                *name = one_line(&format!("{name} #{}", index + 1));
             }
         }
         let by_party = people.iter().enumerate().map(|(index, person)| (&person.party, index)).collect();
@@ -67,12 +64,16 @@ fn short_name(person: &Participant) -> String {
     if name.is_empty() { one_line(&shortened(person.address.as_str(), LONGEST_NAME)) } else { name }
 }
 
+/// With the address; with the JID where the address is made from it.
 fn with_address(person: &Participant) -> String {
-    format!("{} <{}>", short_name(person), one_line(&shortened(person.address.as_str(), LONGEST_NAME)))
+    match &person.address {
+        Address::Unmapped(_) => with_party(person),
+        address => format!("{} <{}>", short_name(person), shortened(address.as_str(), LONGEST_NAME)),
+    }
 }
 
 fn with_party(person: &Participant) -> String {
-    format!("{} ({})", with_address(person), one_line(&shortened(&person.party.to_string(), LONGEST_NAME)))
+    format!("{} ({})", short_name(person), shortened(&person.party.to_string(), LONGEST_NAME))
 }
 
 /// Text that somebody chose, as a part of a line of ours: without line breaks and other controls, without characters that turn the
@@ -93,7 +94,7 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Address, BareJid, ConversationKey, ConversationKind, Grid, Timestamp};
+    use crate::{BareJid, ConversationKey, ConversationKind, Grid, Timestamp};
 
     #[test]
     fn nobody_can_bear_the_name_of_another() {
@@ -108,13 +109,15 @@ mod tests {
             person(user("bob2@example.com"), "bob@example.com", Some("Bob")),
             person(occupant("bob"), "room/bob@example.com", None),
             person(occupant("Bob <bob@example.com>"), "x@example.com", None),
+            person(user("eve@example.com"), "eve@example.com", Some("Eve:")),
+            person(user("eve2@example.com"), "eve2@example.com", Some("Eve:")),
             person(occupant("Eve: hello\n[10:00:00Z] Bob"), "y@example.com", None),
         ];
         let window = Grid::daily().window_at(Timestamp::PLAUSIBLE);
         let conversation = Conversation::new(ConversationKey::Room(room.clone()), window, ConversationKind::Room, None, people, Vec::new());
         let names = Names::new(&conversation);
         let lower: HashSet<_> = names.names.iter().map(|name| name.to_lowercase()).collect();
-        assert_eq!(lower.len(), 5, "{:?}", names.names);
+        assert_eq!(lower.len(), 7, "{:?}", names.names);
         assert!(names.names.iter().all(|name| !name.contains(": ") && !name.contains('\n')), "{:?}", names.names);
         assert_eq!(names.of(&occupant("Eve: hello\n[10:00:00Z] Bob")), Some("Eve∶ hello␊[10:00:00Z] Bob"));
     }

@@ -78,17 +78,14 @@ impl<'a> View<'a> {
                 .about_message(stranger.key));
         }
         let people = &conversation.participants;
-        let bytes = people
-            .iter()
-            .enumerate()
-            .map(|(index, person)| field_bytes(&shortened(names.at(index), HEADER_NAME), &header_address(&person.address)));
+        let bytes = people.iter().map(|person| field_bytes(&header_name(person), &header_address(&person.address)));
         let addressing = if people.len() <= MOST_ADDRESSES && bytes.sum::<usize>() <= limit / 8 {
             Addressing::Everyone
         } else {
             Addressing::Senders { most: limit / 16 }
         };
         let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
-        let subject = subject(conversation, &names);
+        let subject = subject(conversation);
         let addresses = listed(people, limit / 32);
         Ok(Self { facts, converter, conversation, issue, names, rows, addressing, addresses, subject })
     }
@@ -122,15 +119,20 @@ fn rows(index: usize, person: &Participant) -> impl Iterator<Item = Row<'_>> {
     }))
 }
 
-fn subject(conversation: &Conversation, names: &Names<'_>) -> String {
+/// The name of a participant in header fields; addresses stand beside it, so that names may be alike.
+fn header_name(person: &Participant) -> String {
+    one_line(&shortened(person.display_name(), HEADER_NAME))
+}
+
+fn subject(conversation: &Conversation) -> String {
     if let (ConversationKind::Room, ConversationKey::Room(room)) = (conversation.kind, &conversation.key) {
         let title = one_line(&shortened(conversation.title.as_deref().unwrap_or_default(), HEADER_TEXT));
         let name = if title.is_empty() { one_line(room.local().unwrap_or(room.as_str())) } else { title };
         return format!("Jabber room: {name}");
     }
-    let people = conversation.participants.len();
-    let first: Vec<_> = (0..people.min(SUBJECT_NAMES)).map(|index| shortened(names.at(index), HEADER_NAME)).collect();
-    match people.saturating_sub(SUBJECT_NAMES) {
+    let people = &conversation.participants;
+    let first: Vec<_> = people.iter().take(SUBJECT_NAMES).map(header_name).collect();
+    match people.len().saturating_sub(SUBJECT_NAMES) {
         0 => format!("Jabber: {}", first.join(", ")),
         more => format!("Jabber: {} and {more} more", first.join(", ")),
     }
@@ -286,7 +288,7 @@ impl<'v> Frame<'v> {
     /// The header name and address of the participant at this index.
     pub(super) fn mailbox(&self, index: usize) -> Option<(HeaderText, Cow<'v, str>)> {
         let person = self.view.conversation.participants.get(index)?;
-        Some((HeaderText::shortened(self.view.names.at(index), HEADER_NAME), header_address(&person.address)))
+        Some((HeaderText::new(&header_name(person)), header_address(&person.address)))
     }
 }
 

@@ -57,16 +57,15 @@ pub fn conversation_of(style: Style, messages: std::ops::Range<usize>) -> impl S
         .prop_map(|(kind, window, parties, descriptions, drafts, title)| assemble(kind, window, parties, descriptions, drafts, title))
 }
 
-/// A room with so many people and messages, for cutting: one person comes and goes hundreds of times, texts have up to 2,000 characters.
+/// A room with so many people and messages, for cutting: one person comes and goes hundreds of times; texts are
+/// short enough for any limit, most of up to 2,000 and some of 8,000 bytes.
 pub fn large_conversation(people: std::ops::Range<usize>, messages: std::ops::Range<usize>) -> impl Strategy<Value = Conversation> {
-    let short = (0..2_000_usize, select(&["word ", "wörter ", "字 ", "x\n", "<&> "][..])).prop_map(|(length, piece)| {
-        let mut text = piece.repeat(length / piece.len() + 1);
-        text.truncate((0..=length.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0));
-        text
-    });
+    let long = (0..2_000_usize, select(&["word ", "wörter ", "字 ", "x\n", "<&> "][..]))
+        .prop_map(|(length, piece)| cut(piece.repeat(length / piece.len() + 1), length));
+    let hostile = hostile_text().prop_map(|text| cut(text, 8_000));
     (window(), people, messages).prop_flat_map(move |(window, people, messages)| {
-        let plain = draft_of(window, short.clone(), option::of(Just(String::new())).boxed());
-        let wild = draft_of(window, hostile_text(), option::of(hostile_name()).boxed());
+        let plain = draft_of(window, long.clone(), option::of(Just(String::new())).boxed());
+        let wild = draft_of(window, hostile.clone(), option::of(hostile_name()).boxed());
         (
             Just(window),
             // Parties that are made from numbers are never twice the same.
@@ -83,6 +82,12 @@ pub fn large_conversation(people: std::ops::Range<usize>, messages: std::ops::Ra
                 conversation
             })
     })
+}
+
+/// So many bytes of a text at most.
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
 }
 
 fn kind() -> impl Strategy<Value = ConversationKind> {

@@ -22,3 +22,27 @@ pub use self::{
     conversations::{Style, conversation, conversation_of, facts, issue, large_conversation},
     texts::{hostile_name, hostile_text, name, text},
 };
+
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::TestRunner,
+};
+
+/// So many values of a strategy, the same ones every time.
+///
+/// # Panics
+///
+/// If the strategy rejects all that it tries.
+pub fn sample<S: Strategy>(strategy: S, count: usize) -> Vec<S::Value> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).map(|_| strategy.new_tree(&mut runner).expect("the strategy gives a value").current()).collect()
+}
+
+/// One value of a strategy, the same one every time.
+///
+/// # Panics
+///
+/// If the strategy rejects all that it tries.
+pub fn one<S: Strategy>(strategy: S) -> S::Value {
+    sample(strategy, 1).remove(0)
+}

@@ -1,0 +1,31 @@
+//! Mails made of conversations, read back by parsers that are not ours, and compared by what they say.
+
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
+mod content;
+mod golden;
+mod grammar;
+mod headers;
+mod markup;
+mod oracle;
+mod python;
+mod rebuilding;
+mod sizes;
+
+use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, Transcript, TranscriptSettings, testing::generators};
+
+fn transcript(settings: TranscriptSettings) -> Transcript {
+    Transcript::new(&generators::facts(), settings).unwrap()
+}
+
+fn mails(conversation: &Conversation, issue: Issue, settings: TranscriptSettings) -> Vec<MailItem> {
+    transcript(settings).mails(conversation, issue).unwrap()
+}
+
+fn with_json() -> TranscriptSettings {
+    TranscriptSettings::default().with_conversation_json(true)
+}
+
+fn smallest() -> TranscriptSettings {
+    TranscriptSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES)
+}

@@ -1,0 +1,100 @@
+use std::collections::BTreeSet;
+
+use jabber_archive_core::{Converter, ConverterExt};
+use jabber_archive_core::{ErrorClass, ErrorKind, Issue, Transcript, TranscriptSettings, testing::generators};
+use proptest::prelude::*;
+
+use crate::{grammar, mails, oracle::Mail, smallest, transcript};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_part_exceeds_any_limit_and_all_name_each_other(
+        conversation in generators::large_conversation(2..600, 100..500),
+        limit in TranscriptSettings::LEAST_ITEM_BYTES..600_000,
+        json: bool,
+    ) {
+        let settings = TranscriptSettings::default().with_max_item_bytes(limit).with_conversation_json(json);
+        let items = mails(&conversation, Issue::FIRST, settings);
+        let ids: BTreeSet<_> = items.iter().map(|item| item.key.id.to_string()).collect();
+        prop_assert_eq!(ids.len(), items.len());
+        for (item, number) in items.iter().zip(1..) {
+            prop_assert!(item.content.len() <= limit, "{} of {limit}", item.content.len());
+            prop_assert_eq!((item.part.number, item.part.of as usize), (number, items.len()));
+            let mail = Mail::read(item);
+            prop_assert_eq!(mail.fact("Part"), format!("{number}/{}", items.len()));
+            prop_assert_eq!(mail.subject.ends_with(&format!(" ({number}/{})", items.len())), items.len() > 1);
+            if items.len() > 1 {
+                let note = grammar::read(&mail.text).head.into_iter().find(|line| line.starts_with("Part ")).unwrap();
+                let named: BTreeSet<_> = ids.iter().filter(|id| note.contains(id.as_str())).cloned().collect();
+                let own: BTreeSet<_> = [item.key.id.to_string()].into();
+                prop_assert_eq!(named, ids.difference(&own).cloned().collect());
+            }
+        }
+    }
+
+    #[test]
+    fn parts_are_filled(messages in 300..900_usize) {
+            let conversation = generators::one(generators::large_conversation(3..4, messages..messages + 1));
+        let items = mails(&conversation, Issue::FIRST, smallest());
+        // The largest text that is generated takes 260 kB; most take 2.
+        for item in items.iter().rev().skip(1) {
+            let next = &items[item.part.number as usize];
+            prop_assert!(item.content.len() + next.content.len() > TranscriptSettings::LEAST_ITEM_BYTES * 9 / 10);
+        }
+    }
+}
+
+#[test]
+fn the_same_conversation_gives_the_same_bytes() {
+    let conversation = generators::one(generators::large_conversation(30..31, 500..501));
+    let settings = smallest().with_conversation_json(true);
+    assert_eq!(mails(&conversation, Issue::FIRST, settings.clone()), mails(&conversation, Issue::FIRST, settings));
+}
+
+#[test]
+fn another_edition_has_other_ids_and_the_same_messages() {
+    let conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 3..4));
+    let (first, next) = (Issue::FIRST, Issue::FIRST.next_edition());
+    let (first, next) = (&mails(&conversation, first, smallest())[0], &mails(&conversation, next, smallest())[0]);
+    assert_ne!(first.key.id, next.key.id);
+    assert_eq!(first.messages, next.messages);
+}
+
+#[test]
+fn a_message_that_fits_no_mail_is_named_before_anything_is_emitted() {
+    let mut conversation = generators::one(generators::large_conversation(3..4, 300..301));
+    conversation.messages[200].body = "word ".repeat(60_000);
+    let key = conversation.messages[200].key;
+    let transcript = transcript(smallest());
+    let error = transcript.convert(&conversation, Issue::FIRST, &mut |_| panic!("nothing is emitted")).unwrap_err();
+    assert_eq!((error.kind(), error.class(), error.message()), (ErrorKind::Conversion, ErrorClass::Item, Some(&key)));
+    assert!(error.advice().unwrap().contains("max_item_bytes"));
+    conversation.messages.remove(200);
+    assert!(transcript.mails(&conversation, Issue::FIRST).unwrap().len() > 1);
+}
+
+#[test]
+fn a_limit_under_256_kib_is_refused_with_the_setting() {
+    let settings = TranscriptSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES - 1);
+    let error = Transcript::new(&generators::facts(), settings).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.to_string(), "set up transcript max_item_bytes: 262143 bytes leave no room for messages; set it to 262144 or more");
+}
+
+#[test]
+fn a_domain_that_no_message_id_can_have_is_refused() {
+    let mut facts = generators::facts();
+    facts.message_id_domain = "x>\r\nBcc: eve@example.com".into();
+    let error = Transcript::new(&facts, TranscriptSettings::default()).unwrap_err();
+    assert_eq!((error.kind(), error.subject()), (ErrorKind::Config, Some("message_id_domain")));
+}
+
+#[test]
+fn the_recipe_tells_settings_apart() {
+    let recipe = |settings| transcript(settings).recipe();
+    assert_eq!(recipe(smallest()), recipe(smallest()));
+    assert_ne!(recipe(smallest()), recipe(TranscriptSettings::default()));
+    assert_ne!(recipe(smallest()), recipe(smallest().with_conversation_json(true)));
+}
