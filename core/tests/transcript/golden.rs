@@ -68,7 +68,7 @@ fn room() -> Conversation {
     listener.movements = vec![(time("2026-11-22T01:10:00Z"), Movement::Left)];
     Conversation::new(
         ConversationKey::Room(room),
-        Grid::new(std::time::Duration::from_secs(86_400), std::time::Duration::from_secs(43_200))
+        Grid::new(std::time::Duration::from_hours(24), std::time::Duration::from_hours(12))
             .unwrap()
             .window_at(time("2026-11-22T00:00:00Z")),
         ConversationKind::Room,

@@ -1,4 +1,4 @@
-use jabber_archive_core::{Address, Conversation, Issue, ItemId, Participant, testing::generators};
+use jabber_archive_core::{Address, Conversation, Issue, ItemId, Message, Participant, testing::generators};
 use proptest::prelude::*;
 
 use crate::{content::letters, mails, oracle::Mail, smallest, with_json};
@@ -73,7 +73,7 @@ proptest! {
         prop_assert_eq!(&mail.message_id, &format!("{}@{}", item.key.id, facts.message_id_domain));
         let root = format!("{}@{}", ItemId::root(&facts.name, &conversation.key), facts.message_id_domain);
         prop_assert_eq!((&mail.in_reply_to, &mail.references), (&root, &root));
-        let first = conversation.messages.first().map_or(conversation.window.start(), |message| message.sent());
+        let first = conversation.messages.first().map_or(conversation.window.start(), Message::sent);
         prop_assert_eq!(mail.date, first.millis().div_euclid(1_000));
         prop_assert_eq!(mail.fact("Messages"), conversation.messages.len().to_string());
         prop_assert_eq!(mail.fact("Kind"), conversation.kind.to_string());

@@ -70,13 +70,14 @@ impl Page {
                 "br" => page.text("\n"),
                 "!DOCTYPE html" | "meta charset=\"utf-8\"" | "bdi" | "/bdi" | "small" | "/small" => {}
                 "style" => rest = rest.split_once("</style>").unwrap().1,
-                _ => match tag.strip_prefix('/') {
-                    Some(name) => assert_eq!(open.pop().unwrap().split(' ').next().unwrap(), name, "elements nest"),
-                    None => {
+                _ => {
+                    if let Some(name) = tag.strip_prefix('/') {
+                        assert_eq!(open.pop().unwrap().split(' ').next().unwrap(), name, "elements nest");
+                    } else {
                         open.push(tag.to_owned());
                         page.elements.push((tag.to_owned(), String::new()));
                     }
-                },
+                }
             }
         }
         page.text(rest);
