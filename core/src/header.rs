@@ -19,6 +19,9 @@ const LONGEST_WORD: usize = 200;
 impl HeaderText {
     /// Makes any text fit for a header field.
     pub fn new(text: &str) -> Self {
+        if text.len() <= LONGEST_WORD && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Self(text.trim().to_owned());
+        }
         let mut clean = String::with_capacity(text.len());
         let mut word = 0;
         for char in text.chars() {

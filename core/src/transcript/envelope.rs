@@ -29,10 +29,10 @@ pub(super) struct Envelope<'v> {
     from: Mailbox<'v>,
     to: Vec<Mailbox<'v>>,
     date: i64,
-    subject: HeaderText,
+    subject: &'v HeaderText,
     message_id: String,
     root: String,
-    facts: Vec<(String, HeaderText)>,
+    facts: &'v [(&'static str, HeaderText)],
     id: &'v ItemId,
 }
 
@@ -51,10 +51,10 @@ impl<'v> Envelope<'v> {
             from: frame.from().and_then(|index| frame.mailbox(index)).unwrap_or_else(nobody),
             to,
             date: frame.date().millis().div_euclid(1_000),
-            subject: frame.subject(),
+            subject: &frame.subject,
             message_id: format!("{}@{domain}", frame.id),
             root: format!("{}@{domain}", ItemId::root(&facts.name, &frame.view.conversation.key)),
-            facts: frame.facts().into_iter().map(|(name, value)| (format!("X-Jabber-Archive-{name}"), value)).collect(),
+            facts: &frame.facts,
             id: &frame.id,
         }
     }
@@ -65,13 +65,13 @@ impl<'v> Envelope<'v> {
             .from(address(&self.from))
             .to(Address::new_list(self.to.iter().map(address).collect()))
             .date(self.date)
-            .header("Subject", text_field(&self.subject))
+            .header("Subject", text_field(self.subject))
             .message_id(self.message_id.as_str())
             .in_reply_to(MessageId::new(self.root.as_str()))
             .references(MessageId::new(self.root.as_str()))
             .header("Auto-Submitted", Raw::new("auto-generated"));
-        for (name, value) in &self.facts {
-            mail = mail.header(name.as_str(), text_field(value));
+        for (name, value) in self.facts {
+            mail = mail.header(format!("X-Jabber-Archive-{name}"), text_field(value));
         }
         mail.body(self.body(leaves))
     }

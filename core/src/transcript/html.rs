@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use super::{
     Rendition, clock,
     escape::push_markup,
-    view::{Frame, Row, View},
+    view::{Frame, Row, Turn, View},
 };
 use crate::Message;
 
@@ -20,13 +20,12 @@ p,ul{margin:0 0 .2em 1.2em}dl{color:#666;font-size:.85em}dt{float:left;clear:lef
 
 impl Rendition for Html {
     fn open(&self, frame: &Frame<'_>, out: &mut String) {
-        let subject = frame.subject();
         out.push_str("<!DOCTYPE html>\r\n<html><head><meta charset=\"utf-8\">\r\n<title>");
-        push_markup(subject.as_str(), " ", out);
+        push_markup(frame.subject.as_str(), " ", out);
         out.push_str("</title>\r\n<style>");
         out.push_str(STYLE);
         out.push_str("</style></head><body>\r\n<h2 dir=\"auto\">");
-        push_markup(subject.as_str(), " ", out);
+        push_markup(frame.subject.as_str(), " ", out);
         out.push_str("</h2>\r\n");
         let window = frame.view.conversation.window;
         paragraph(out, &format!("From {} to {}, all times UTC", clock::instant(window.start()), clock::instant(window.end())));
@@ -72,19 +71,20 @@ impl Rendition for Html {
 
     fn between(&self, frame: &Frame<'_>, out: &mut String) {
         out.push_str("</table>\r\n<h3>Messages: ");
-        out.push_str(&frame.messages.len().to_string());
+        out.push_str(&frame.messages().len().to_string());
         out.push_str("</h3>\r\n");
     }
 
-    fn message(&self, view: &View<'_>, message: &Message, before: Option<&Message>, out: &mut String) {
-        if before.is_none_or(|before| !clock::same_day(before.sent(), message.sent())) {
+    fn message(&self, turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String) {
+        let message = turn.message;
+        if before.is_none_or(|before| !clock::same_day(before.message.sent(), message.sent())) {
             out.push_str("<h3>");
             out.push_str(&clock::day(message.sent()));
             out.push_str("</h3>\r\n");
         }
-        if before.is_none_or(|before| before.sender != message.sender || !clock::same_minute(before.sent(), message.sent())) {
+        if before.is_none_or(|before| before.sender != turn.sender || !clock::same_minute(before.message.sent(), message.sent())) {
             out.push_str("<h4><bdi>");
-            push_markup(view.sender(message), " ", out);
+            push_markup(turn.name, " ", out);
             out.push_str("</bdi> <small>");
             clock::push_minute(message.sent(), out);
             out.push_str(" UTC</small></h4>\r\n");
@@ -115,7 +115,7 @@ impl Rendition for Html {
         out.push_str("<h3>");
         out.push_str(super::FOOTER);
         out.push_str("</h3>\r\n<dl>\r\n");
-        for (name, value) in frame.facts() {
+        for (name, value) in &frame.facts {
             out.push_str("<dt>");
             out.push_str(name);
             out.push_str(":</dt><dd>");

@@ -2,9 +2,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Rendition,
-    view::{Frame, Row, View},
+    view::{Frame, Row, Turn, View},
 };
-use crate::{ConversationKey, ConversationKind, ItemId, Message, Part, Window};
+use crate::{ConversationKey, ConversationKind, ItemId, Part, Window};
 
 /// The attachment's name.
 pub(super) const FILE_NAME: &str = "conversation.json";
@@ -79,9 +79,9 @@ impl Rendition for Json {
         out.push_str("],\"messages\":[");
     }
 
-    fn message(&self, _: &View<'_>, message: &Message, before: Option<&Message>, out: &mut String) {
+    fn message(&self, turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String) {
         out.push_str(if before.is_none() { "\n" } else { ",\n" });
-        push(message, out);
+        push(turn.message, out);
     }
 
     fn close(&self, _: &Frame<'_>, out: &mut String) {

@@ -21,11 +21,11 @@ use self::{
     json::Json,
     plan::Plan,
     text::Text,
-    view::{Cut, Frame, Row, View},
+    view::{Cut, Frame, Row, Turn, View},
 };
 use crate::{
-    ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind, FieldHasher, FileRef, Issue, ItemKey, MailItem, Message,
-    MessageLine, Part, Party, Recipe, Result,
+    ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind, FieldHasher, FileRef, Issue, ItemKey, MailItem, MessageLine, Part,
+    Party, Recipe, Result,
     mail::{Leaf, size, write},
     people::is_addr_spec,
 };
@@ -162,25 +162,26 @@ impl Transcript {
     }
 
     /// Renders one part. Its size is known here, before any of it is written.
-    fn part(&self, frame: &Frame<'_>) -> Rendered {
+    fn part<'f>(&self, frame: &'f Frame<'f>) -> Rendered<'f> {
         let text = render(&Text, frame, frame.rows);
         let html = render(&Html, frame, frame.rows);
         let json = self.settings.conversation_json.then(|| render(&Json, frame, frame.own_rows));
         let leaves = Leaves { text: Leaf::text(&text), html: Leaf::text(&html), json: json.map(|json| Leaf::binary(json.as_bytes())) };
-        Rendered { size: size(Envelope::new(frame).mail(&leaves)), leaves }
+        let envelope = Envelope::new(frame);
+        Rendered { size: size(envelope.mail(&leaves)), envelope, leaves }
     }
 
-    fn item(&self, frame: &Frame<'_>, rendered: &Rendered, people: &BTreeSet<Party>) -> Result<MailItem> {
+    fn item(&self, frame: &Frame<'_>, rendered: &Rendered<'_>, people: &BTreeSet<Party>) -> Result<MailItem> {
         let Conversation { key, window, .. } = frame.view.conversation;
         if rendered.size > self.settings.max_item_bytes {
             let what = format!("a part takes {} bytes, more than the limit of {}", rendered.size, self.settings.max_item_bytes);
             return Err(Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", what).about(&frame.id));
         }
-        let content = write(Envelope::new(frame).mail(&rendered.leaves), rendered.size);
+        let content = write(rendered.envelope.mail(&rendered.leaves), rendered.size);
         let item_key = ItemKey::new(*window, frame.id.clone());
         let mut item = MailItem::new(item_key, key.digest(), frame.view.issue, frame.part, content.into());
         item.people.clone_from(people);
-        item.messages = frame.messages.iter().map(MessageLine::of).collect();
+        item.messages = frame.messages().iter().map(MessageLine::of).collect();
         Ok(item)
     }
 }
@@ -223,7 +224,8 @@ impl Converter for Transcript {
 }
 
 #[derive(Debug)]
-struct Rendered {
+struct Rendered<'f> {
+    envelope: Envelope<'f>,
     leaves: Leaves,
     size: usize,
 }
@@ -240,24 +242,24 @@ trait Rendition {
     fn between(&self, frame: &Frame<'_>, out: &mut String);
 
     /// A message; `before` is the one before it in this part.
-    fn message(&self, view: &View<'_>, message: &Message, before: Option<&Message>, out: &mut String);
+    fn message(&self, turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String);
 
     /// What stands behind the messages.
     fn close(&self, frame: &Frame<'_>, out: &mut String);
 }
 
 fn render(rendition: &impl Rendition, frame: &Frame<'_>, rows: &[Row<'_>]) -> String {
-    let bodies: usize = frame.messages.iter().map(|message| message.body.len() + 80).sum();
-    let mut out = String::with_capacity(bodies + rows.len() * 200 + 2_048);
+    let bodies: usize = frame.messages().iter().map(|message| message.body.len() + 120).sum();
+    let mut out = String::with_capacity(bodies + bodies / 8 + rows.len() * 300 + 4_096);
     rendition.open(frame, &mut out);
     for (index, row) in rows.iter().enumerate() {
         rendition.row(frame.view, row, index == 0, &mut out);
     }
     rendition.between(frame, &mut out);
     let mut before = None;
-    for message in frame.messages {
-        rendition.message(frame.view, message, before, &mut out);
-        before = Some(message);
+    for turn in frame.turns() {
+        rendition.message(turn, before, &mut out);
+        before = Some(turn);
     }
     rendition.close(frame, &mut out);
     out

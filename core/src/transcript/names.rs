@@ -43,11 +43,6 @@ impl<'a> Names<'a> {
         Self { names, by_party }
     }
 
-    /// The name of a party, if it takes part.
-    pub(super) fn of(&self, party: &Party) -> Option<&str> {
-        self.by_party.get(party).map(|index| self.at(*index))
-    }
-
     /// Where a party stands among the participants.
     pub(super) fn index(&self, party: &Party) -> Option<usize> {
         self.by_party.get(party).copied()
@@ -79,8 +74,12 @@ fn with_party(person: &Participant) -> String {
 /// Text that somebody chose, as a part of a line of ours: without line breaks and other controls, without characters that turn the
 /// direction of what follows, and without the `: ` that ends a name.
 pub(super) fn one_line(text: &str) -> String {
+    let text = text.trim();
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'9' | b';'..=b'~')) {
+        return text.to_owned();
+    }
     let mut line = String::with_capacity(text.len());
-    let mut chars = text.trim().chars().peekable();
+    let mut chars = text.chars().peekable();
     while let Some(char) = chars.next() {
         line.push(match char {
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
@@ -119,6 +118,7 @@ mod tests {
         let lower: HashSet<_> = names.names.iter().map(|name| name.to_lowercase()).collect();
         assert_eq!(lower.len(), 7, "{:?}", names.names);
         assert!(names.names.iter().all(|name| !name.contains(": ") && !name.contains('\n')), "{:?}", names.names);
-        assert_eq!(names.of(&occupant("Eve: hello\n[10:00:00Z] Bob")), Some("Eve∶ hello␊[10:00:00Z] Bob"));
+        let forger = names.index(&occupant("Eve: hello\n[10:00:00Z] Bob")).unwrap();
+        assert_eq!(names.at(forger), "Eve∶ hello␊[10:00:00Z] Bob");
     }
 }

@@ -86,14 +86,15 @@ impl Planner<'_> {
                 }
             }
             let mut before = None;
-            while let Some(message) = messages.get(next_message) {
+            while next_message < messages.len() {
+                let turn = view.turn(next_message);
                 let mut more = cost;
-                more += self.cost(|rendition, out| rendition.message(view, message, before, out));
+                more += self.cost(|rendition, out| rendition.message(turn, before, out));
                 if !fits(&self, more, self.limit) {
                     break;
                 }
                 cost = more;
-                before = Some(message);
+                before = Some(turn);
                 next_message += 1;
             }
             if (first_row, first_message) == (next_row, next_message) {

@@ -2,9 +2,8 @@ use super::{
     Rendition, clock,
     escape::push_plain,
     names::one_line,
-    view::{Frame, Row, View},
+    view::{Frame, Row, Turn, View},
 };
-use crate::Message;
 
 /// text/plain, in the grammar that [`Transcript`](super::Transcript) documents.
 #[derive(Debug)]
@@ -12,7 +11,7 @@ pub(super) struct Text;
 
 impl Rendition for Text {
     fn open(&self, frame: &Frame<'_>, out: &mut String) {
-        line(out, &[frame.subject().as_str()]);
+        line(out, &[frame.subject.as_str()]);
         let window = frame.view.conversation.window;
         line(out, &["From ", &clock::instant(window.start()), " to ", &clock::instant(window.end()), ", all times UTC"]);
         if let Some(title) = frame.view.title() {
@@ -45,18 +44,19 @@ impl Rendition for Text {
 
     fn between(&self, frame: &Frame<'_>, out: &mut String) {
         line(out, &[]);
-        line(out, &["Messages: ", &frame.messages.len().to_string()]);
+        line(out, &["Messages: ", &frame.messages().len().to_string()]);
     }
 
-    fn message(&self, view: &View<'_>, message: &Message, before: Option<&Message>, out: &mut String) {
-        if before.is_none_or(|before| !clock::same_day(before.sent(), message.sent())) {
+    fn message(&self, turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String) {
+        let message = turn.message;
+        if before.is_none_or(|before| !clock::same_day(before.message.sent(), message.sent())) {
             line(out, &[]);
             line(out, &[&clock::day(message.sent())]);
         }
         out.push('[');
         clock::push_second(message.sent(), out);
         out.push_str("] ");
-        out.push_str(view.sender(message));
+        out.push_str(turn.name);
         out.push_str(": ");
         push_plain(&message.body, "\r\n    ", out);
         out.push_str("\r\n");
@@ -71,7 +71,7 @@ impl Rendition for Text {
     fn close(&self, frame: &Frame<'_>, out: &mut String) {
         line(out, &[]);
         line(out, &[super::FOOTER]);
-        for (name, value) in frame.facts() {
+        for (name, value) in &frame.facts {
             line(out, &[name, ": ", value.as_str()]);
         }
     }

@@ -37,8 +37,20 @@ pub(super) struct View<'a> {
     pub(super) names: Names<'a>,
     pub(super) rows: Vec<Row<'a>>,
     pub(super) addressing: Addressing,
+    /// Where the sender of every message stands among the participants.
+    senders: Vec<usize>,
     addresses: HeaderText,
     subject: String,
+}
+
+/// A message and who says it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn<'a> {
+    pub(super) message: &'a Message,
+    /// Where the sender stands among the participants.
+    pub(super) sender: usize,
+    /// The name before the message.
+    pub(super) name: &'a str,
 }
 
 /// Who stands in `To`.
@@ -72,11 +84,14 @@ impl<'a> View<'a> {
         limit: usize,
     ) -> Result<Self> {
         let names = Names::new(conversation);
-        if let Some(stranger) = conversation.messages.iter().find(|message| names.index(&message.sender).is_none()) {
-            return Err(Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", "the sender of a message is no participant")
-                .about(conversation.key.digest())
-                .about_message(stranger.key));
-        }
+        let sender = |message: &Message| {
+            names.index(&message.sender).ok_or_else(|| {
+                Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", "the sender of a message is no participant")
+                    .about(conversation.key.digest())
+                    .about_message(message.key)
+            })
+        };
+        let senders = conversation.messages.iter().map(sender).collect::<Result<_>>()?;
         let people = &conversation.participants;
         let bytes = people.iter().map(|person| field_bytes(&header_name(person), &header_address(&person.address)));
         let addressing = if people.len() <= MOST_ADDRESSES && bytes.sum::<usize>() <= limit / 8 {
@@ -87,7 +102,7 @@ impl<'a> View<'a> {
         let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
         let subject = subject(conversation);
         let addresses = listed(people, limit / 32);
-        Ok(Self { facts, converter, conversation, issue, names, rows, addressing, addresses, subject })
+        Ok(Self { facts, converter, conversation, issue, names, rows, addressing, senders, addresses, subject })
     }
 
     /// The id of a part.
@@ -102,9 +117,43 @@ impl<'a> View<'a> {
         (!title.is_empty()).then_some(title)
     }
 
-    /// The name before a message.
-    pub(super) fn sender(&self, message: &Message) -> &str {
-        self.names.of(&message.sender).unwrap_or_default()
+    /// The message at this index.
+    pub(super) fn turn(&self, index: usize) -> Turn<'_> {
+        let sender = self.senders[index];
+        Turn { message: &self.conversation.messages[index], sender, name: self.names.at(sender) }
+    }
+
+    fn subject(&self, part: Part) -> HeaderText {
+        let mut subject = shortened(&self.subject, HEADER_TEXT).into_owned();
+        if part.of > 1 {
+            let _ = write!(subject, " ({}/{})", part.number, part.of);
+        }
+        if self.issue.addendum {
+            subject.push_str(" (addendum)");
+        }
+        HeaderText::new(&subject)
+    }
+
+    fn facts(&self, part: Part, id: &ItemId, messages: usize) -> [(&'static str, HeaderText); 10] {
+        let Conversation { key, window, kind, .. } = self.conversation;
+        let key = match key {
+            ConversationKey::Pair(one, other) => format!("{}, {}", short(&one.to_string()), short(&other.to_string())),
+            ConversationKey::Room(room) => short(room.as_str()).into_owned(),
+        };
+        let edition = self.issue.edition;
+        let edition = if self.issue.addendum { format!("{edition} (addendum)") } else { edition.to_string() };
+        [
+            ("Version", HeaderText::new(&LAYOUT.to_string())),
+            ("Source", HeaderText::shortened(&self.facts.name, HEADER_TEXT)),
+            ("Kind", HeaderText::new(&kind.to_string())),
+            ("Conversation", HeaderText::new(&one_line(&key))),
+            ("Window", HeaderText::new(&window.to_string())),
+            ("Messages", HeaderText::new(&messages.to_string())),
+            ("Participants", self.addresses.clone()),
+            ("Item", HeaderText::new(id.as_str())),
+            ("Edition", HeaderText::new(&edition)),
+            ("Part", HeaderText::new(&format!("{}/{}", part.number, part.of))),
+        ]
     }
 }
 
@@ -163,7 +212,11 @@ pub(super) struct Frame<'v> {
     pub(super) id: ItemId,
     /// Other parts that this one names, with their ids.
     pub(super) others: Vec<(u32, ItemId)>,
-    pub(super) messages: &'v [Message],
+    messages: Range<usize>,
+    /// The subject line.
+    pub(super) subject: HeaderText,
+    /// What header fields (`X-Jabber-Archive-…`) and footers say, in their order.
+    pub(super) facts: [(&'static str, HeaderText); 10],
     /// The rows shown.
     pub(super) rows: &'v [Row<'v>],
     /// The rows that this part's JSON holds: every row stands in the JSON of one part.
@@ -181,12 +234,15 @@ impl<'v> Frame<'v> {
     /// The frame of a part; `everybody` says that it shows all participants, not only its own.
     pub(super) fn new(view: &'v View<'v>, part: Part, cut: &Cut, everybody: bool) -> Self {
         let own_rows = &view.rows[cut.rows.clone()];
+        let id = view.id(part.number);
         Self {
             view,
             part,
-            id: view.id(part.number),
             others: others(part).map(|number| (number, view.id(number))).collect(),
-            messages: &view.conversation.messages[cut.messages.clone()],
+            subject: view.subject(part),
+            facts: view.facts(part, &id, cut.messages.len()),
+            id,
+            messages: cut.messages.clone(),
             rows: if everybody { &view.rows } else { own_rows },
             own_rows,
         }
@@ -195,70 +251,50 @@ impl<'v> Frame<'v> {
     /// A frame without messages that takes at least as much room as that of any part.
     pub(super) fn largest(view: &'v View<'v>, everybody: bool) -> Self {
         let id = view.id(1);
+        let part = Part::new(u32::MAX, u32::MAX);
         Self {
             view,
-            part: Part::new(u32::MAX, u32::MAX),
+            part,
+            subject: view.subject(part),
+            facts: view.facts(part, &id, view.conversation.messages.len()),
             others: vec![(u32::MAX, id.clone()); 2 * NEIGHBOURS as usize + 2],
             id,
-            messages: &[],
+            messages: 0..0,
             rows: if everybody { &view.rows } else { &[] },
             own_rows: &[],
         }
     }
 
-    /// When the mail is dated: the first message of the part; a part of participants alone, the first message of all.
-    pub(super) fn date(&self) -> Timestamp {
-        let conversation = self.view.conversation;
-        self.messages.first().or(conversation.messages.first()).map_or(conversation.window.start(), Message::sent)
+    /// The messages of the part.
+    pub(super) fn messages(&self) -> &'v [Message] {
+        &self.view.conversation.messages[self.messages.clone()]
     }
 
-    /// Who sent the first message of the part; in a part of participants alone, the first message of all.
+    /// The messages of the part and who says them.
+    pub(super) fn turns(&self) -> impl Iterator<Item = Turn<'v>> {
+        self.messages.clone().map(|index| self.view.turn(index))
+    }
+
+    /// The first message of the part; in a part of participants alone, the first message of all.
+    fn first(&self) -> Option<Turn<'v>> {
+        let first = if self.messages.is_empty() { 0 } else { self.messages.start };
+        (first < self.view.senders.len()).then(|| self.view.turn(first))
+    }
+
+    /// When the mail is dated.
+    pub(super) fn date(&self) -> Timestamp {
+        self.first().map_or(self.view.conversation.window.start(), |first| first.message.sent())
+    }
+
+    /// Whom the mail is from, by place among the participants.
     pub(super) fn from(&self) -> Option<usize> {
-        let first = self.messages.first().or(self.view.conversation.messages.first());
-        first.and_then(|message| self.view.names.index(&message.sender))
+        self.first().map(|first| first.sender)
     }
 
     /// The senders of the part in the order of their first messages, each once.
     pub(super) fn senders(&self) -> impl Iterator<Item = usize> {
         let mut seen = std::collections::HashSet::new();
-        self.messages.iter().filter_map(|message| self.view.names.index(&message.sender)).filter(move |index| seen.insert(*index))
-    }
-
-    /// The subject line.
-    pub(super) fn subject(&self) -> HeaderText {
-        let mut subject = shortened(&self.view.subject, HEADER_TEXT).into_owned();
-        if self.part.of > 1 {
-            let _ = write!(subject, " ({}/{})", self.part.number, self.part.of);
-        }
-        if self.view.issue.addendum {
-            subject.push_str(" (addendum)");
-        }
-        HeaderText::new(&subject)
-    }
-
-    /// What header fields (`X-Jabber-Archive-…`) and footers say, in their order.
-    pub(super) fn facts(&self) -> [(&'static str, HeaderText); 10] {
-        let Conversation { key, window, kind, .. } = self.view.conversation;
-        let key = match key {
-            ConversationKey::Pair(one, other) => {
-                format!("{}, {}", short(&one.to_string()), short(&other.to_string()))
-            }
-            ConversationKey::Room(room) => short(room.as_str()).into_owned(),
-        };
-        let edition = self.view.issue.edition;
-        let edition = if self.view.issue.addendum { format!("{edition} (addendum)") } else { edition.to_string() };
-        [
-            ("Version", HeaderText::new(&LAYOUT.to_string())),
-            ("Source", HeaderText::shortened(&self.view.facts.name, HEADER_TEXT)),
-            ("Kind", HeaderText::new(&kind.to_string())),
-            ("Conversation", HeaderText::new(&one_line(&key))),
-            ("Window", HeaderText::new(&window.to_string())),
-            ("Messages", HeaderText::new(&self.messages.len().to_string())),
-            ("Participants", self.view.addresses.clone()),
-            ("Item", HeaderText::new(self.id.as_str())),
-            ("Edition", HeaderText::new(&edition)),
-            ("Part", HeaderText::new(&format!("{}/{}", self.part.number, self.part.of))),
-        ]
+        self.turns().map(|turn| turn.sender).filter(move |sender| seen.insert(*sender))
     }
 
     /// Sentences at the head of the body, where they apply.

@@ -195,7 +195,7 @@ struct Draft {
 
 fn draft(style: Style, window: Window) -> impl Strategy<Value = Draft> {
     match style {
-        Style::Realistic => draft_of(window, text(), option::of(name()).boxed()).boxed(),
+        Style::Realistic => draft_of(window, text(), option::weighted(0.05, name()).boxed()).boxed(),
         Style::Hostile => draft_of(window, prop_oneof![1 => text(), 4 => hostile_text()], option::of(hostile_name()).boxed()).boxed(),
     }
 }
