@@ -20,17 +20,9 @@ impl Weight {
         Self { plain: lines.len(), quoted: qp::BODY.encoded_len(lines) }
     }
 
-    /// How many bytes the leaf takes in the encoding that is chosen for it.
+    /// How many bytes the leaf takes in the smaller encoding, which is the one that [`Leaf::text`] chooses.
     pub(crate) fn encoded(self) -> usize {
-        match self.encoding() {
-            Encoding::QuotedPrintable => self.quoted,
-            Encoding::Base64 => base64::MIME.encoded_len(self.plain),
-        }
-    }
-
-    /// The smaller one, and the readable one where both are equal.
-    fn encoding(self) -> Encoding {
-        if self.quoted <= base64::MIME.encoded_len(self.plain) { Encoding::QuotedPrintable } else { Encoding::Base64 }
+        self.quoted.min(base64::MIME.encoded_len(self.plain))
     }
 }
 
@@ -47,7 +39,7 @@ enum Encoding {
     Base64,
 }
 
-/// The encoded content of one MIME part.
+/// The encoded content of one MIME part: quoted-printable or base64, whichever is smaller, and the readable one where both are equal.
 ///
 /// Neither encoding can hold `=_`, with which every boundary begins (RFC 2045, section 6.7), nor a line over 76 characters.
 #[derive(Debug)]
@@ -59,17 +51,16 @@ pub(crate) struct Leaf {
 impl Leaf {
     /// A leaf of text, lines ending in CRLF.
     pub(crate) fn text(lines: &str) -> Self {
-        let weight = Weight::of(lines);
-        let encoding = weight.encoding();
-        let mut content = String::with_capacity(weight.encoded());
-        match encoding {
-            Encoding::QuotedPrintable => qp::BODY.encode_append(lines, &mut content),
-            Encoding::Base64 => base64::MIME.encode_append(lines, &mut content),
+        // Counting ends where base64 is known to be smaller, which most text beyond Latin letters shows soon.
+        let Some(quoted) = qp::BODY.encoded_len_within(lines, base64::MIME.encoded_len(lines.len())) else {
+            return Self::binary(lines.as_bytes());
         };
-        Self { encoding, content }
+        let mut content = String::with_capacity(quoted);
+        qp::BODY.encode_append(lines, &mut content);
+        Self { encoding: Encoding::QuotedPrintable, content }
     }
 
-    /// A leaf that is handed on as it is, byte for byte.
+    /// A leaf in base64.
     pub(crate) fn binary(content: &[u8]) -> Self {
         Self { encoding: Encoding::Base64, content: base64::MIME.encode(content) }
     }

@@ -4,7 +4,7 @@ use jabber_archive_core::{Converter, ConverterExt};
 use jabber_archive_core::{ErrorClass, ErrorKind, Issue, Transcript, TranscriptSettings, testing::generators};
 use proptest::prelude::*;
 
-use crate::{grammar, mails, oracle::Mail, smallest, transcript};
+use crate::{grammar, mails, markup::Page, oracle::Mail, smallest, transcript};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
@@ -97,4 +97,51 @@ fn the_recipe_tells_settings_apart() {
     assert_eq!(recipe(smallest()), recipe(smallest()));
     assert_ne!(recipe(smallest()), recipe(TranscriptSettings::default()));
     assert_ne!(recipe(smallest()), recipe(smallest().with_conversation_json(true)));
+}
+
+#[test]
+fn a_mail_may_fill_the_limit_to_the_byte() {
+    for (number, conversation) in generators::sample(generators::large_conversation(3..4, 300..301), 4).iter().enumerate() {
+        let whole = TranscriptSettings::default().with_conversation_json(number % 2 == 0);
+        let items = mails(conversation, Issue::FIRST, whole.clone());
+        let size = items[0].content.len();
+        assert_eq!(items.len(), 1);
+        assert!(size > TranscriptSettings::LEAST_ITEM_BYTES);
+        assert_eq!(mails(conversation, Issue::FIRST, whole.clone().with_max_item_bytes(size)), items);
+        assert!(mails(conversation, Issue::FIRST, whole.with_max_item_bytes(size - 1)).len() > 1);
+    }
+}
+
+#[test]
+fn the_cut_falls_between_messages_of_one_minute_too() {
+    let mut conversation = generators::one(generators::large_conversation(3..4, 300..301));
+    let start = conversation.window.start();
+    let sender = conversation.participants[0].party.clone();
+    for (message, number) in conversation.messages.iter_mut().zip(0..) {
+        message.key.start = start;
+        message.key.ordinal = number;
+        message.sender = sender.clone();
+    }
+    let items = mails(&conversation, Issue::FIRST, smallest());
+    assert!(items.len() > 1);
+    for item in &items {
+        let mail = Mail::read(item);
+        assert!(item.content.len() <= TranscriptSettings::LEAST_ITEM_BYTES);
+        assert_eq!(grammar::read(&mail.text).messages.len(), item.messages.len());
+        assert_eq!(Page::read(&mail.html).all("h4").len(), 1, "every part says once who speaks");
+    }
+}
+
+#[test]
+fn a_conversation_of_nobody_is_a_mail_of_the_archive_to_itself() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 1..2));
+    conversation.participants.clear();
+    let stranger = transcript(smallest()).mails(&conversation, Issue::FIRST).unwrap_err();
+    assert_eq!((stranger.class(), stranger.message()), (ErrorClass::Item, Some(&conversation.messages[0].key)));
+    conversation.messages.clear();
+    let items = mails(&conversation, Issue::FIRST, smallest().with_conversation_json(true));
+    let mail = Mail::read(&items[0]);
+    let archive = ("example".to_owned(), "archive@example.jabber-archive.invalid".to_owned());
+    assert_eq!((&mail.from, &mail.to), (&vec![archive.clone()], &vec![archive]));
+    assert_eq!(jabber_archive_core::Conversation::from_mails(&[&items[0].content]).unwrap(), conversation);
 }
