@@ -1,1 +1,5 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod statements;
+#[cfg(feature = "testing")]
+pub mod testing;

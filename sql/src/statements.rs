@@ -1,0 +1,160 @@
+//! Every statement that is ever sent to a database: all of them read, none of them writes.
+//!
+//! They are Transact-SQL as SQL Server 2016 and later document it. Values travel as parameters of `sp_executesql` (`@P1`, `@P2` …), times among them as `datetime`,
+//! so that an index on the date column can be used. Names of schemas, tables and columns cannot be parameters; they are quoted with brackets.
+//!
+//! | statement | when | gives |
+//! |---|---|---|
+//! | [`session`] | first on every connection, as a plain batch | nothing |
+//! | [`FACTS`] | `check`, and once before the first read | version, edition, database, row versioning |
+//! | [`CLOCK`] | once per run | the server's UTC |
+//! | [`COLUMNS`] | once per run | the columns of a table and their types |
+//! | [`LEADING`] | once per run | columns that lead an index |
+//! | [`PERMISSION`] | once per run and table | whether the login may read it |
+//! | [`extent`], [`extent_by_scan`] | once per run and message table | first and last date, rows outside |
+//! | [`tally`] | before and after reading a chunk | rows and lengths by cell |
+//! | [`records`] | once per chunk and table | the rows |
+//! | [`whole`] | once per run | `tc_rooms`, `tc_users` |
+
+use std::fmt::Write;
+
+/// The name of a thing in a statement: in brackets, a closing bracket doubled.
+pub(crate) fn quote(name: &str) -> String {
+    format!("[{}]", name.replace(']', "]]"))
+}
+
+/// Settings of a session. They do not survive `sp_executesql` and are therefore sent as a plain batch.
+///
+/// - `SNAPSHOT`, where the database allows it, reads committed rows without a lock; elsewhere `READ COMMITTED` does so if the database has read-committed snapshot on,
+///   and takes short shared locks if not. Never `NOLOCK`, which skips and doubles rows.
+/// - If we get into the way of a writer it is we who give up: low deadlock priority, and a limit to waiting for a lock.
+/// - Long texts come whole: a session's `TEXTSIZE` may be as low as 4 KiB.
+pub(crate) fn session(snapshot: bool) -> String {
+    let isolation = if snapshot { "SNAPSHOT" } else { "READ COMMITTED" };
+    format!(
+        "SET NOCOUNT ON; SET TEXTSIZE 2147483647; SET DEADLOCK_PRIORITY LOW; SET LOCK_TIMEOUT 30000; SET TRANSACTION ISOLATION LEVEL {isolation};"
+    )
+}
+
+/// What the server and the database are.
+pub(crate) const FACTS: &str = "\
+SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS [version], \
+CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS [edition], \
+d.[name] AS [database], \
+CAST(d.[snapshot_isolation_state] AS int) AS [snapshot], \
+CAST(d.[is_read_committed_snapshot_on] AS int) AS [read_committed_snapshot] \
+FROM sys.databases AS d WHERE d.[database_id] = DB_ID()";
+
+/// The server's UTC.
+pub(crate) const CLOCK: &str = "SELECT GETUTCDATE() AS [now]";
+
+/// The columns of a table or view that the login may see: `@P1` schema, `@P2` table.
+pub(crate) const COLUMNS: &str = "\
+SELECT c.[COLUMN_NAME] AS [column], c.[DATA_TYPE] AS [type] \
+FROM INFORMATION_SCHEMA.COLUMNS AS c WHERE c.[TABLE_SCHEMA] = @P1 AND c.[TABLE_NAME] = @P2";
+
+/// The columns that come first in an index of a table: `@P1` schema, `@P2` table.
+pub(crate) const LEADING: &str = "\
+SELECT c.[name] AS [column] \
+FROM sys.objects AS o \
+JOIN sys.schemas AS s ON s.[schema_id] = o.[schema_id] \
+JOIN sys.indexes AS i ON i.[object_id] = o.[object_id] \
+JOIN sys.index_columns AS k ON k.[object_id] = i.[object_id] AND k.[index_id] = i.[index_id] \
+JOIN sys.columns AS c ON c.[object_id] = k.[object_id] AND c.[column_id] = k.[column_id] \
+WHERE s.[name] = @P1 AND o.[name] = @P2 AND k.[key_ordinal] = 1 \
+AND i.[is_disabled] = 0 AND i.[is_hypothetical] = 0 AND i.[has_filter] = 0";
+
+/// Whether the login may read a table, 1 or 0; NULL if it may not even see it: `@P1` the quoted name.
+pub(crate) const PERMISSION: &str = "SELECT HAS_PERMS_BY_NAME(@P1, N'OBJECT', N'SELECT') AS [granted]";
+
+/// First and last date from `@P1` to `@P2`, and how many rows lie before and after: four seeks in an index on `date`.
+pub(crate) fn extent(table: &str, date: &str) -> String {
+    format!(
+        "SELECT \
+         (SELECT MIN({date}) FROM {table} WHERE {date} >= @P1 AND {date} <= @P2) AS [first], \
+         (SELECT MAX({date}) FROM {table} WHERE {date} >= @P1 AND {date} <= @P2) AS [last], \
+         (SELECT COUNT_BIG(*) FROM {table} WHERE {date} < @P1) AS [undated], \
+         (SELECT COUNT_BIG(*) FROM {table} WHERE {date} > @P2) AS [future]"
+    )
+}
+
+/// The same in one scan, for a table without an index on `date`.
+pub(crate) fn extent_by_scan(table: &str, date: &str) -> String {
+    format!(
+        "SELECT MIN(CASE WHEN {date} >= @P1 AND {date} <= @P2 THEN {date} END) AS [first], \
+         MAX(CASE WHEN {date} >= @P1 AND {date} <= @P2 THEN {date} END) AS [last], \
+         COUNT_BIG(CASE WHEN {date} < @P1 THEN 1 END) AS [undated], \
+         COUNT_BIG(CASE WHEN {date} > @P2 THEN 1 END) AS [future] FROM {table}"
+    )
+}
+
+/// Rows and the sum of their lengths in cells of `@P4` minutes that are counted from `@P3`, of the rows dated from `@P1` to before `@P2`.
+///
+/// `lengths` are columns of type `int`.
+pub(crate) fn tally(table: &str, date: &str, lengths: &[String]) -> String {
+    let mut length = "CAST(0 AS bigint)".to_owned();
+    for column in lengths {
+        let _ = write!(length, " + CAST(ISNULL({column}, 0) AS bigint)");
+    }
+    format!(
+        "SELECT w.[cell] AS [cell], COUNT_BIG(*) AS [rows], SUM(w.[length]) AS [length] FROM (\
+         SELECT DATEDIFF(minute, @P3, {date}) / @P4 AS [cell], {length} AS [length] \
+         FROM {table} WHERE {date} >= @P1 AND {date} < @P2) AS w GROUP BY w.[cell]"
+    )
+}
+
+/// The rows dated from `@P1` to before `@P2`, in any order. `columns` are as [`column`] gives them.
+pub(crate) fn records(table: &str, date: &str, columns: &[String]) -> String {
+    format!("SELECT {} FROM {table} WHERE {date} >= @P1 AND {date} < @P2", columns.join(", "))
+}
+
+/// All rows of a small table.
+pub(crate) fn whole(table: &str, columns: &[String]) -> String {
+    format!("SELECT {} FROM {table}", columns.join(", "))
+}
+
+/// A column as it is read; a text of a code page of the database is converted there, where the code page is known.
+pub(crate) fn column(name: &str, convert: bool) -> String {
+    let quoted = quote(name);
+    if convert { format!("CAST({quoted} AS nvarchar(max)) AS {quoted}") } else { quoted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_end_its_brackets() {
+        assert_eq!(quote("jm"), "[jm]");
+        assert_eq!(quote("jm] ; DROP TABLE x --"), "[jm]] ; DROP TABLE x --]");
+    }
+
+    #[test]
+    fn every_statement_reads() {
+        let (table, date) = ("[dbo].[jm]".to_owned(), "[sent_date]".to_owned());
+        let columns = [column("to_jid", false), column("body_text", true)];
+        for statement in [
+            FACTS.to_owned(),
+            CLOCK.to_owned(),
+            COLUMNS.to_owned(),
+            LEADING.to_owned(),
+            PERMISSION.to_owned(),
+            extent(&table, &date),
+            extent_by_scan(&table, &date),
+            tally(&table, &date, &[quote("body_len")]),
+            records(&table, &date, &columns),
+            whole(&table, &columns),
+        ] {
+            assert!(statement.starts_with("SELECT "), "{statement}");
+            assert!(!statement.contains(';'), "{statement}");
+            for word in ["INSERT", "UPDATE", "DELETE", "MERGE", "INTO ", "EXEC", "NOLOCK", "ORDER BY"] {
+                assert!(!statement.contains(word), "{word} in {statement}");
+            }
+        }
+        assert_eq!(
+            records(&table, &date, &columns),
+            "SELECT [to_jid], CAST([body_text] AS nvarchar(max)) AS [body_text] FROM [dbo].[jm] \
+             WHERE [sent_date] >= @P1 AND [sent_date] < @P2"
+        );
+    }
+}

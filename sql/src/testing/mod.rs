@@ -1,0 +1,4 @@
+//! A stand-in for SQL Server, and a company whose chats fill it.
+
+mod office;
+mod server;
