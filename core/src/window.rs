@@ -85,9 +85,13 @@ impl Grid {
         if time < Timestamp::PLAUSIBLE {
             return Window::UNDATED;
         }
-        let since = time.millis() - self.anchor;
-        let start = since.div_euclid(self.length) * self.length + self.anchor;
-        Window { start: Timestamp::from_millis(start).max(Timestamp::PLAUSIBLE), end: Timestamp::from_millis(start + self.length) }
+        let start = self.border(time);
+        Window { start: start.max(Timestamp::PLAUSIBLE), end: start.after(self.length()) }
+    }
+
+    /// The last border between cells that is not after an instant; before 2000 too, where windows do not keep to it.
+    pub fn border(&self, time: Timestamp) -> Timestamp {
+        Timestamp::from_millis((time.millis() - self.anchor).div_euclid(self.length) * self.length + self.anchor)
     }
 
     /// The window after another one.

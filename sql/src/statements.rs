@@ -113,10 +113,15 @@ pub(crate) fn whole(table: &str, columns: &[String]) -> String {
     format!("SELECT {} FROM {table}", columns.join(", "))
 }
 
-/// A column as it is read; a text of a code page of the database is converted there, where the code page is known.
+/// A column as it is. A value of `text`, `varchar` and the like is converted where its code page is known: by the server.
 pub(crate) fn column(name: &str, convert: bool) -> String {
     let quoted = quote(name);
     if convert { format!("CAST({quoted} AS nvarchar(max)) AS {quoted}") } else { quoted }
+}
+
+/// The place of a column that the table does not have.
+pub(crate) fn absent(name: &str) -> String {
+    format!("CAST(NULL AS nvarchar(max)) AS {}", quote(name))
 }
 
 #[cfg(test)]
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     fn every_statement_reads() {
         let (table, date) = ("[dbo].[jm]".to_owned(), "[sent_date]".to_owned());
-        let columns = [column("to_jid", false), column("body_text", true)];
+        let columns = [column("to_jid", false), column("body_text", true), absent("subject")];
         for statement in [
             FACTS.to_owned(),
             CLOCK.to_owned(),
@@ -153,7 +158,7 @@ mod tests {
         }
         assert_eq!(
             records(&table, &date, &columns),
-            "SELECT [to_jid], CAST([body_text] AS nvarchar(max)) AS [body_text] FROM [dbo].[jm] \
+            "SELECT [to_jid], CAST([body_text] AS nvarchar(max)) AS [body_text], CAST(NULL AS nvarchar(max)) AS [subject] FROM [dbo].[jm] \
              WHERE [sent_date] >= @P1 AND [sent_date] < @P2"
         );
     }

@@ -1,0 +1,212 @@
+//! One connection to the database: logged in, set up, and used for one statement after another.
+
+use std::borrow::Cow;
+
+use futures::{StreamExt, stream::BoxStream};
+use jabber_archive_core::{Error, ErrorClass, Result, Timestamp};
+use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel, ToSql};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
+
+use crate::{
+    config::{Encrypt, MssqlConfig},
+    fault::Operation,
+    statements,
+};
+
+/// A server may send us on to another one; no availability group does so more often.
+const REDIRECTIONS: usize = 3;
+
+/// How the connection shows in the server's lists of sessions.
+const APPLICATION: &str = concat!("jabber-archive ", env!("CARGO_PKG_VERSION"));
+
+/// A value as the driver gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Text(String),
+    Int(i64),
+    /// Days since 1900-01-01 and ticks of 1/300 s since midnight.
+    DateTime(i32, u32),
+    /// Of a type that is not read.
+    Other,
+}
+
+impl From<ColumnData<'static>> for Value {
+    fn from(data: ColumnData<'static>) -> Self {
+        match data {
+            ColumnData::String(Some(text)) => Self::Text(text.into_owned()),
+            ColumnData::U8(Some(number)) => Self::Int(number.into()),
+            ColumnData::I16(Some(number)) => Self::Int(number.into()),
+            ColumnData::I32(Some(number)) => Self::Int(number.into()),
+            ColumnData::I64(Some(number)) => Self::Int(number),
+            ColumnData::DateTime(Some(time)) => Self::DateTime(time.days(), time.seconds_fragments()),
+            ColumnData::String(None)
+            | ColumnData::U8(None)
+            | ColumnData::I16(None)
+            | ColumnData::I32(None)
+            | ColumnData::I64(None)
+            | ColumnData::DateTime(None) => Self::Null,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A parameter of a statement.
+#[derive(Debug, Clone)]
+pub(crate) enum Parameter<'a> {
+    Text(&'a str),
+    Int(i32),
+    /// Sent as `datetime`, so that an index on a `datetime` column can be used; held within the type's range.
+    Time(Timestamp),
+}
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> ColumnData<'_> {
+        match self {
+            Self::Text(text) => ColumnData::String(Some(Cow::Borrowed(text))),
+            Self::Int(number) => ColumnData::I32(Some(*number)),
+            Self::Time(time) => {
+                let (days, ticks) = (*time).clamp(Timestamp::MIN, LAST).to_sql_datetime();
+                ColumnData::DateTime(Some(tiberius::time::DateTime::new(days, ticks)))
+            }
+        }
+    }
+}
+
+/// 9999-12-31T23:59:59.997Z, the last `datetime`.
+const LAST: Timestamp = Timestamp::from_millis(Timestamp::MAX.millis() - 3);
+
+#[derive(Debug)]
+pub(crate) struct Connection<'a> {
+    config: &'a MssqlConfig,
+    client: Client<Compat<TcpStream>>,
+}
+
+impl<'a> Connection<'a> {
+    /// Connects, logs in and sets the session up.
+    pub(crate) async fn open(config: &'a MssqlConfig, snapshot: bool) -> Result<Self> {
+        let operation = Operation { config, verb: "connect to", table: "" };
+        let limit = config.limits.connect;
+        let client = timeout(limit, Self::log_in(config, operation)).await.map_err(|_| operation.too_slow("no connection", limit))??;
+        let mut connection = Self { config, client };
+        connection.set_up(snapshot).await?;
+        Ok(connection)
+    }
+
+    async fn log_in(config: &MssqlConfig, operation: Operation<'_>) -> Result<Client<Compat<TcpStream>>> {
+        let (mut host, mut port) = (config.host.clone(), config.port);
+        for _ in 0..=REDIRECTIONS {
+            let stream = TcpStream::connect((host.as_str(), port)).await.map_err(|error| operation.unreachable(error))?;
+            stream.set_nodelay(true).map_err(|error| operation.unreachable(error))?;
+            match Box::pin(Client::connect(driver_config(config, &host, port), stream.compat_write())).await {
+                Ok(client) => return Ok(client),
+                Err(tiberius::error::Error::Routing { host: other, port: other_port }) => (host, port) = (other, other_port),
+                Err(error) => return Err(operation.classify(error)),
+            }
+        }
+        Err(operation.error(ErrorClass::Fatal, "the server sends the connection from one server to another without end"))
+    }
+
+    async fn set_up(&mut self, snapshot: bool) -> Result<()> {
+        let operation = Operation { config: self.config, verb: "set up session on", table: "" };
+        let limit = self.config.limits.connect;
+        let batch = async { self.client.simple_query(statements::session(snapshot)).await?.into_results().await };
+        timeout(limit, batch).await.map_err(|_| operation.too_slow("no answer", limit))?.map_err(|error| operation.classify(error))?;
+        Ok(())
+    }
+
+    /// Sends a statement. A connection whose answer was not read to its end is dropped, never used again.
+    pub(crate) async fn query(
+        &mut self,
+        verb: &'static str,
+        table: &'a str,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Answer<'_>> {
+        let operation = Operation { config: self.config, verb, table };
+        let parameters: Vec<&dyn ToSql> = parameters.iter().map(|parameter| parameter as &dyn ToSql).collect();
+        let limit = self.config.limits.first_row;
+        let asked = timeout(limit, self.client.query(statement.to_owned(), &parameters)).await;
+        let stream = asked.map_err(|_| operation.too_slow("no answer", limit))?.map_err(|error| operation.classify(error))?;
+        Ok(Answer { operation, rows: stream.into_row_stream(), begun: false })
+    }
+
+    /// All rows of a small answer.
+    pub(crate) async fn rows(
+        &mut self,
+        verb: &'static str,
+        table: &'a str,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Vec<Value>>> {
+        let mut answer = self.query(verb, table, statement, parameters).await?;
+        let mut rows = Vec::new();
+        while let Some(row) = answer.next().await? {
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// The one row of an answer that always has one.
+    pub(crate) async fn row<const N: usize>(
+        &mut self,
+        verb: &'static str,
+        table: &'a str,
+        statement: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<[Value; N]> {
+        let rows = self.rows(verb, table, statement, parameters).await?;
+        let row = rows.into_iter().next().and_then(|row| row.try_into().ok());
+        row.ok_or_else(|| unexpected(Operation { config: self.config, verb, table }))
+    }
+}
+
+/// The answer does not have the form that the statement gives it.
+pub(crate) fn unexpected(operation: Operation<'_>) -> Error {
+    operation.error(ErrorClass::Fatal, "the server's answer is not one to the statement")
+}
+
+/// The rows of an answer as they come.
+pub(crate) struct Answer<'a> {
+    operation: Operation<'a>,
+    rows: BoxStream<'a, tiberius::Result<tiberius::Row>>,
+    begun: bool,
+}
+
+impl Answer<'_> {
+    /// The next row, `None` after the last; an error if the server stays silent for too long or the connection ends before the answer does.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Value>>> {
+        let limits = &self.operation.config.limits;
+        let (limit, what) = if self.begun { (limits.idle, "no further row") } else { (limits.first_row, "no first row") };
+        let next = timeout(limit, self.rows.next()).await.map_err(|_| self.operation.too_slow(what, limit))?;
+        self.begun = true;
+        let row = next.transpose().map_err(|error| self.operation.classify(error))?;
+        Ok(row.map(|row| row.into_iter().map(Value::from).collect()))
+    }
+}
+
+fn driver_config(config: &MssqlConfig, host: &str, port: u16) -> Config {
+    let mut driver = Config::new();
+    driver.host(host);
+    driver.port(port);
+    driver.database(&config.database);
+    driver.authentication(AuthMethod::sql_server(&config.user, config.password.reveal()));
+    driver.application_name(APPLICATION);
+    driver.readonly(true);
+    // Limits of time are ours: the driver's counts between tokens, and a scan may take long to its first row.
+    driver.command_timeout(None);
+    driver.handshake_timeout(None);
+    // One broken surrogate would end the stream otherwise.
+    driver.lossy_utf16_decoding(true);
+    driver.encryption(match config.encrypt {
+        Encrypt::Off => EncryptionLevel::NotSupported,
+        Encrypt::On => EncryptionLevel::Required,
+    });
+    if config.trust_server_certificate {
+        driver.trust_cert();
+    } else if let Some(authority) = &config.authority {
+        driver.trust_cert_ca_bundle(authority.clone());
+    }
+    driver
+}

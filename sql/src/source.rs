@@ -1,0 +1,251 @@
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use async_trait::async_trait;
+use futures::{
+    StreamExt, TryStreamExt,
+    future::try_join_all,
+    stream::{self, BoxStream},
+};
+use jabber_archive_core::{
+    ErrorClass, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp,
+};
+use tokio::{
+    sync::{OnceCell, mpsc},
+    task::JoinSet,
+};
+
+use crate::{
+    config::MssqlConfig,
+    connection::{Connection, Parameter, Value, unexpected},
+    decode,
+    fault::Operation,
+    schema::{JM, Layout, Schema, TC_MSGARCHIVE, TC_ROOMS, TC_USERS},
+    statements,
+};
+
+/// How many rows are handed on at a time.
+const BATCH: usize = 256;
+
+/// How many batches of a table may wait to be taken.
+const WAITING: usize = 8;
+
+/// A Cisco IM and Presence database on SQL Server.
+///
+/// Every call connects anew, so that nothing half-read is ever used again. Tables and columns are looked up before the first read and then taken as known;
+/// needs a tokio runtime.
+#[derive(Clone)]
+pub struct MssqlSource {
+    id: SourceId,
+    config: Arc<MssqlConfig>,
+    schema: Arc<OnceCell<Arc<Schema>>>,
+}
+
+impl fmt::Debug for MssqlSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MssqlSource").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl MssqlSource {
+    /// The source of this database; nothing is connected yet.
+    pub fn new(config: MssqlConfig) -> Self {
+        Self { id: config.id(), config: Arc::new(config), schema: Arc::default() }
+    }
+
+    pub(crate) fn config(&self) -> &MssqlConfig {
+        &self.config
+    }
+
+    async fn schema(&self) -> Result<Arc<Schema>> {
+        self.schema.get_or_try_init(|| async { Schema::discover(&self.config).await.map(Arc::new) }).await.cloned()
+    }
+
+    /// Adds what one table has between `PLAUSIBLE` and `now`, and outside.
+    async fn measure(&self, layout: &Layout, snapshot: bool, now: Timestamp, extent: &mut Extent) -> Result<()> {
+        let statement = if layout.indexed {
+            statements::extent(&layout.table, &layout.date)
+        } else {
+            statements::extent_by_scan(&layout.table, &layout.date)
+        };
+        let bounds = [Parameter::Time(Timestamp::PLAUSIBLE), Parameter::Time(now)];
+        let mut connection = Connection::open(&self.config, snapshot).await?;
+        let [first, last, undated, future] = connection.row("find first and last row of", layout.spec.name, &statement, &bounds).await?;
+        let time = |value: &Value| match value {
+            Value::DateTime(days, ticks) => Some(Timestamp::from_sql_datetime(*days, *ticks)),
+            _ => None,
+        };
+        let count = |value: &Value| match value {
+            Value::Int(number) => u64::try_from(*number).unwrap_or_default(),
+            _ => 0,
+        };
+        extent.first = [extent.first, time(&first)].into_iter().flatten().min();
+        extent.last = [extent.last, time(&last)].into_iter().flatten().max();
+        extent.undated += count(&undated);
+        extent.future += count(&future);
+        extent.indexed &= layout.indexed;
+        Ok(())
+    }
+
+    /// Rows and lengths of one table, by window.
+    async fn count(&self, layout: &Layout, snapshot: bool, span: Span, grid: &Grid) -> Result<Vec<Tally>> {
+        let table = table(layout);
+        let statement = statements::tally(&layout.table, &layout.date, &layout.lengths);
+        let undated = span.end <= Timestamp::PLAUSIBLE;
+        // All that is dated before 2000 is one window, and fits into one cell of the largest length.
+        let minutes = if undated { i32::MAX } else { (grid.length().as_secs() / 60) as i32 };
+        let origin = if undated { Timestamp::MIN } else { grid.border(span.start) };
+        let parameters = [Parameter::Time(span.start), Parameter::Time(span.end), Parameter::Time(origin), Parameter::Int(minutes)];
+        let mut connection = Connection::open(&self.config, snapshot).await?;
+        let rows = connection.rows("count", layout.spec.name, &statement, &parameters).await?;
+        let operation = Operation { config: &self.config, verb: "count", table: layout.spec.name };
+        let mut tallies: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+        for row in rows {
+            let [Value::Int(cell), Value::Int(rows), Value::Int(length)] = row[..] else { return Err(unexpected(operation)) };
+            let window = grid.window_at(if undated { origin } else { origin.after(grid.length() * cell as u32).max(span.start) });
+            let (all, long) = tallies.entry(window).or_default();
+            *all += u64::try_from(rows).unwrap_or_default();
+            *long += u64::try_from(length).unwrap_or_default();
+        }
+        Ok(tallies.into_iter().map(|(window, (rows, length))| Tally::new(window, table, rows, length)).collect())
+    }
+}
+
+fn table(layout: &Layout) -> Table {
+    match layout.spec.name {
+        name if name == JM.name => Table::Jm,
+        name if name == TC_MSGARCHIVE.name => Table::TcMsgarchive,
+        _ => Table::TcTimelog,
+    }
+}
+
+#[async_trait]
+impl Source for MssqlSource {
+    fn id(&self) -> &SourceId {
+        &self.id
+    }
+
+    async fn clock(&self) -> Result<Timestamp> {
+        let mut connection = Connection::open(&self.config, false).await?;
+        match connection.row("read the clock of", "", statements::CLOCK, &[]).await? {
+            [Value::DateTime(days, ticks)] => Ok(Timestamp::from_sql_datetime(days, ticks)),
+            [_] => Err(unexpected(Operation { config: &self.config, verb: "read the clock of", table: "" })),
+        }
+    }
+
+    async fn extent(&self, now: Timestamp) -> Result<Extent> {
+        let schema = self.schema().await?;
+        let mut extent = Extent::default();
+        extent.indexed = true;
+        for layout in schema.messages() {
+            self.measure(layout, schema.snapshot, now, &mut extent).await?;
+        }
+        Ok(extent)
+    }
+
+    async fn context(&self) -> Result<Rooms> {
+        let schema = self.schema().await?;
+        let mut rooms = Rooms::new();
+        for (spec, add) in [(&TC_ROOMS, decode::add_room as fn(&mut Rooms, &[Value])), (&TC_USERS, decode::add_user)] {
+            let Some(layout) = schema.find(spec) else { continue };
+            let mut connection = Connection::open(&self.config, schema.snapshot).await?;
+            let statement = statements::whole(&layout.table, &layout.columns);
+            let mut answer = connection.query("read", spec.name, &statement, &[]).await?;
+            while let Some(row) = answer.next().await? {
+                add(&mut rooms, &row);
+            }
+        }
+        Ok(rooms)
+    }
+
+    async fn tally(&self, span: Span, grid: &Grid) -> Result<Vec<Tally>> {
+        let schema = self.schema().await?;
+        let mut counts = Vec::new();
+        for layout in schema.dated() {
+            counts.push(self.count(layout, schema.snapshot, span, grid));
+        }
+        Ok(try_join_all(counts).await?.into_iter().flatten().collect())
+    }
+
+    fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
+        let source = self.clone();
+        stream::once(async move { source.schema().await.map(|schema| source.read(&schema, span)) }).try_flatten().boxed()
+    }
+}
+
+impl MssqlSource {
+    /// One task and one connection a table. Dropping the stream ends the tasks.
+    fn read(&self, schema: &Schema, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let mut tasks = JoinSet::new();
+        for layout in schema.dated() {
+            let (config, layout, sender, snapshot) = (self.config.clone(), layout.clone(), sender.clone(), schema.snapshot);
+            tasks.spawn(async move {
+                if let Err(error) = read_table(&config, &layout, snapshot, span, &sender).await {
+                    // Nobody takes it if the stream was dropped.
+                    let _: Result<(), _> = sender.send(Err(error)).await;
+                }
+            });
+        }
+        let reading = Some(Reading { source: self.clone(), receiver, tasks });
+        stream::unfold(reading, |reading| async move {
+            let mut reading = reading?;
+            let next = reading.next().await?;
+            let after = next.is_ok().then_some(reading);
+            Some((next, after))
+        })
+        .boxed()
+    }
+}
+
+/// The tasks that read, and what they have read.
+struct Reading {
+    source: MssqlSource,
+    receiver: mpsc::Receiver<Result<Vec<Record>>>,
+    tasks: JoinSet<()>,
+}
+
+impl Reading {
+    /// The next batch; no end unless every task has come to its own.
+    async fn next(&mut self) -> Option<Result<Vec<Record>>> {
+        if let Some(batch) = self.receiver.recv().await {
+            return Some(batch);
+        }
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                let operation = Operation { config: self.source.config(), verb: "read", table: "" };
+                return Some(Err(operation.error(ErrorClass::Fatal, "a reading task panicked").because(error)));
+            }
+        }
+        None
+    }
+}
+
+/// Reads one table to its end; ends early only if nobody takes the rows.
+async fn read_table(
+    config: &MssqlConfig,
+    layout: &Layout,
+    snapshot: bool,
+    span: Span,
+    sender: &mpsc::Sender<Result<Vec<Record>>>,
+) -> Result<()> {
+    let (start, record): (_, fn(&[Value]) -> Record) = match table(layout) {
+        Table::Jm => (span.start, decode::jm),
+        Table::TcMsgarchive => (span.start, decode::tc_msgarchive),
+        _ => (span.start.before(PRESENCE_LOOKBACK), decode::tc_timelog),
+    };
+    let statement = statements::records(&layout.table, &layout.date, &layout.columns);
+    let mut connection = Connection::open(config, snapshot).await?;
+    let bounds = [Parameter::Time(start), Parameter::Time(span.end)];
+    let mut answer = connection.query("read", layout.spec.name, &statement, &bounds).await?;
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(row) = answer.next().await? {
+        batch.push(record(&row));
+        if batch.len() == BATCH && sender.send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))).await.is_err() {
+            return Ok(());
+        }
+    }
+    if !batch.is_empty() {
+        let _: Result<(), _> = sender.send(Ok(batch)).await;
+    }
+    Ok(())
+}
