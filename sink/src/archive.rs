@@ -1,4 +1,8 @@
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,6 +18,8 @@ use crate::{ObjectLedger, ObjectSink, fault};
 #[derive(Debug, Clone)]
 pub struct Archive {
     store: Arc<dyn ObjectStore>,
+    /// The same store; what it creates is on stable storage before it appears under its path.
+    ordered: Arc<dyn ObjectStore>,
     durability: Arc<dyn Durability>,
 }
 
@@ -34,7 +40,13 @@ pub trait Durability: fmt::Debug + Send + Sync {
 impl Archive {
     /// The archive in a store; outside stores bring their own [`Durability`].
     pub fn new(store: Arc<dyn ObjectStore>, durability: Arc<dyn Durability>) -> Self {
-        Self { store, durability }
+        Self { ordered: store.clone(), store, durability }
+    }
+
+    /// With a view of the same store that syncs an object before it appears under its path.
+    #[cfg(feature = "file")]
+    pub(crate) fn with_ordered(self, ordered: Arc<dyn ObjectStore>) -> Self {
+        Self { ordered, ..self }
     }
 
     /// Where its mails are put.
@@ -54,7 +66,10 @@ impl Archive {
     /// Creates an object, or compares with the one that is there.
     pub(crate) async fn create(&self, kind: ErrorKind, path: &Path, content: Bytes) -> Result<Stored> {
         let options = PutOptions::from(PutMode::Create);
-        match self.store.put_opts(path, PutPayload::from(content.clone()), options).await {
+        // A power cut must not leave half an entry under its number, or half a list under its digest: no run would get past it.
+        // A mail may be half: it is compared, differs, and is put under the next edition.
+        let store = if kind == ErrorKind::Ledger { &self.ordered } else { &self.store };
+        match store.put_opts(path, PutPayload::from(content.clone()), options).await {
             Ok(_) => Ok(Stored::Created),
             Err(object_store::Error::AlreadyExists { .. }) => {
                 let there = self.read(kind, path).await?;
@@ -72,10 +87,10 @@ impl Archive {
         mut content: ByteStream,
         accept: impl AsyncAccept,
     ) -> Result<Stored> {
-        let incoming = Path::from(format!("incoming/{}-{}", path.filename().unwrap_or_default(), std::process::id()));
         let failed = |error| fault::classify(kind, "put", path, error);
+        let incoming = Path::from(format!("incoming/{}-{:016x}", path.filename().unwrap_or_default(), unique()));
         let mut upload = object_store::WriteMultipart::new(self.store.put_multipart(&incoming).await.map_err(failed)?);
-        let mut accept = accept;
+        let mut arriving = accept.clone();
         while let Some(piece) = content.next().await {
             let piece = match piece {
                 Ok(piece) => piece,
@@ -84,22 +99,32 @@ impl Archive {
                     return Err(error);
                 }
             };
-            accept.piece(&piece);
+            arriving.piece(&piece);
             upload.wait_for_capacity(4).await.map_err(failed)?;
             upload.put(piece);
         }
-        if let Err(error) = accept.whole() {
+        if let Err(error) = arriving.whole() {
             upload.abort().await.map_err(failed)?;
             return Err(error);
         }
         upload.finish().await.map_err(failed)?;
+        self.durability.settle(vec![incoming.clone()]).await?;
         let stored = match self.store.copy_if_not_exists(&incoming, path).await {
             Ok(()) => Stored::Created,
-            Err(object_store::Error::AlreadyExists { .. }) => Stored::AlreadyPresent,
+            Err(object_store::Error::AlreadyExists { .. }) => self.compare_streamed(kind, path, accept).await?,
             Err(error) => return Err(failed(error)),
         };
         self.store.delete(&incoming).await.map_err(failed)?;
         Ok(stored)
+    }
+
+    async fn compare_streamed(&self, kind: ErrorKind, path: &Path, mut accept: impl AsyncAccept) -> Result<Stored> {
+        let failed = |error| fault::classify(kind, "read", path, error);
+        let mut there = self.store.get(path).await.map_err(failed)?.into_stream();
+        while let Some(piece) = there.try_next().await.map_err(failed)? {
+            accept.piece(&piece);
+        }
+        Ok(if accept.whole().is_ok() { Stored::AlreadyPresent } else { Stored::Different })
     }
 
     /// The whole of an object.
@@ -133,10 +158,15 @@ impl Archive {
 }
 
 /// Looks at content that streams by.
-pub(crate) trait AsyncAccept: Send {
+pub(crate) trait AsyncAccept: Clone + Send {
     /// Another piece.
     fn piece(&mut self, piece: &[u8]);
 
     /// Whether the whole of it is right.
     fn whole(self) -> Result<()>;
+}
+
+/// A number that no other call gives, in this process or another: process ids are equal in containers.
+pub(crate) fn unique() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

@@ -89,6 +89,7 @@ pub(crate) fn item_id(path: &Path) -> Option<ItemId> {
     path.filename()?.strip_suffix(".eml")?.parse().ok()
 }
 
+#[derive(Clone)]
 struct Expected {
     key: ObjectKey,
     hasher: Sha256,
