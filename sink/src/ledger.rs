@@ -60,6 +60,12 @@ fn number(path: &Path) -> Option<u64> {
 impl Ledger for ObjectLedger {
     async fn open(&self, facts: &ArchiveFacts) -> Result<Digest> {
         if self.facts().await?.is_none() {
+            // The entries are listed first: another program may have created both since.
+            if !self.numbers().await?.is_empty() && self.facts().await?.is_none() {
+                return Err(Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "open", "it is missing although the chain has entries")
+                    .about(facts_path())
+                    .advise("restore it from a copy: the chain's first entry names its digest"));
+            }
             // Another program may create it at the same time: whoever is second compares below.
             let _: Stored = self.create(facts_path(), facts.to_bytes().into()).await?;
         }

@@ -8,7 +8,7 @@ use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 use object_store::local::LocalFileSystem;
 
 use self::durable::LocalDurability;
-use crate::Archive;
+use crate::{Archive, archive::unique};
 
 impl Archive {
     /// The archive in a folder, which is created if it is not there: readable by its owner alone, durable by fsync.
@@ -33,20 +33,23 @@ impl Archive {
     pub fn existing_file(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
         if !folder.is_dir() {
-            return Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "open archive", "there is no such folder").about(folder.display()));
+            return Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "open archive", "there is no such folder")
+                .about(folder.display())
+                .advise("check `path` under [sink]; the first run makes the folder"));
         }
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| {
             Error::new(ErrorKind::Sink, ErrorClass::Fatal, "open archive", "the folder cannot be opened")
                 .about(folder.display())
                 .because(error)
         })?;
-        Ok(Self::new(Arc::new(store), Arc::new(LocalDurability::new(folder.to_owned()))))
+        let ordered = store.clone().with_fsync(true);
+        Ok(Self::new(Arc::new(store), Arc::new(LocalDurability::new(folder.to_owned()))).with_ordered(Arc::new(ordered)))
     }
 }
 
 /// Tries what every put needs: a file, its mode, and a hard link to it.
 fn probe(folder: &Path) -> Result<()> {
-    let file = folder.join(format!(".probe-{}", std::process::id()));
+    let file = folder.join(format!(".probe-{:016x}", unique()));
     let link = file.with_extension("link");
     let tried = (|| {
         durable::restrict(folder, 0o700).map_err(|error| refuse(folder, "its mode cannot be set", error))?;
@@ -75,4 +78,18 @@ fn refuse(path: &Path, what: &str, error: io::Error) -> Error {
         _ => "give the account that runs this the right to write there, or choose another `path` under [sink]",
     };
     Error::new(ErrorKind::Sink, ErrorClass::Fatal, "open archive", what).about(path.display()).advise(advice).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ledger_is_synced_before_it_appears_and_mails_at_their_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::file(folder.path()).unwrap();
+        let shown = format!("{archive:?}");
+        let syncs: Vec<&str> = shown.split("fsync: ").skip(1).map(|rest| &rest[..4]).collect();
+        assert_eq!(syncs, ["fals", "true"], "store, ordered: {shown}");
+    }
 }
