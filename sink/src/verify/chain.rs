@@ -8,6 +8,9 @@ use object_store::path::Path;
 use super::{Fault, Problem, Verification, VerifyOptions};
 use crate::{Archive, ledger::facts_path};
 
+/// So many missing entries are named one by one; the name of a single file can make a gap of any size.
+const NAMED: u64 = 1_000;
+
 /// What the chain says of the items.
 #[derive(Debug, Default)]
 pub(super) struct Sealed {
@@ -15,6 +18,8 @@ pub(super) struct Sealed {
     pub(super) frontier: Frontier,
     /// Items that run entries name as counting for nothing.
     pub(super) abandoned: BTreeSet<ItemId>,
+    /// Whether an entry is missing or cannot be read: it may have sealed windows of which nothing else is known.
+    pub(super) incomplete: bool,
 }
 
 /// What the seals of one window say.
@@ -52,16 +57,22 @@ pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
     };
     let mut expected_seen = options.expect.is_none();
     let mut next = 1;
+    // Whether the entry before was read, so that the next one's frontier can be checked against it.
+    let mut follows = true;
     for number in ledger.numbers().await? {
-        for missing in next..number {
-            verification.problems.push(Problem::new(Entry::path(missing), Fault::Missing));
-            previous = None;
-        }
-        next = number + 1;
         let path = Entry::path(number);
+        if next < number {
+            verification.problems.extend((next..number).take(NAMED as usize).map(|gone| Problem::new(Entry::path(gone), Fault::Missing)));
+            if number - next > NAMED {
+                let how = format!("{} entries before it are missing", number - next);
+                verification.problems.push(Problem::inconsistent(path.as_str(), how));
+            }
+            (previous, follows, sealed.incomplete) = (None, false, true);
+        }
+        next = number.saturating_add(1);
         let Some(bytes) = archive.find(ErrorKind::Ledger, &Path::from(path.as_str())).await? else {
             verification.problems.push(Problem::new(path, Fault::Missing));
-            previous = None;
+            (previous, follows, sealed.incomplete) = (None, false, true);
             continue;
         };
         verification.entries += 1;
@@ -73,17 +84,25 @@ pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
                 if let Some((before, found)) = &previous
                     && *found != link.entry.previous
                 {
-                    let fault = Fault::Changed { says: path.clone(), expected: link.entry.previous, found: *found };
-                    verification.problems.push(Problem::new(before.as_str(), fault));
+                    verification.problems.push(if options.expect == Some(*found) {
+                        Problem::inconsistent(path.as_str(), format!("it names another digest of {before}, which is as expected"))
+                    } else {
+                        let fault = Fault::Changed { says: path.clone(), expected: link.entry.previous, found: *found };
+                        Problem::new(before.as_str(), fault)
+                    });
                 }
-                examine(archive, &path, link.entry, &mut sealed, verification).await?;
+                examine(archive, &path, link.entry, follows, &mut sealed, verification).await?;
+                follows = true;
             }
-            Err(error) => verification.problems.push(Problem::new(path.as_str(), Fault::Damaged { why: error.to_string() })),
+            Err(error) => {
+                verification.problems.push(Problem::new(path.as_str(), Fault::Damaged { why: error.to_string() }));
+                (follows, sealed.incomplete) = (false, true);
+            }
         }
         previous = Some((path, digest));
     }
     if !expected_seen {
-        let last = previous.map_or_else(|| Entry::path(1), |(path, _)| path);
+        let last = previous.filter(|_| verification.entries > 0).map_or_else(|| Entry::path(1), |(path, _)| path);
         verification.problems.push(Problem::inconsistent(
             last,
             "no entry of the chain has the expected digest: it, or an entry behind it, was changed or removed",
@@ -92,7 +111,14 @@ pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
     Ok(sealed)
 }
 
-async fn examine(archive: &Archive, path: &str, entry: Entry, sealed: &mut Sealed, verification: &mut Verification) -> Result<()> {
+async fn examine(
+    archive: &Archive,
+    path: &str,
+    entry: Entry,
+    follows: bool,
+    sealed: &mut Sealed,
+    verification: &mut Verification,
+) -> Result<()> {
     let before = std::mem::replace(&mut sealed.frontier, entry.frontier);
     let mut expected = before;
     match entry.record {
@@ -101,7 +127,7 @@ async fn examine(archive: &Archive, path: &str, entry: Entry, sealed: &mut Seale
             if undated {
                 expected.undated = true;
             } else {
-                if before.end.is_some_and(|end| end != seal.span.start) {
+                if follows && before.end.is_some_and(|end| end != seal.span.start) {
                     verification
                         .problems
                         .push(Problem::inconsistent(path, "the window does not begin where the one sealed before it ends"));
@@ -142,7 +168,7 @@ async fn examine(archive: &Archive, path: &str, entry: Entry, sealed: &mut Seale
         EntryRecord::Run(run) => sealed.abandoned.extend(run.abandoned.iter().cloned()),
         _ => verification.problems.push(Problem::inconsistent(path, "an entry of a kind that this version does not know")),
     }
-    if expected != entry.frontier {
+    if follows && expected != entry.frontier {
         verification.problems.push(Problem::inconsistent(path, "the frontier does not follow from the entries before"));
     }
     Ok(())
