@@ -1,0 +1,106 @@
+//! A small archive: two days with chats, one without, another one with, a row that cannot be decoded.
+
+use std::{collections::BTreeMap, future, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use jabber_archive_core::{
+    ArchiveFacts, Archiver, Digest, FieldHasher, Issue, ItemId, ItemKey, MailItem, Part, Record, RunIdentity, RunReport, Table, Timestamp,
+    Transcript, TranscriptSettings, UndecodableRow, Window,
+    testing::{memory::MemorySource, rows::Row},
+};
+use jabber_archive_sink::{Archive, Verification, VerifyOptions, verify};
+use tempfile::TempDir;
+
+/// Windows to 2026-11-23 are closed.
+pub(crate) const NOW: &str = "2026-11-24T02:00:00Z";
+
+/// An archive of [`rows`] in a folder of its own.
+#[derive(Debug)]
+pub(crate) struct Example {
+    pub(crate) folder: TempDir,
+    pub(crate) archive: Archive,
+    pub(crate) report: RunReport,
+}
+
+impl Example {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::file(folder.path()).unwrap();
+        let report = run(&archive).await;
+        Self { folder, archive, report }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn head(&self) -> Digest {
+        self.report.head.unwrap()
+    }
+
+    pub(crate) async fn verify(&self) -> Verification {
+        verify(&self.archive, VerifyOptions::default(), |_| {}).await.unwrap()
+    }
+
+    pub(crate) async fn verify_expecting(&self, head: Digest) -> Verification {
+        verify(&self.archive, VerifyOptions::default().expecting(head), |_| {}).await.unwrap()
+    }
+}
+
+pub(crate) fn facts() -> ArchiveFacts {
+    ArchiveFacts::new("jabber-test").unwrap()
+}
+
+pub(crate) fn rows() -> Vec<Record> {
+    let chat = |from, to, at, id, body| Row::jm(from, to).at(at).id(id).body(body).record();
+    let (alice, bob, chen) = ("alice@example.com/jabber_1", "bob@example.com", "chen@example.com/phone");
+    vec![
+        chat(alice, bob, "2026-11-20T09:14:03Z", "m1", "Hello Bob"),
+        chat("bob@example.com/jabber_7", "alice@example.com", "2026-11-20T09:15:00Z", "m2", "Hello Alice, 好的"),
+        chat(chen, "alice@example.com", "2026-11-20T11:00:00Z", "m3", "Lunch?"),
+        chat(chen, bob, "2026-11-21T08:00:00Z", "m4", "Did you see the figures?"),
+        Record::Undecodable(UndecodableRow {
+            table: Table::Jm,
+            sent: "2026-11-21T10:00:00Z".parse().unwrap(),
+            length: 3,
+            reason: "direction: neither I nor O".to_owned(),
+            values: BTreeMap::from([("direction".to_owned(), Some("X".to_owned()))]),
+        }),
+        chat(alice, "dave@partner.example", "2026-11-23T23:59:59Z", "m5", "Good night"),
+        chat(alice, bob, "2026-11-24T01:30:00Z", "m6", "Too young to be archived"),
+    ]
+}
+
+pub(crate) fn archiver(archive: &Archive, host: &str, settings: TranscriptSettings) -> Archiver {
+    let source = MemorySource::new(rows(), NOW.parse().unwrap());
+    let transcript = Transcript::new(&facts(), settings).unwrap();
+    Archiver::new(
+        facts(),
+        Arc::new(source),
+        Arc::new(transcript),
+        Arc::new(archive.sink()),
+        Arc::new(archive.ledger()),
+        Arc::new(|_| future::ready(())),
+    )
+    .identity(RunIdentity::new(host, "archive", "test", Digest::of(b"")))
+}
+
+pub(crate) async fn run(archive: &Archive) -> RunReport {
+    archiver(archive, "host", TranscriptSettings::default()).run(now(), future::pending()).await.unwrap()
+}
+
+pub(crate) fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+/// The window of a day such as `2026-11-20`.
+pub(crate) fn day(day: &str) -> Window {
+    facts().grid.window_at(format!("{day}T12:00:00Z").parse().unwrap())
+}
+
+/// An item of some content; `name` stands for its conversation.
+pub(crate) fn item(window: Window, name: char, content: &str) -> MailItem {
+    let id: ItemId = name.to_string().repeat(26).parse().unwrap();
+    let conversation = FieldHasher::new().field(&name.to_string()).finish().short();
+    MailItem::new(ItemKey::new(window, id), conversation, Issue::FIRST, Part::new(1, 1), Bytes::copy_from_slice(content.as_bytes()))
+}

@@ -1,0 +1,13 @@
+//! Real archives in real folders: what they hold, what two programs do to them, and what verification finds.
+
+#![cfg(all(unix, feature = "file"))]
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
+mod child;
+mod durability;
+mod example;
+mod opening;
+mod putting;
+mod races;
+mod snapshot;
+mod tamper;
