@@ -1,10 +1,17 @@
 //! What the benchmarks measure against: conversations as generated, and their mails written by mail-builder alone.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jabber_archive_core::{
-    Conversation, ConverterExt, Issue, MailItem, Transcript, TranscriptSettings,
-    testing::generators::{self, Style},
+    Assembler, Conversation, ConverterExt, Issue, JidIsEmail, MailItem, Neighbour, People, Record, Rooms, Timestamp, Transcript,
+    TranscriptSettings,
+    testing::{
+        generators::{self, Style},
+        rows::Row,
+    },
 };
 use mail_builder::MessageBuilder;
 use mail_parser::MessageParser;
@@ -83,4 +90,45 @@ pub fn in_turns(runs: u32, mut one: impl FnMut(), mut other: impl FnMut()) -> (D
         start.elapsed()
     };
     (0..runs).fold((Duration::MAX, Duration::MAX), |(best, best_other), _| (best.min(time(&mut one)), best_other.min(time(&mut other))))
+}
+
+/// The rows of a working day: 400 people, most of them in 1:1 chats that are logged on both sides, some in a room that is logged for everybody in it.
+///
+/// # Panics
+///
+/// Never: the JIDs and times are valid.
+pub fn rows() -> Vec<Record> {
+    let midnight: Timestamp = "2026-11-20T00:00:00Z".parse().expect("a time");
+    let person = |number: usize| format!("user{number}@example.com");
+    let mut rows = Vec::new();
+    for number in 0..20_000_usize {
+        let sent = midnight.after(Duration::from_millis(number as u64 * 4_000));
+        let (from, id) = (format!("{}/jabber_{}", person(number % 400), number % 7), format!("id{number}"));
+        let body = format!("Message {number}: {}", "the figures for the third quarter are in the shared folder. ".repeat(number % 4 + 1));
+        let written = |row: Row| row.at_time(sent).id(&id).body(&body);
+        if number % 10 == 0 {
+            let room = "planning@conference.example.com";
+            rows.extend((1..9).map(|other| {
+                written(Row::jm(&format!("{room}/{from}"), &person((number + other) % 400)).groupchat()).record()
+            }));
+        } else {
+            let to = person((number + number % 13 + 1) % 400);
+            rows.push(written(Row::jm(&from, &to).outgoing()).record());
+            rows.push(written(Row::jm(&from, &format!("{to}/jabber_1"))).record());
+        }
+    }
+    rows
+}
+
+/// What a window's rows make up.
+///
+/// # Panics
+///
+/// Never: all rows are of one day.
+pub fn assemble(rows: Vec<Record>) -> Vec<Conversation> {
+    let facts = generators::facts();
+    let window = facts.grid.window_at(rows[0].sent());
+    let mut assembler = Assembler::new(&facts, Arc::new(Rooms::new()), People::new(Arc::new(JidIsEmail::new())));
+    assembler.accept(rows);
+    assembler.assemble(&window, &Neighbour::default()).conversations
 }
