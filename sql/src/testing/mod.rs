@@ -2,3 +2,5 @@
 
 mod office;
 mod server;
+
+pub use self::server::{ColumnType, Database, Fault, SqlServer, Table, Value};

@@ -1,0 +1,117 @@
+use super::database::Moment;
+
+/// Something that goes wrong: once, unless told otherwise.
+///
+/// A fault of a table meets the statements that give rows of it; not those that count them, unless told so by [`in_counts`](Self::in_counts).
+#[derive(Debug, Clone)]
+pub struct Fault {
+    kind: Kind,
+    counts: bool,
+    /// How often it is still to happen; `None` is for ever.
+    left: Option<u32>,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    RefuseLogin,
+    End { table: String, moment: Moment, ending: Ending },
+}
+
+/// How an answer ends before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The connection is closed.
+    Drop,
+    /// Nothing is sent any more.
+    Stall,
+    /// With an error of this number.
+    Error(u32),
+}
+
+impl Fault {
+    /// Logins are refused with error 18401, as while a server upgrades its databases.
+    pub fn refuse_logins() -> Self {
+        Self { kind: Kind::RefuseLogin, counts: false, left: Some(1) }
+    }
+
+    /// The connection is lost in the middle of the bytes of row `n`, from 1.
+    pub fn drop_after_rows(table: impl Into<String>, n: u64) -> Self {
+        Self::end(table, Moment::Within(n), Ending::Drop)
+    }
+
+    /// The connection is lost after the last row and before the token that tells that it was the last.
+    pub fn drop_before_done(table: impl Into<String>) -> Self {
+        Self::end(table, Moment::Done, Ending::Drop)
+    }
+
+    /// The server goes silent after so many rows; the connection stays open.
+    pub fn stall(table: impl Into<String>, rows: u64) -> Self {
+        Self::end(table, Moment::After(rows), Ending::Stall)
+    }
+
+    /// The server gives an error, such as 1205 for a deadlock, before the first row.
+    ///
+    /// The class is that of SQL Server for the numbers 596, 601, 701, 1204, 1205, 1222, 3960, 6005, 40197, 40501 and 40613, and 16 for others.
+    /// After an error of class 20 or more the connection is closed.
+    pub fn error(table: impl Into<String>, number: u32) -> Self {
+        Self::end(table, Moment::After(0), Ending::Error(number))
+    }
+
+    /// With an [`error`](Self::error) or [`stall`](Self::stall) after so many rows.
+    #[must_use]
+    pub fn after_rows(mut self, rows: u64) -> Self {
+        if let Kind::End { moment: moment @ Moment::After(_), .. } = &mut self.kind {
+            *moment = Moment::After(rows);
+        }
+        self
+    }
+
+    /// Meeting the statements that count rows of the table, instead of those that give them.
+    #[must_use]
+    pub fn in_counts(mut self) -> Self {
+        self.counts = true;
+        self
+    }
+
+    /// So many times.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.left = Some(times);
+        self
+    }
+
+    /// Whenever it can.
+    #[must_use]
+    pub fn always(mut self) -> Self {
+        self.left = None;
+        self
+    }
+
+    fn end(table: impl Into<String>, moment: Moment, ending: Ending) -> Self {
+        Self { kind: Kind::End { table: table.into(), moment, ending }, counts: false, left: Some(1) }
+    }
+
+    pub(super) fn refuses_login(&self) -> Option<()> {
+        (self.left != Some(0) && matches!(self.kind, Kind::RefuseLogin)).then_some(())
+    }
+
+    pub(super) fn ends(&self, tables: &[String], counts: bool, moment: Moment) -> Option<Ending> {
+        match &self.kind {
+            Kind::End { table, moment: when, ending }
+                if self.left != Some(0)
+                    && *when == moment
+                    && self.counts == counts
+                    && tables.iter().any(|read| read.eq_ignore_ascii_case(table)) =>
+            {
+                Some(*ending)
+            }
+            _ => None,
+        }
+    }
+
+    /// Counts one use; whether it can be used again.
+    pub(super) fn use_once(&mut self) -> bool {
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        self.left != Some(0)
+    }
+}
