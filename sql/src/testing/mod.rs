@@ -3,4 +3,7 @@
 mod office;
 mod server;
 
-pub use self::server::{ColumnType, Database, Fault, SqlServer, Table, Value};
+pub use self::{
+    office::{Office, TrueMessage},
+    server::{ColumnType, Database, Fault, SqlServer, Table, Value},
+};

@@ -124,8 +124,18 @@ impl Table {
         self
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its columns, in order.
+    pub fn columns(&self) -> &[(String, ColumnType)] {
+        &self.columns
+    }
+
     /// The rows as they are now, whatever is changed while they are read.
-    pub(super) fn read(&self) -> impl Iterator<Item = Vec<Value>> + Send + use<> {
+    pub fn read(&self) -> impl Iterator<Item = Vec<Value>> + Send + use<> {
         let held = self.held.clone();
         let made = self.made.as_ref().map(|made| made());
         made.into_iter().flatten().chain((0..held.len()).map(move |index| held[index].clone()))
@@ -260,7 +270,8 @@ impl Database {
         state.user.eq_ignore_ascii_case(user) && state.password == password
     }
 
-    pub(super) fn table(&self, name: &str) -> Option<Table> {
+    /// The table of this name, in either case, if there is one.
+    pub fn table(&self, name: &str) -> Option<Table> {
         self.state().tables.get(&name.to_lowercase()).cloned()
     }
 
