@@ -58,17 +58,17 @@ impl fmt::Display for SourceId {
     }
 }
 
-/// From when to when a source has rows.
+/// From when to when a source has message rows; presence alone begins no archive and ends none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Extent {
-    /// The first row dated from 2000 on and not in the future.
+    /// The first message row dated from 2000 on and not in the future.
     pub first: Option<Timestamp>,
-    /// The last row dated from 2000 on and not in the future.
+    /// The last message row dated from 2000 on and not in the future.
     pub last: Option<Timestamp>,
-    /// Rows dated before 2000.
+    /// Message rows dated before 2000.
     pub undated: u64,
-    /// Rows dated in the future.
+    /// Message rows dated in the future.
     pub future: u64,
     /// Whether every message table has an index that leads with its date, so that reading one window does not scan the table.
     pub indexed: bool,

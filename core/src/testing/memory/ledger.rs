@@ -40,6 +40,21 @@ impl MemoryLedger {
         state.kept.iter().filter(|((kept, _), _)| *kept == kind).map(|((_, digest), content)| (*digest, content.clone())).collect()
     }
 
+    /// Replaces what is stored under a path such as `ledger/00000001.json`, as a damaged disk would.
+    pub fn alter(&self, path: &str, content: &Bytes) {
+        let mut state = self.state();
+        for (number, bytes) in &mut state.entries {
+            if Entry::path(*number) == path {
+                bytes.clone_from(content);
+            }
+        }
+        for ((kind, digest), bytes) in &mut state.kept {
+            if kind.path(digest) == path {
+                bytes.clone_from(content);
+            }
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,12 +83,18 @@ impl Ledger for MemoryLedger {
     async fn keep(&self, kind: KeptKind, content: ByteStream) -> Result<Digest> {
         let content = content.try_concat_bytes().await?;
         let digest = Digest::of(&content);
-        self.state().kept.insert((kind, digest), content);
-        Ok(digest)
+        if *self.state().kept.entry((kind, digest)).or_insert_with(|| content.clone()) == content {
+            Ok(digest)
+        } else {
+            Err(damaged("keep", &kind.path(&digest)))
+        }
     }
 
     async fn load(&self, kind: KeptKind, digest: &Digest) -> Result<ByteStream> {
         let content = self.state().kept.get(&(kind, *digest)).cloned().ok_or_else(|| missing("load", &kind.path(digest)))?;
+        if Digest::of(&content) != *digest {
+            return Err(damaged("load", &kind.path(digest)));
+        }
         Ok(stream::iter([Ok(content)]).boxed())
     }
 
@@ -95,4 +116,8 @@ impl Ledger for MemoryLedger {
 
 fn missing(operation: &'static str, path: &str) -> Error {
     Error::new(ErrorKind::Ledger, ErrorClass::Fatal, operation, "it is not there").about(path)
+}
+
+fn damaged(operation: &'static str, path: &str) -> Error {
+    Error::new(ErrorKind::Ledger, ErrorClass::Fatal, operation, "its content does not have the digest in its name").about(path)
 }

@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
-use crate::{Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp};
+use crate::{Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp};
 
 /// A source that gives the records it was given.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Source for MemorySource {
 
     async fn extent(&self, now: Timestamp) -> Result<Extent> {
         Ok(self.state(|state| {
-            let messages = || state.records.iter().filter(|record| !matches!(record, Record::Presence(_))).map(Record::sent);
+            let messages = || state.records.iter().filter(|record| record.table() != Table::TcTimelog).map(Record::sent);
             let plausible = || messages().filter(|sent| (Timestamp::PLAUSIBLE..=now).contains(sent));
             Extent {
                 first: plausible().min(),
@@ -113,10 +113,7 @@ impl Source for MemorySource {
 
     fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         let presence = Span::new(span.start.before(PRESENCE_LOOKBACK), span.end);
-        let wanted = |record: &&Record| match record {
-            Record::Presence(row) => presence.contains(row.stamp),
-            _ => span.contains(record.sent()),
-        };
+        let wanted = |record: &&Record| if record.table() == Table::TcTimelog { presence } else { span }.contains(record.sent());
         let records: Vec<Record> = self.state(|state| state.records.iter().filter(wanted).cloned().collect());
         let batches: Vec<Result<Vec<Record>>> = records.chunks(self.batch).map(|batch| Ok(batch.to_vec())).collect();
         stream::iter(batches).boxed()
