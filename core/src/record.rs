@@ -35,7 +35,7 @@ impl fmt::Display for Table {
 }
 
 /// One row of the source, decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Record {
     /// A copy of a message, of `jm` or `tc_msgarchive`.
