@@ -56,7 +56,7 @@ impl Default for TimeLimits {
 
 impl TimeLimits {
     /// These limits.
-    pub fn new(connect: Duration, first_row: Duration, idle: Duration) -> Self {
+    pub const fn new(connect: Duration, first_row: Duration, idle: Duration) -> Self {
         Self { connect, first_row, idle }
     }
 }
