@@ -108,9 +108,9 @@ pub fn rows() -> Vec<Record> {
         let written = |row: Row| row.at_time(sent).id(&id).body(&body);
         if number % 10 == 0 {
             let room = "planning@conference.example.com";
-            rows.extend((1..9).map(|other| {
-                written(Row::jm(&format!("{room}/{from}"), &person((number + other) % 400)).groupchat()).record()
-            }));
+            rows.extend(
+                (1..9).map(|other| written(Row::jm(&format!("{room}/{from}"), &person((number + other) % 400)).groupchat()).record()),
+            );
         } else {
             let to = person((number + number % 13 + 1) % 400);
             rows.push(written(Row::jm(&from, &to).outgoing()).record());

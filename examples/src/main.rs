@@ -1,2 +1,33 @@
-//! The program.
-fn main() {}
+//! The program `jabber-archive`.
+
+mod arguments;
+mod command;
+mod config;
+mod console;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use jabber_archive_core::{Error, ErrorClass, ErrorKind};
+
+use self::{arguments::Arguments, command::Outcome, console::Console};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let console = Console::new(arguments.json);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(command::execute(arguments.command, &console)),
+        Err(error) => Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "start", "the runtime cannot be started").because(error)),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Stopped) => ExitCode::from(1),
+        Ok(Outcome::Findings) => ExitCode::from(3),
+        Err(error) => {
+            console.fail(&error);
+            ExitCode::from(if error.kind() == ErrorKind::Config { 2 } else { 1 })
+        }
+    }
+}

@@ -83,7 +83,8 @@ async fn a_row_that_cannot_be_decoded_is_handed_on_with_its_values() {
 
 #[tokio::test]
 async fn tallies_count_rows_and_lengths_by_window() {
-    let times = ["2026-11-20T21:59:59.997Z", "2026-11-20T22:00:00Z", "2026-11-21T03:59:59.997Z", "2026-11-21T04:00:00Z", "2026-11-21T09:00:00Z"];
+    let times =
+        ["2026-11-20T21:59:59.997Z", "2026-11-20T22:00:00Z", "2026-11-21T03:59:59.997Z", "2026-11-21T04:00:00Z", "2026-11-21T09:00:00Z"];
     let database = database(times.iter().map(|time| jm_row(at(time), "four")).collect());
     let server = start(&database).await;
     let grid = Grid::new(std::time::Duration::from_hours(6), std::time::Duration::from_hours(22)).unwrap();

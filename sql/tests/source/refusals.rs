@@ -49,8 +49,7 @@ async fn a_wrong_host_and_a_wrong_port_may_pass() {
 #[tokio::test]
 async fn a_wrong_password_is_refused_at_once() {
     let server = start(&database(Vec::new())).await;
-    let config =
-        MssqlConfig::new("127.0.0.1", "tcmadb", "jabber_reader", Secret::new("s3cret")).port(server.port()).encrypt(Encrypt::Off);
+    let config = MssqlConfig::new("127.0.0.1", "tcmadb", "jabber_reader", Secret::new("s3cret")).port(server.port()).encrypt(Encrypt::Off);
     let error = MssqlSource::new(config).clock().await.unwrap_err();
     assert_refused(&error, ErrorClass::Fatal, &["refuses the login of `jabber_reader`", "18456", "check `user` and `password`"]);
 }
@@ -58,8 +57,7 @@ async fn a_wrong_password_is_refused_at_once() {
 #[tokio::test]
 async fn a_wrong_database_is_named() {
     let server = start(&database(Vec::new())).await;
-    let config =
-        MssqlConfig::new("127.0.0.1", "tcmadb2", "jabber_reader", Secret::new("demo")).port(server.port()).encrypt(Encrypt::Off);
+    let config = MssqlConfig::new("127.0.0.1", "tcmadb2", "jabber_reader", Secret::new("demo")).port(server.port()).encrypt(Encrypt::Off);
     let error = MssqlSource::new(config).clock().await.unwrap_err();
     assert_refused(&error, ErrorClass::Fatal, &["no database `tcmadb2`", "4060"]);
 }

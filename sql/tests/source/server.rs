@@ -34,5 +34,10 @@ fn parse(url: &str) -> Option<MssqlConfig> {
     let (server, database) = place.split_once('/')?;
     let (host, port) = server.split_once(':')?;
     let encrypt = if env::var_os("JABBER_ARCHIVE_TEST_MSSQL_PLAIN").is_some() { Encrypt::Off } else { Encrypt::On };
-    Some(MssqlConfig::new(host, database, user, Secret::new(password)).port(port.parse().ok()?).encrypt(encrypt).trust_server_certificate(true))
+    Some(
+        MssqlConfig::new(host, database, user, Secret::new(password))
+            .port(port.parse().ok()?)
+            .encrypt(encrypt)
+            .trust_server_certificate(true),
+    )
 }

@@ -96,13 +96,15 @@ pub(super) fn hostile(rng: &mut Rng) -> String {
     text
 }
 
-/// More than 4,000 characters.
-pub(super) fn long(rng: &mut Rng) -> String {
-    let length = rng.usize(4_001..9_000);
+/// A text of at least so many characters.
+pub(super) fn long(length: usize, rng: &mut Rng) -> String {
     let mut text = String::new();
-    while text.len() < length {
-        text.push_str(pick(OFFICE, rng));
+    let mut written = 0;
+    while written < length {
+        let piece = pick(OFFICE, rng);
+        text.push_str(piece);
         text.push(' ');
+        written += piece.chars().count() + 1;
     }
     text.push('.');
     text

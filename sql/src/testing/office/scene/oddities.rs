@@ -140,13 +140,14 @@ impl Scene {
         }
     }
 
-    /// A text that does not fit into the `_string` columns.
+    /// A text that does not fit into the `_string` columns, or one whose stanza alone does not.
     pub(super) fn long(&mut self) {
-        let text = texts::long(&mut self.rng);
+        let length = if self.warm && self.rng.bool() { 3_900 } else { self.rng.usize(4_001..9_000) };
+        let text = texts::long(length, &mut self.rng);
         self.odd(|draft| draft.body = text);
     }
 
-    /// The text stands in XHTML-IM alone, with a copy in the body column or without.
+    /// The text stands in XHTML-IM alone.
     pub(super) fn markup_only(&mut self) {
         self.serial += 1;
         let number = self.serial;

@@ -1,0 +1,100 @@
+use std::{fmt, path::PathBuf, sync::Arc, time::Instant};
+
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, MemoryDirectory, People, Result, Secret};
+use jabber_archive_sql::testing::{Database, Office, SqlServer};
+use serde::Serialize;
+
+use super::{Outcome, asked_to_stop, report::Report};
+use crate::{
+    arguments::Demo,
+    config::{
+        Config, ConverterConfig, DirectoryConfig, Encryption, FileSettings, MssqlSettings, RunConfig, SecretRef, SinkConfig, SourceConfig,
+    },
+    console::Console,
+    wiring,
+};
+
+const DATABASE: &str = "tcmadb";
+const USER: &str = "jabber_reader";
+const PASSWORD: &str = "demo";
+
+#[derive(Debug, Serialize)]
+struct Demonstrated {
+    #[serde(flatten)]
+    report: Report,
+    seed: u64,
+    /// How many messages were asked for.
+    asked: usize,
+    /// How many messages the company wrote.
+    written: usize,
+}
+
+/// Starts a stand-in for SQL Server, fills it, and archives it by the code that `run` uses.
+pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome> {
+    let office = Office::new(demo.seed, demo.messages);
+    let database = Database::new(DATABASE);
+    database.login(USER, PASSWORD);
+    database.set_clock(office.end());
+    office.fill(&database);
+    let server = SqlServer::start(database).await.map_err(|error| {
+        Error::new(ErrorKind::Source, ErrorClass::Fatal, "start stand-in", "no port of the loopback interface can be had").because(error)
+    })?;
+
+    let directory = MemoryDirectory::from_csv(office.directory_csv().as_bytes())?;
+    let people = People::new(Arc::new(directory)).internal_domains(office.internal_domains());
+    let progress = Arc::new(Console::progress());
+    let archiver = wiring::archiver(&config(server.port(), demo.out.clone()), people, progress.clone())?;
+    let begun = Instant::now();
+    let run = archiver.run(office.end(), asked_to_stop()).await;
+    progress.end();
+    let report = Report { archive: demo.out.display().to_string(), seconds: begun.elapsed().as_secs_f64(), run: run? };
+    let stopped = report.run.cancelled;
+    console.print(&Demonstrated { report, seed: demo.seed, asked: demo.messages, written: office.truth().len() })?;
+    // The company's oddities are findings of its archive, not of the demonstration.
+    Ok(if stopped { Outcome::Stopped } else { Outcome::Done })
+}
+
+/// The configuration that a user would write for the stand-in.
+fn config(port: u16, out: PathBuf) -> Config {
+    let source = MssqlSettings {
+        host: "127.0.0.1".to_owned(),
+        port,
+        database: DATABASE.to_owned(),
+        user: USER.to_owned(),
+        password: SecretRef::Given(Secret::new(PASSWORD)),
+        encrypt: Encryption::Off,
+        trust_server_certificate: false,
+        ca_file: None,
+        schema: "dbo".to_owned(),
+        tables: None,
+        connect_timeout: None,
+        first_row_timeout: None,
+        idle_timeout: None,
+    };
+    Config {
+        name: "demo".to_owned(),
+        source: vec![SourceConfig::Mssql(source)],
+        directory: DirectoryConfig::default(),
+        converter: ConverterConfig::default(),
+        sink: SinkConfig::File(FileSettings { path: out }),
+        run: RunConfig::default(),
+        folder: PathBuf::new(),
+        digest: None,
+    }
+}
+
+impl fmt::Display for Demonstrated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let archive = &self.report.archive;
+        writeln!(f, "{}", self.report)?;
+        writeln!(f)?;
+        writeln!(f, "The company of seed {} wrote {} messages; look at them in {archive}/items.", self.seed, self.written)?;
+        let program = std::env::args().next().unwrap_or_else(|| "jabber-archive".to_owned());
+        writeln!(f, "Next, try:")?;
+        if let Some(head) = self.report.run.head {
+            writeln!(f, "  {program} verify --archive {archive} --expect {head}")?;
+        }
+        writeln!(f, "  {program} demo --out {archive} --messages {} --seed {}    (adds nothing)", self.asked, self.seed)?;
+        write!(f, "  {program} status --archive {archive}")
+    }
+}

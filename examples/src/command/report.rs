@@ -1,0 +1,104 @@
+use std::fmt;
+
+use jabber_archive_core::{Finding, RunReport};
+use serde::Serialize;
+
+use super::Outcome;
+
+/// What a run did, for people and for machines.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) archive: String,
+    pub(super) seconds: f64,
+    #[serde(flatten)]
+    pub(super) run: RunReport,
+}
+
+impl Report {
+    pub(super) fn outcome(&self) -> Outcome {
+        if self.run.cancelled {
+            Outcome::Stopped
+        } else if self.run.dead_letters > 0 || !self.run.findings.is_empty() {
+            Outcome::Findings
+        } else {
+            Outcome::Done
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let run = &self.run;
+        if run.cancelled {
+            writeln!(f, "stopped as asked: what is sealed is complete, the next run goes on from there")?;
+        }
+        if run.seals == 0 {
+            writeln!(f, "nothing to archive: every closed window is sealed")?;
+        } else {
+            let skipped: u64 = run.skipped.values().sum();
+            writeln!(f, "rows       {:>10}", run.rows)?;
+            writeln!(f, "  folded   {:>10}  further copies of a message", run.folded)?;
+            writeln!(f, "  presence {:>10}  who entered and left rooms", run.presence)?;
+            writeln!(f, "  skipped  {skipped:>10}  {}", reasons(run))?;
+            writeln!(f, "messages   {:>10}", run.messages)?;
+            writeln!(f, "mails      {:>10}", run.items)?;
+            writeln!(f, "bytes      {:>10}", run.bytes)?;
+            writeln!(f, "seconds    {:>10.1}", self.seconds)?;
+        }
+        if run.dead_letters > 0 {
+            writeln!(f, "dead letters {}: kept in {}/dead-letters with the reason", run.dead_letters, self.archive)?;
+        }
+        if !run.abandoned.is_empty() {
+            writeln!(f, "abandoned {}: mails of interrupted attempts, which the chain says count for nothing", run.abandoned.len())?;
+        }
+        for (finding, times) in summed(&run.findings) {
+            writeln!(f, "finding: {finding}{}", if times > 1 { format!(" (in {times} windows)") } else { String::new() })?;
+        }
+        if let Some(frontier) = run.frontier {
+            writeln!(f, "archived until {frontier}")?;
+        }
+        if let Some(head) = run.head {
+            writeln!(f, "head digest {head}")?;
+            write!(f, "  keep it elsewhere: `verify --expect` with it proves that nothing was cut off at the end")?;
+        }
+        Ok(())
+    }
+}
+
+fn reasons(run: &RunReport) -> String {
+    let named = |reason: &jabber_archive_core::SkipReason| format!("{reason:?}").to_lowercase();
+    let reasons: Vec<String> = run.skipped.iter().map(|(reason, rows)| format!("{} {rows}", named(reason))).collect();
+    reasons.join(", ")
+}
+
+/// Findings of one kind added up over windows, and in how many windows they are.
+fn summed(findings: &[Finding]) -> Vec<(String, usize)> {
+    let mut kinds: Vec<(std::mem::Discriminant<Finding>, String, u64, usize)> = Vec::new();
+    for finding in findings {
+        let (what, count) = words(finding);
+        match kinds.iter_mut().find(|(kind, known, ..)| *kind == std::mem::discriminant(finding) && *known == what) {
+            Some((_, _, total, times)) => {
+                *total += count;
+                *times += 1;
+            }
+            None => kinds.push((std::mem::discriminant(finding), what, count, 1)),
+        }
+    }
+    kinds.into_iter().map(|(_, what, total, times)| (what.replace("{}", &total.to_string()), times)).collect()
+}
+
+/// A finding in words, `{}` where its count stands.
+fn words(finding: &Finding) -> (String, u64) {
+    match finding {
+        Finding::Late { table, rows } => (format!("{{}} rows of {table} came after the last reading and are not archived"), *rows),
+        Finding::Purged { table, rows } => (format!("{{}} rows of {table} are archived that the source no longer has"), *rows),
+        Finding::Changed { table } => (format!("rows of {table} changed while they were read"), 0),
+        Finding::ImplausibleDate { rows } => ("{} rows are dated before 2000: see items/undated".to_owned(), *rows),
+        Finding::FutureDate { rows } => ("{} rows are dated in the future and wait for their day".to_owned(), *rows),
+        Finding::ClockSkew { seconds } => (format!("our clock and the server's are {seconds} s apart"), 0),
+        Finding::UnresolvedNick { messages } => ("{} messages have a sender of whom only the nick is known".to_owned(), *messages),
+        Finding::LateCopy { rows } => ("{} copies came too late to name their recipient".to_owned(), *rows),
+        Finding::UnmappedPeople { people } => ("{} times a participant has no address in the directory".to_owned(), *people),
+        other => (format!("{other:?}"), 0),
+    }
+}

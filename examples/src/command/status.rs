@@ -1,0 +1,84 @@
+use std::fmt;
+
+use jabber_archive_core::{ArchiveFacts, Digest, EntryRecord, Error, ErrorClass, ErrorKind, Ledger, Result, RunEntry, Timestamp};
+use serde::Serialize;
+
+use super::{Outcome, verify::open};
+use crate::{arguments::Located, console::Console};
+
+#[derive(Debug, Serialize)]
+struct Status {
+    archive: String,
+    facts: ArchiveFacts,
+    entries: u64,
+    archived_until: Option<Timestamp>,
+    messages: u64,
+    items: u64,
+    bytes: u64,
+    dead_letters: u64,
+    findings: u64,
+    head: Option<Digest>,
+    last_run: Option<RunEntry>,
+}
+
+pub(super) async fn status(located: &Located, console: &Console) -> Result<Outcome> {
+    let (folder, archive) = open(located)?;
+    let ledger = archive.ledger();
+    let Some((facts, _)) = ledger.facts().await? else {
+        return Err(Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "open", "there is no archive in this folder").about(folder));
+    };
+    let mut status = Status {
+        archive: folder,
+        facts,
+        entries: 0,
+        archived_until: None,
+        messages: 0,
+        items: 0,
+        bytes: 0,
+        dead_letters: 0,
+        findings: 0,
+        head: None,
+        last_run: None,
+    };
+    for number in ledger.numbers().await? {
+        let link = ledger.entry(number).await?;
+        status.entries += 1;
+        status.archived_until = link.entry.frontier.end;
+        status.head = Some(link.digest);
+        match link.entry.record {
+            EntryRecord::Seal(seal) => {
+                status.messages += seal.messages.listed;
+                status.items += seal.items;
+                status.bytes += seal.bytes;
+                status.dead_letters += seal.dead_letters.len() as u64;
+                status.findings += seal.findings.len() as u64;
+            }
+            EntryRecord::Run(run) => {
+                status.findings += run.findings.len() as u64;
+                status.last_run = Some(*run);
+            }
+            _ => {}
+        }
+    }
+    console.print(&status)?;
+    Ok(Outcome::Done)
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "archive `{}` in {}", self.facts.name, self.archive)?;
+        match self.archived_until {
+            Some(end) => writeln!(f, "archived until {end}")?,
+            None => writeln!(f, "nothing archived in order yet")?,
+        }
+        writeln!(f, "{} messages in {} mails of {} bytes", self.messages, self.items, self.bytes)?;
+        writeln!(f, "{} dead letters, {} findings, {} entries", self.dead_letters, self.findings, self.entries)?;
+        if let Some(run) = &self.last_run {
+            writeln!(f, "last run {} on {} by {}, {}", run.started, run.host, run.account, run.version)?;
+        }
+        match self.head {
+            Some(head) => write!(f, "head digest {head}"),
+            None => write!(f, "no entries yet"),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The configuration file.
+
+mod secret;
+mod toml_error;
+mod units;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result};
+use serde::Deserialize;
+
+pub(crate) use self::{
+    secret::SecretRef,
+    units::{Bytes, Span, TimeOfDay},
+};
+
+/// A configuration as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) name: String,
+    pub(crate) source: Vec<SourceConfig>,
+    #[serde(default)]
+    pub(crate) directory: DirectoryConfig,
+    #[serde(default)]
+    pub(crate) converter: ConverterConfig,
+    pub(crate) sink: SinkConfig,
+    #[serde(default)]
+    pub(crate) run: RunConfig,
+    /// Where relative paths begin: the folder of the file.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
+    /// Digest of the file; it holds no secrets.
+    #[serde(skip)]
+    pub(crate) digest: Option<Digest>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum SourceConfig {
+    Mssql(MssqlSettings),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MssqlSettings {
+    pub(crate) host: String,
+    #[serde(default = "default_port")]
+    pub(crate) port: u16,
+    pub(crate) database: String,
+    pub(crate) user: String,
+    pub(crate) password: SecretRef,
+    #[serde(default)]
+    pub(crate) encrypt: Encryption,
+    #[serde(default)]
+    pub(crate) trust_server_certificate: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+    #[serde(default = "default_schema")]
+    pub(crate) schema: String,
+    pub(crate) tables: Option<Vec<String>>,
+    pub(crate) connect_timeout: Option<Span>,
+    pub(crate) first_row_timeout: Option<Span>,
+    pub(crate) idle_timeout: Option<Span>,
+}
+
+fn default_port() -> u16 {
+    1433
+}
+
+fn default_schema() -> String {
+    "dbo".to_owned()
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Encryption {
+    Off,
+    #[default]
+    On,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DirectoryConfig {
+    pub(crate) csv: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) jid_is_email: bool,
+    #[serde(default)]
+    pub(crate) internal_domains: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConverterConfig {
+    #[serde(default)]
+    pub(crate) mode: Mode,
+    pub(crate) max_item_bytes: Option<usize>,
+    pub(crate) conversation_json: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    #[default]
+    Transcript,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum SinkConfig {
+    File(FileSettings),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileSettings {
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunConfig {
+    pub(crate) window: Option<Span>,
+    pub(crate) anchor: Option<TimeOfDay>,
+    pub(crate) settle: Option<Span>,
+    pub(crate) margin: Option<Span>,
+    pub(crate) start: Option<jabber_archive_core::Timestamp>,
+    pub(crate) message_id_domain: Option<String>,
+    pub(crate) memory: Option<Bytes>,
+    pub(crate) chunk_windows: Option<usize>,
+    pub(crate) concurrency: Option<usize>,
+    pub(crate) retry_for: Option<Span>,
+}
+
+impl Config {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let refuse = |what: String| Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(path.display());
+        let text = fs::read_to_string(path).map_err(|error| {
+            refuse("the file cannot be read".to_owned()).advise("name it with --config; `jabber-archive demo` needs none").because(error)
+        })?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| toml_error::explain(&text, &error, &refuse))?;
+        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        config.digest = Some(Digest::of(text.as_bytes()));
+        Ok(config)
+    }
+
+    /// A path of the configuration; relative ones begin at its folder.
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+}

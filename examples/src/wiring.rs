@@ -1,0 +1,142 @@
+//! Builds the parts of the line from a configuration.
+
+use std::{fs::File, path::PathBuf, sync::Arc};
+
+use jabber_archive_core::{
+    ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, JidIsEmail, MemoryDirectory, Observer, People, Result,
+    RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
+};
+use jabber_archive_sink::Archive;
+use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
+
+use crate::config::{Config, Encryption, Mode, MssqlSettings, SinkConfig, SourceConfig};
+
+fn refuse(setting: &str, what: &str) -> Error {
+    Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(setting)
+}
+
+/// What never changes in the archive.
+pub(crate) fn facts(config: &Config) -> Result<ArchiveFacts> {
+    let mut facts = ArchiveFacts::new(config.name.as_str())?;
+    let run = &config.run;
+    let length = run.window.map_or(facts.grid.length(), |window| window.0);
+    let anchor = run.anchor.map_or(facts.grid.anchor(), |anchor| anchor.0);
+    facts.grid = Grid::new(length, anchor)?;
+    if let Some(margin) = run.margin {
+        facts.margin_seconds = margin.0.as_secs();
+    }
+    if let Some(domain) = &run.message_id_domain {
+        facts.message_id_domain.clone_from(domain);
+    }
+    Ok(facts)
+}
+
+/// The database.
+pub(crate) fn source(config: &Config) -> Result<MssqlSource> {
+    match config.source.as_slice() {
+        [SourceConfig::Mssql(settings)] => Ok(MssqlSource::new(mssql(config, settings)?)),
+        [] => Err(refuse("[[source]]", "an archive needs a source")),
+        _ => Err(refuse("[[source]]", "several sources are not understood yet").advise("give each an archive of its own")),
+    }
+}
+
+fn mssql(config: &Config, settings: &MssqlSettings) -> Result<MssqlConfig> {
+    let password = settings.password.fetch(config, "password")?;
+    let mut built = MssqlConfig::new(settings.host.as_str(), settings.database.as_str(), settings.user.as_str(), password)
+        .port(settings.port)
+        .schema(settings.schema.as_str())
+        .trust_server_certificate(settings.trust_server_certificate)
+        .encrypt(match settings.encrypt {
+            Encryption::Off => Encrypt::Off,
+            Encryption::On => Encrypt::On,
+        });
+    if let Some(path) = &settings.ca_file {
+        let path = config.path(path);
+        let pem = std::fs::read(&path)
+            .map_err(|error| refuse("ca_file", "the file cannot be read").advise(path.display().to_string()).because(error))?;
+        built = built.certificate_authority(pem);
+    }
+    if let Some(tables) = &settings.tables {
+        built = built.tables(tables.iter().cloned());
+    }
+    let mut limits = jabber_archive_sql::TimeLimits::default();
+    for (limit, setting) in [
+        (&mut limits.connect, settings.connect_timeout),
+        (&mut limits.first_row, settings.first_row_timeout),
+        (&mut limits.idle, settings.idle_timeout),
+    ] {
+        if let Some(setting) = setting {
+            *limit = setting.0;
+        }
+    }
+    Ok(built.limits(limits))
+}
+
+/// Who the people are.
+pub(crate) fn people(config: &Config) -> Result<People> {
+    let directory = &config.directory;
+    let people = match (&directory.csv, directory.jid_is_email) {
+        (Some(_), true) => return Err(refuse("[directory]", "`csv` and `jid_is_email` exclude each other")),
+        (None, true) => People::new(Arc::new(JidIsEmail::new())),
+        (None, false) => People::new(Arc::new(MemoryDirectory::new())),
+        (Some(path), false) => {
+            let path = config.path(path);
+            let unreadable = |error| refuse("csv", "the file cannot be read").advise(path.display().to_string()).because(error);
+            People::new(Arc::new(MemoryDirectory::from_csv(File::open(&path).map_err(unreadable)?)?))
+        }
+    };
+    Ok(people.internal_domains(directory.internal_domains.iter().cloned()))
+}
+
+/// How conversations become mails.
+pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn Converter>> {
+    let Mode::Transcript = config.converter.mode;
+    let mut settings = TranscriptSettings::default();
+    if let Some(bytes) = config.converter.max_item_bytes {
+        settings = settings.with_max_item_bytes(bytes);
+    }
+    if let Some(attached) = config.converter.conversation_json {
+        settings = settings.with_conversation_json(attached);
+    }
+    Ok(Arc::new(Transcript::new(facts, settings)?))
+}
+
+/// The folder of the archive.
+pub(crate) fn archive_folder(config: &Config) -> PathBuf {
+    let SinkConfig::File(settings) = &config.sink;
+    config.path(&settings.path)
+}
+
+/// How the archive is run.
+pub(crate) fn settings(config: &Config) -> RunSettings {
+    let run = &config.run;
+    let mut settings = RunSettings::default();
+    settings.start = run.start;
+    settings.settle = run.settle.map_or(settings.settle, |settle| settle.0);
+    settings.memory = run.memory.map_or(settings.memory, |memory| memory.0);
+    settings.chunk_windows = run.chunk_windows.unwrap_or(settings.chunk_windows);
+    settings.concurrency = run.concurrency.unwrap_or(settings.concurrency);
+    settings.retry.total = run.retry_for.map_or(settings.retry.total, |total| total.0);
+    settings
+}
+
+/// Who runs it, for the chain.
+pub(crate) fn identity(config: &Config) -> RunIdentity {
+    let unknown = |_| "unknown".to_owned();
+    RunIdentity::new(
+        whoami::hostname().unwrap_or_else(unknown),
+        whoami::username().unwrap_or_else(unknown),
+        concat!("jabber-archive ", env!("CARGO_PKG_VERSION")),
+        config.digest.unwrap_or(jabber_archive_core::Digest::of(b"")),
+    )
+}
+
+/// The whole line.
+pub(crate) fn archiver(config: &Config, people: People, observer: Arc<dyn Observer>) -> Result<Archiver> {
+    let facts = facts(config)?;
+    let source: Arc<dyn Source> = Arc::new(source(config)?);
+    let converter = converter(config, &facts)?;
+    let archive = Archive::file(archive_folder(config))?;
+    let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
+    Ok(line.people(people).settings(settings(config)).identity(identity(config)).observer(observer))
+}

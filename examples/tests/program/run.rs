@@ -1,0 +1,104 @@
+//! A database that is configured, checked, archived and compared with the truth.
+
+use std::collections::BTreeSet;
+
+use jabber_archive_core::{Conversation, Participant, Party};
+
+use crate::program::{Setting, content, conversations, files};
+
+#[test]
+fn every_message_is_archived_as_it_was_said() {
+    let setting = Setting::new(21, 600);
+    let report = setting.run("run", &["--json"]).assert(3, &[]).json();
+    assert_eq!(report["messages"], setting.office.truth().len());
+    let rows: u64 = ["jm", "tc_msgarchive", "tc_timelog"].iter().map(|table| setting.office.rows()[*table]).sum();
+    // Presence before the first window is read for who is inside, and belongs to no window that is sealed.
+    assert!(report["rows"].as_u64().unwrap() <= rows && report["rows"].as_u64().unwrap() > rows * 9 / 10);
+
+    let mut archived = Vec::new();
+    for parts in conversations(&setting.archive()) {
+        let conversation = Conversation::from_mails(&parts).unwrap();
+        for message in conversation.messages {
+            let recipients: BTreeSet<Party> = message.recipients.iter().cloned().collect();
+            let files: Vec<String> = message.files.iter().map(|file| file.name.clone()).collect();
+            archived.push((
+                message.key.start,
+                conversation.key.clone(),
+                message.stanza_id.clone(),
+                message.sender.clone(),
+                message.body.clone(),
+                recipients,
+                files,
+                message.copies,
+            ));
+            assert!(
+                conversation.participants.iter().any(|participant: &Participant| participant.party == message.sender && participant.sent)
+            );
+        }
+    }
+    let mut said: Vec<_> = setting
+        .office
+        .truth()
+        .iter()
+        .map(|message| {
+            (
+                message.sent,
+                message.conversation.clone(),
+                message.stanza_id.clone(),
+                message.sender.clone(),
+                message.body.clone(),
+                message.recipients.clone(),
+                message.files.clone(),
+                message.copies,
+            )
+        })
+        .collect();
+    archived.sort();
+    said.sort();
+    for (archived, said) in archived.iter().zip(&said) {
+        assert_eq!(archived, said);
+    }
+    assert_eq!(archived.len(), said.len());
+}
+
+#[test]
+fn check_tells_what_a_run_would_find_and_writes_nothing() {
+    let setting = Setting::new(22, 200);
+    let before = files(setting.folder.path());
+    let checked = setting.run("check", &["--json"]).assert(3, &[]).json();
+    assert_eq!(checked["isolation"], "read-committed");
+    let tables: Vec<_> =
+        checked["tables"].as_array().unwrap().iter().map(|table| (table["name"].clone(), table["readable"].clone())).collect();
+    assert_eq!(tables.len(), 5);
+    assert!(tables.iter().all(|(_, readable)| *readable == true), "{tables:?}");
+    assert!(checked["version"].as_str().unwrap().contains('.'));
+    assert!(checked["last"].as_str().unwrap().starts_with("2026-11-"));
+    assert!(!checked["unmapped"].as_object().unwrap().is_empty(), "the office leaves people out of its directory");
+    setting.run("check", &[]).assert(3, &["SQL Server", "table  jm", "people without an address", "nothing was written"]);
+    assert_eq!(files(setting.folder.path()), before);
+}
+
+#[test]
+fn a_run_with_nothing_to_do_writes_nothing_and_is_done() {
+    let setting = Setting::new(23, 200);
+    let first = setting.run("run", &["--json"]).assert(3, &[]).json();
+    let before = files(setting.folder.path());
+    setting.run("run", &[]).assert(0, &["nothing to archive", first["head"].as_str().unwrap()]);
+    assert!(files(setting.folder.path()) == before);
+    setting.run("verify", &["--expect", first["head"].as_str().unwrap()]).assert(0, &["are as they were archived"]);
+    let status = setting.run("status", &["--json"]).assert(0, &[]).json();
+    assert_eq!((&status["messages"], &status["head"]), (&first["messages"], &first["head"]));
+    assert_eq!(status["facts"]["name"], "test");
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_how_the_source_is_read() {
+    let setting = Setting::new(24, 400);
+    setting.run("run", &[]).assert(3, &[]);
+    let expected = content(&setting.archive());
+    for (path, run) in [("one", "chunk_windows = 1"), ("narrow", "concurrency = 1\nmemory = \"2MiB\"")] {
+        setting.configure(|text| text.replace("path = \"archive\"", &format!("path = \"{path}\"")) + run + "\n");
+        setting.run("run", &[]).assert(3, &[]);
+        assert!(content(&setting.folder.path().join(path)) == expected, "{run}");
+    }
+}

@@ -1,0 +1,134 @@
+//! What people get wrong, and what the program says about it.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use crate::program::{Setting, command, files, program, ran};
+
+fn setting() -> Setting {
+    Setting::new(31, 100)
+}
+
+#[test]
+fn arguments_that_are_none_are_a_matter_of_usage() {
+    program(&[]).assert(2, &["Usage"]);
+    program(&["archive-all"]).assert(2, &["unrecognized subcommand"]);
+    program(&["demo", "--messages", "many"]).assert(2, &["--messages"]);
+    program(&["verify", "--expect", "abc"]).assert(2, &["64 hexadecimal digits"]);
+    program(&["--help"]).assert(0, &["Exit codes", "demo", "check", "run", "status", "verify"]);
+}
+
+#[test]
+fn a_missing_configuration_is_named() {
+    program(&["run", "--config", "/no/such/file.toml"]).assert(2, &["/no/such/file.toml", "cannot be read", "--config"]);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+    let setting = setting();
+    for (from, to, words) in [
+        ("user = ", "usr = ", ["line 8", "no key `usr`", "did you mean `user`?"]),
+        ("[directory]\ncsv", "[directory]\ncvs", ["line 13", "no key `cvs`", "did you mean `csv`?"]),
+        ("retry_for", "retry_four", ["line 24", "no key `retry_four`", "did you mean `retry_for`?"]),
+        ("[sink]", "[sinks]", ["line 19", "no key `sinks`", "did you mean `sink`?"]),
+    ] {
+        setting.configure(|text| text.replace(from, to));
+        setting.run("run", &[]).assert(2, &words);
+    }
+}
+
+#[test]
+fn values_that_are_none_are_refused() {
+    let setting = setting();
+    for (from, to, words) in [
+        ("retry_for = \"1s\"", "retry_for = \"soon\"", &["line 24", "`soon` is no length of time"][..]),
+        ("retry_for = \"1s\"", "window = \"7h\"", &["divide 24 h"]),
+        ("retry_for = \"1s\"", "settle = \"1m\"", &["`settle` is shorter than `margin`"]),
+        ("retry_for = \"1s\"", "anchor = \"25:00\"", &["no time of day"]),
+        ("retry_for = \"1s\"", "memory = \"much\"", &["no amount such as 512MiB"]),
+        ("name = \"test\"", "name = \"Test!\"", &["`Test!`", "a-z, 0-9"]),
+        ("encrypt = \"off\"", "encrypt = \"maybe\"", &["line 10", "maybe"]),
+        ("kind = \"file\"", "kind = \"azur\"", &["azur"]),
+        ("conversation_json = true", "max_item_bytes = 1000", &["max_item_bytes"]),
+        ("csv = \"users.csv\"", "csv = \"nobody.csv\"", &["csv", "cannot be read"]),
+        ("csv = \"users.csv\"", "csv = \"users.csv\"\njid_is_email = true", &["exclude each other"]),
+    ] {
+        setting.configure(|text| text.replace(from, to));
+        setting.run("run", &[]).assert(2, words);
+    }
+    assert!(!setting.archive().exists(), "nothing is created by a configuration that is refused");
+}
+
+#[test]
+fn a_secret_is_never_written_out_and_never_shown() {
+    let setting = setting();
+    setting.configure(|text| text.replace("{ env = \"JABBER_TEST_PASSWORD\" }", "\"hunter2\""));
+    let refused = setting.run("run", &[]);
+    refused.assert(2, &["line 9", "never written here", "{ env = "]);
+    assert!(!format!("{refused:?}").contains("hunter2"));
+
+    setting.configure(|text| text.replace("JABBER_TEST_PASSWORD", "JABBER_NO_SUCH_VARIABLE"));
+    setting.run("run", &[]).assert(2, &["password", "no variable `JABBER_NO_SUCH_VARIABLE`"]);
+
+    let secret = setting.folder.path().join("secret");
+    setting.configure(|text| text.replace("{ env = \"JABBER_TEST_PASSWORD\" }", "{ file = \"secret\" }"));
+    setting.run("check", &[]).assert(2, &["password", "secret cannot be read"]);
+    fs::write(&secret, "demo\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    setting.run("check", &[]).assert(2, &["can be read by others", "chmod 600"]);
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    setting.run("check", &[]).assert(3, &["readable"]);
+}
+
+#[test]
+fn a_wrong_password_and_a_wrong_database_are_told_apart() {
+    let setting = setting();
+    let wrong = ran(command().arg("run").arg("--config").arg(setting.config()).env("JABBER_TEST_PASSWORD", "hunter2"));
+    wrong.assert(1, &["refuses the login of `jabber_reader`", "18456"]);
+    assert!(!format!("{wrong:?}").contains("hunter2"));
+    setting.configure(|text| text.replace("database = \"tcmadb\"", "database = \"other\""));
+    setting.run("run", &[]).assert(1, &["no database `other`", "4060"]);
+}
+
+#[test]
+fn an_archive_of_another_name_or_grid_is_refused_and_left_alone() {
+    let setting = setting();
+    setting.run("run", &[]).assert(3, &[]);
+    let before = files(&setting.archive());
+    setting.configure(|text| text.replace("name = \"test\"", "name = \"other\""));
+    setting.run("run", &[]).assert(1, &["name is test there and other here", "begin another archive"]);
+    setting.configure(|text| text + "window = \"6h\"\n");
+    setting.run("run", &[]).assert(1, &["window (minutes) is 1440 there and 360 here"]);
+    assert!(files(&setting.archive()) == before);
+}
+
+#[test]
+fn a_damaged_ledger_stops_a_run_and_is_left_alone() {
+    let setting = setting();
+    setting.run("run", &[]).assert(3, &[]);
+    let entries: Vec<String> = files(&setting.archive()).into_keys().filter(|path| path.starts_with("ledger/0")).collect();
+    let last = setting.archive().join(entries.last().unwrap());
+    fs::write(&last, b"{").unwrap();
+    let before = files(&setting.archive());
+    setting.run("run", &[]).assert(1, &[entries.last().unwrap(), "it is damaged", "verify"]);
+    assert!(files(&setting.archive()) == before);
+    setting.run("verify", &[]).assert(3, &[entries.last().unwrap(), "damaged"]);
+}
+
+#[test]
+fn an_archive_that_is_not_there_is_not_created_by_looking() {
+    let setting = setting();
+    for name in ["status", "verify"] {
+        setting.run(name, &[]).assert(1, &["there is no such folder"]);
+    }
+    assert!(!setting.archive().exists());
+}
+
+#[test]
+fn errors_can_be_read_by_machines() {
+    let setting = setting();
+    setting.configure(|text| text.replace("database = \"tcmadb\"", "database = \"other\""));
+    let error = setting.run("run", &["--json"]).assert(1, &[]).json();
+    assert_eq!(error["error"]["kind"], "source");
+    assert_eq!(error["error"]["class"], "fatal");
+    assert!(error["error"]["advice"].as_str().unwrap().contains("check `database`"));
+}
