@@ -231,10 +231,18 @@ fn put_value(out: &mut BytesMut, kind: Kind, value: &Value) -> Option<()> {
 fn text_bytes(kind: Kind, value: &Value) -> Option<Vec<u8>> {
     match value {
         Value::Text(text) if kind.has_code_page() => Some(code_page(text)),
-        Value::Text(text) => Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        Value::Utf16(units) if !kind.has_code_page() => Some(units.iter().copied().flat_map(u16::to_le_bytes).collect()),
+        Value::Text(text) => Some(utf16(text.encode_utf16(), text.len())),
+        Value::Utf16(units) if !kind.has_code_page() => Some(utf16(units.iter().copied(), units.len())),
         _ => None,
     }
+}
+
+fn utf16(units: impl Iterator<Item = u16>, at_most: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2 * at_most);
+    for unit in units {
+        bytes.extend_from_slice(&unit.to_le_bytes());
+    }
+    bytes
 }
 
 /// In the code page of the collation; a question mark for what it does not have.
