@@ -28,6 +28,30 @@ pub use self::{
 ///
 /// It knows what a reader of tables sends, and answers all else with error 102. Like SQL Server it has no order of rows but the one in which it finds them.
 /// Stops when dropped.
+///
+/// ```
+/// use jabber_archive_sql::testing::{ColumnType, Database, SqlServer, Table, Value};
+/// use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
+/// use tokio_util::compat::TokioAsyncWriteCompatExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let database = Database::new("chat");
+/// database.put(Table::new("tc_rooms").column("name", ColumnType::NVarChar(50)).rows([vec![Value::text("board")]]));
+/// let server = SqlServer::start(database).await?;
+///
+/// let mut config = Config::new();
+/// config.port(server.port());
+/// config.database("chat");
+/// config.encryption(EncryptionLevel::NotSupported);
+/// config.authentication(AuthMethod::sql_server("jabber_reader", "demo"));
+/// let stream = tokio::net::TcpStream::connect(("127.0.0.1", server.port())).await?;
+/// let mut client = Client::connect(config, stream.compat_write()).await?;
+/// let rooms = client.query("SELECT [name] FROM [dbo].[tc_rooms]", &[]).await?.into_first_result().await?;
+/// assert_eq!(rooms[0].get("name"), Some("board"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct SqlServer {
     port: u16,
     authority: Option<String>,

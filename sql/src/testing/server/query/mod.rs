@@ -67,3 +67,85 @@ fn parse(statement: &str) -> Result<ast::Query, Refusal> {
         _ => Err(Refusal::syntax(statement.split_whitespace().next().unwrap_or_default())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            database::{ColumnType, Table},
+            kind::Kind,
+        },
+        *,
+    };
+    use crate::statements;
+
+    fn database() -> Database {
+        let database = Database::new("chat");
+        let table = Table::new("jm")
+            .column("to_jid", ColumnType::NVarChar(100))
+            .column("sent_date", ColumnType::DateTime)
+            .column("body_len", ColumnType::Int)
+            .column("body_text", ColumnType::NText)
+            .index("sent_date");
+        database.put(table);
+        database
+    }
+
+    fn request(statement: &str, kinds: &[Kind]) -> Request {
+        let parameter = |(number, kind): (usize, &Kind)| Parameter {
+            name: format!("@P{number}"),
+            kind: *kind,
+            value: match kind {
+                Kind::DateTime => Value::DateTime(0, 0),
+                Kind::Int => Value::Int(10),
+                _ => Value::text("[dbo].[jm]"),
+            },
+        };
+        Request { statement: statement.to_owned(), parameters: (1..).zip(kinds).map(parameter).collect(), call: true }
+    }
+
+    #[test]
+    fn every_statement_of_the_list_runs_and_no_other() {
+        const TEXT: Kind = Kind::NVarChar(4000);
+        const TIME: Kind = Kind::DateTime;
+        let (table, date) = ("[dbo].[jm]", "[sent_date]");
+        let lengths = [statements::quote("body_len"), statements::quote("body_len")];
+        let columns = [statements::column("to_jid", false), statements::column("body_text", true)];
+        let database = database();
+        for (statement, kinds, rows, types) in [
+            (
+                statements::FACTS.to_owned(),
+                &[][..],
+                1,
+                &[Kind::NVarChar(128), Kind::NVarChar(128), Kind::NVarChar(128), Kind::Int, Kind::Int][..],
+            ),
+            (statements::CLOCK.to_owned(), &[], 1, &[TIME]),
+            (statements::COLUMNS.to_owned(), &[TEXT, TEXT], 0, &[Kind::NVarChar(128), Kind::NVarChar(128)]),
+            (statements::LEADING.to_owned(), &[TEXT, TEXT], 0, &[Kind::NVarChar(128)]),
+            (statements::PERMISSION.to_owned(), &[TEXT], 1, &[Kind::Int]),
+            (statements::extent(table, date), &[TIME, TIME], 1, &[TIME, TIME, Kind::BigInt, Kind::BigInt]),
+            (statements::extent_by_scan(table, date), &[TIME, TIME], 1, &[TIME, TIME, Kind::BigInt, Kind::BigInt]),
+            (statements::tally(table, date, &lengths), &[TIME, TIME, TIME, Kind::Int], 0, &[Kind::Int, Kind::BigInt, Kind::BigInt]),
+            (statements::tally(table, date, &[]), &[TIME, TIME, TIME, Kind::Int], 0, &[Kind::Int, Kind::BigInt, Kind::BigInt]),
+            (statements::records(table, date, &columns), &[TIME, TIME], 0, &[Kind::NVarChar(100), Kind::NVarCharMax]),
+            (statements::whole(table, &columns), &[], 0, &[Kind::NVarChar(100), Kind::NVarCharMax]),
+        ] {
+            let read = read(&request(&statement, kinds), &database, true);
+            let Ok(Statement::Query(plan)) = read else { panic!("{statement}: {:?}", read.err()) };
+            let sent: Vec<Kind> = plan.columns.iter().map(|column| column.kind).collect();
+            assert_eq!(sent, types, "{statement}");
+            assert_eq!(plan.rows.map(Result::unwrap).count(), rows, "{statement}");
+
+            let ordered = read_refusal(&format!("{statement} ORDER BY 1"), kinds, &database);
+            assert_eq!(ordered.number, 102, "{statement}");
+        }
+        for snapshot in [false, true] {
+            let read = read(&request(&statements::session(snapshot), &[]), &database, false);
+            assert!(matches!(read, Ok(Statement::Settings(Settings { snapshot: Some(set) })) if set == snapshot));
+        }
+    }
+
+    fn read_refusal(statement: &str, kinds: &[Kind], database: &Database) -> Refusal {
+        read(&request(statement, kinds), database, true).err().unwrap()
+    }
+}

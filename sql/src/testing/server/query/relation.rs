@@ -177,7 +177,7 @@ fn factor(factor: &TableFactor, context: &Context<'_>) -> Result<Relation, Refus
         } if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() => {
             let (schema, table) = name_parts(name)?;
             let alias = alias_name(alias.as_ref())?.unwrap_or(table.clone());
-            named(&schema, &table, alias, context)
+            named(&schema, &table, &alias, context)
         }
         TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
             let alias = alias_name(alias.as_ref())?.ok_or_else(|| Refusal::syntax(")"))?;
@@ -195,8 +195,8 @@ fn factor(factor: &TableFactor, context: &Context<'_>) -> Result<Relation, Refus
 }
 
 /// A table of the database, or a view of the catalogue.
-fn named(schema: &str, name: &str, alias: String, context: &Context<'_>) -> Result<Relation, Refusal> {
-    let column = |name: &str, kind| Column { table: Some(alias.clone()), name: name.to_owned(), kind };
+fn named(schema: &str, name: &str, alias: &str, context: &Context<'_>) -> Result<Relation, Refusal> {
+    let column = |name: &str, kind| Column { table: Some(alias.to_owned()), name: name.to_owned(), kind };
     if let Some(view) = catalogue::view(schema, name, context.database) {
         let columns = view.columns.into_iter().map(|(name, kind)| column(name, kind)).collect();
         return Ok(Relation { columns, rows: Box::new(view.rows.into_iter().map(Ok)) });
