@@ -85,8 +85,12 @@ impl<'a> Scope<'a> {
             },
             Expr::Value(literal) => constant(&literal.value),
             Expr::Cast { kind: CastKind::Cast, expr, data_type, format: None } => {
-                let of = self.typed(expr)?;
                 let kind = data_type_kind(data_type)?;
+                // A NULL has no type until it is cast to one.
+                if matches!(expr.as_ref(), Expr::Value(literal) if literal.value == Literal::Null) {
+                    return Ok(fixed(kind, Value::Null));
+                }
+                let of = self.typed(expr)?;
                 castable(of.kind, kind)?;
                 Ok(Typed { kind, expression: Expression::Cast { of: Box::new(of.expression), from: of.kind, to: kind } })
             }

@@ -110,7 +110,7 @@ mod tests {
         const TIME: Kind = Kind::DateTime;
         let (table, date) = ("[dbo].[jm]", "[sent_date]");
         let lengths = [statements::quote("body_len"), statements::quote("body_len")];
-        let columns = [statements::column("to_jid", false), statements::column("body_text", true)];
+        let columns = [statements::column("to_jid", false), statements::column("body_text", true), statements::absent("subject")];
         let database = database();
         for (statement, kinds, rows, types) in [
             (
@@ -127,8 +127,8 @@ mod tests {
             (statements::extent_by_scan(table, date), &[TIME, TIME], 1, &[TIME, TIME, Kind::BigInt, Kind::BigInt]),
             (statements::tally(table, date, &lengths), &[TIME, TIME, TIME, Kind::Int], 0, &[Kind::Int, Kind::BigInt, Kind::BigInt]),
             (statements::tally(table, date, &[]), &[TIME, TIME, TIME, Kind::Int], 0, &[Kind::Int, Kind::BigInt, Kind::BigInt]),
-            (statements::records(table, date, &columns), &[TIME, TIME], 0, &[Kind::NVarChar(100), Kind::NVarCharMax]),
-            (statements::whole(table, &columns), &[], 0, &[Kind::NVarChar(100), Kind::NVarCharMax]),
+            (statements::records(table, date, &columns), &[TIME, TIME], 0, &[Kind::NVarChar(100), Kind::NVarCharMax, Kind::NVarCharMax]),
+            (statements::whole(table, &columns), &[], 0, &[Kind::NVarChar(100), Kind::NVarCharMax, Kind::NVarCharMax]),
         ] {
             let read = read(&request(&statement, kinds), &database, true);
             let Ok(Statement::Query(plan)) = read else { panic!("{statement}: {:?}", read.err()) };
