@@ -78,7 +78,8 @@ struct Progress {
     list: List,
     first_entry: Option<u64>,
     report: RunReport,
-    lost: BTreeSet<ItemId>,
+    /// What was put into windows whose sealing was lost to another program.
+    lost: BTreeMap<Window, BTreeSet<ItemId>>,
 }
 
 impl Progress {
@@ -156,19 +157,17 @@ impl Archiver {
         let facts = self.patience(&stop).attempt(|| self.ledger.open(&self.facts)).await?;
         let head = self.patience(&stop).attempt(|| self.ledger.head()).await?;
         let mut progress =
-            Progress { facts, head, list: List::default(), first_entry: None, report: RunReport::default(), lost: BTreeSet::new() };
+            Progress { facts, head, list: List::default(), first_entry: None, report: RunReport::default(), lost: BTreeMap::new() };
         let result = self.advance(now, &mut progress, &stop).await;
         if let Err(error) = &result
             && error.kind() == ErrorKind::Cancelled
         {
             progress.report.cancelled = true;
         }
-        if progress.report.did_something() || !progress.lost.is_empty() {
-            let recorded = self.record_run(now, &mut progress).await;
-            match &result {
-                Err(error) if error.kind() != ErrorKind::Cancelled => {}
-                _ => recorded?,
-            }
+        let recorded = self.record_run(now, &mut progress).await;
+        match &result {
+            Err(error) if error.kind() != ErrorKind::Cancelled => {}
+            _ => recorded?,
         }
         match result {
             Err(error) if error.kind() != ErrorKind::Cancelled => Err(error),
@@ -203,7 +202,9 @@ impl Archiver {
         let server = self.patience(stop).attempt(|| self.source.clock()).await?;
         self.compare_clocks(now, server, &mut progress.report)?;
         let now = now.min(server);
-        let extent = self.patience(stop).attempt(|| self.source.extent(now)).await?;
+        // Rows are written while this begins, and by clocks that are a little ahead: those are not from the future.
+        let latest = now.after(self.settings.settle);
+        let extent = self.patience(stop).attempt(|| self.source.extent(latest)).await?;
         if extent.future > 0 {
             progress.report.findings.push(Finding::FutureDate { rows: extent.future });
         }
@@ -253,9 +254,7 @@ impl Archiver {
                 rows += tallies.iter().map(|tally| tally.rows).sum::<u64>();
             }
         }
-        let first = || {
-            self.settings.start.or(extent.first).filter(|start| *start >= Timestamp::PLAUSIBLE).map(|start| grid.window_at(start).start())
-        };
+        let first = || self.settings.start.or(extent.first).map(|start| grid.window_at(start.max(Timestamp::PLAUSIBLE)).start());
         let end = grid.window_at(now.before(self.settings.settle)).start();
         if let Some(start) = frontier.end.or_else(first)
             && start < end
@@ -340,10 +339,10 @@ impl Archiver {
             let tallies = tallies.remove(&window).unwrap_or_default();
             let findings = findings.remove(&window).unwrap_or_default();
             let Written { seal, list, unmapped } = self.write(window, assembly, &tallies, findings, stop).await?;
-            let ours: BTreeSet<ItemId> = list.lines().iter().map(|line| line.id.clone()).collect();
+            let ours: Vec<ItemId> = list.lines().iter().map(|line| &line.id).chain(&seal.abandoned).cloned().collect();
             if let Outcome::Raced = self.append_seal(seal, progress).await? {
                 self.observer.observe(&Event::Raced { window });
-                progress.lost.extend(self.not_listed(ours, &window, progress, stop).await?);
+                progress.lost.entry(window).or_default().extend(ours);
                 return Ok(Outcome::Raced);
             }
             if !window.is_undated() {
@@ -387,28 +386,40 @@ impl Archiver {
         List::from_bytes(&bytes)
     }
 
-    /// Those of our items that the seal of the faster program does not list.
-    async fn not_listed(
-        &self,
-        mut ours: BTreeSet<ItemId>,
-        window: &Window,
-        progress: &Progress,
-        stop: &Stop<'_>,
-    ) -> Result<BTreeSet<ItemId>> {
+    /// Those of our items that no seal accounts for. A window that nobody has sealed yet is not asked about: whoever seals it lists what is there, or abandons it.
+    async fn lost(&self, progress: &Progress) -> Result<BTreeSet<ItemId>> {
+        let never: Stop<'_> = std::future::pending().boxed().shared();
+        let mut lost = BTreeSet::new();
+        for (window, ours) in &progress.lost {
+            let mut ours = ours.clone();
+            match self.seal_of(window, progress, &never).await? {
+                Some((number, seal)) => {
+                    for line in self.list_of(number, &never).await?.lines() {
+                        ours.remove(&line.id);
+                    }
+                    ours.retain(|id| !seal.abandoned.contains(id));
+                }
+                // The faster program has begun the archive behind this window: nobody will seal it.
+                None if !window.is_undated() && progress.frontier().end.is_some_and(|end| window.end() <= end) => {}
+                None => continue,
+            }
+            lost.extend(ours);
+        }
+        Ok(lost)
+    }
+
+    /// The seal that a window lies in, and its number.
+    async fn seal_of(&self, window: &Window, progress: &Progress, stop: &Stop<'_>) -> Result<Option<(u64, Seal)>> {
         let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
         for number in (1..=head).rev() {
             let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
-            if let EntryRecord::Seal(seal) = &link.entry.record
-                && seal.span == window.span()
+            if let EntryRecord::Seal(seal) = link.entry.record
+                && seal.span.contains(window.start())
             {
-                for line in self.list_of(number, stop).await?.lines() {
-                    ours.remove(&line.id);
-                }
-                ours.retain(|id| !seal.abandoned.contains(id));
-                break;
+                return Ok(Some((number, *seal)));
             }
         }
-        Ok(ours)
+        Ok(None)
     }
 
     fn empty_seal(&self, span: Span) -> Seal {
@@ -490,8 +501,13 @@ impl Archiver {
         Ok(appended)
     }
 
+    /// Records what the run did, if it did something.
     async fn record_run(&self, now: Timestamp, progress: &mut Progress) -> Result<()> {
-        let last = progress.head.as_ref().map_or(0, |head| head.entry.number);
+        let lost = self.lost(progress).await?;
+        if !progress.report.did_something() && lost.is_empty() {
+            return Ok(());
+        }
+        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
         let mut findings: Vec<Finding> = progress.report.findings.iter().filter(|finding| finding.is_of_a_run()).cloned().collect();
         findings.sort();
         let entry = RunEntry {
@@ -500,11 +516,11 @@ impl Archiver {
             account: self.identity.account.clone(),
             version: self.identity.version.clone(),
             configuration: self.identity.configuration,
-            seals: progress.first_entry.map(|first| (first, last)),
-            abandoned: progress.lost.clone(),
+            seals: progress.first_entry.map(|first| (first, head)),
+            abandoned: lost.clone(),
             findings,
         };
-        progress.report.abandoned.extend(progress.lost.iter().cloned());
+        progress.report.abandoned.extend(lost);
         loop {
             let record = EntryRecord::Run(Box::new(entry.clone()));
             if self.append(progress.frontier(), record, progress).await? == Appended::Appended {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Finding, Issue, ItemId,
-    KeptKind, List, ListLine, MailItem, Result, Seal, Stored, Table, Window,
+    KeptKind, List, ListLine, MailItem, Message, MessageLine, Result, Seal, Stored, Table, Window,
 };
 
 /// More editions than this are not left over from interrupted attempts: something else writes here.
@@ -34,6 +34,16 @@ struct Issued {
     lines: Vec<ListLine>,
     abandoned: BTreeSet<ItemId>,
     dead: Vec<DeadLetter>,
+}
+
+/// What came of storing the mails of one conversation, in their order.
+#[derive(Debug)]
+enum Placed {
+    All,
+    /// Something different stands in the place of this one.
+    Taken(usize),
+    /// The sink takes this one from nobody.
+    Refused(usize, Error),
 }
 
 impl Archiver {
@@ -105,14 +115,14 @@ impl Archiver {
             let mails = match self.converter.mails(&conversation, issue) {
                 Ok(mails) => mails,
                 Err(error) if error.class() == ErrorClass::Item => {
-                    bury(&mut conversation, &error, &mut issued.dead);
+                    bury(&mut conversation, &error, &[], &mut issued.dead);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            match self.store(&mails, stop).await {
-                Ok(Stored::Different) => {
-                    issued.abandoned.extend(mails.into_iter().map(|mail| mail.key.id));
+            match self.store(&mails, stop).await? {
+                Placed::Taken(index) => {
+                    issued.abandoned.extend(mails[..=index].iter().map(|mail| mail.key.id.clone()));
                     issue = issue.next_edition();
                     if issue.edition > EDITIONS {
                         return Err(Error::new(
@@ -125,28 +135,34 @@ impl Archiver {
                         .advise("another program writes into this archive: give each its own"));
                     }
                 }
-                Ok(Stored::Created | Stored::AlreadyPresent) => {
+                Placed::All => {
                     issued.lines.extend(mails.iter().map(MailItem::line));
                     break;
                 }
-                Err(error) if error.class() == ErrorClass::Item => {
-                    issued.abandoned.extend(mails.into_iter().map(|mail| mail.key.id));
-                    bury(&mut conversation, &error, &mut issued.dead);
+                Placed::Refused(index, error) => {
+                    issued.abandoned.extend(mails[..index].iter().map(|mail| mail.key.id.clone()));
+                    bury(&mut conversation, &error, &mails[index].messages, &mut issued.dead);
                 }
-                Err(error) => return Err(error),
             }
+        }
+        // Where a mail holds one message, those put before one was refused are the same the second time.
+        for line in &issued.lines {
+            issued.abandoned.remove(&line.id);
         }
         Ok(issued)
     }
 
-    /// Stores all mails of one conversation, or says that one of their places is taken.
-    async fn store(&self, mails: &[MailItem], stop: &Stop<'_>) -> Result<Stored> {
-        for mail in mails {
-            if self.patience(stop).attempt(|| self.sink.put(mail)).await? == Stored::Different {
-                return Ok(Stored::Different);
+    /// Stores all mails of one conversation, up to the first that cannot be.
+    async fn store(&self, mails: &[MailItem], stop: &Stop<'_>) -> Result<Placed> {
+        for (index, mail) in mails.iter().enumerate() {
+            match self.patience(stop).attempt(|| self.sink.put(mail)).await {
+                Ok(Stored::Created | Stored::AlreadyPresent) => {}
+                Ok(Stored::Different) => return Ok(Placed::Taken(index)),
+                Err(error) if error.class() == ErrorClass::Item => return Ok(Placed::Refused(index, error)),
+                Err(error) => return Err(error),
             }
         }
-        Ok(Stored::Created)
+        Ok(Placed::All)
     }
 
     /// Items of the window that its list does not name.
@@ -170,14 +186,20 @@ impl Archiver {
     }
 }
 
-/// Makes a dead letter of the message that an error names, else of all messages.
-fn bury(conversation: &mut Conversation, error: &Error, dead: &mut Vec<DeadLetter>) {
-    let named = error.message().filter(|key| conversation.messages.iter().any(|message| message.key == **key)).copied();
-    let (buried, left) =
-        std::mem::take(&mut conversation.messages).into_iter().partition(|message| named.is_none_or(|key| message.key == key));
+/// Makes dead letters of the message that an error names, else of those in the mail that it is about, else of all.
+fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine], dead: &mut Vec<DeadLetter>) {
+    let is_named = |message: &Message| error.message() == Some(&message.key);
+    let is_in_mail = |message: &Message| in_mail.contains(&MessageLine::of(message));
+    let messages = std::mem::take(&mut conversation.messages);
+    let (buried, left): (Vec<Message>, Vec<Message>) = if messages.iter().any(is_named) {
+        messages.into_iter().partition(is_named)
+    } else if messages.iter().any(is_in_mail) {
+        messages.into_iter().partition(is_in_mail)
+    } else {
+        (messages, Vec::new())
+    };
     conversation.messages = left;
     let reason = error.to_string();
-    let buried: Vec<crate::Message> = buried;
     dead.extend(buried.into_iter().map(|message| DeadLetter::of_message(conversation, message, reason.clone())));
 }
 
