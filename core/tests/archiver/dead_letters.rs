@@ -1,0 +1,139 @@
+//! What cannot be archived as a mail is kept and counted, and stops nothing else.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jabber_archive_core::{
+    Capability, Conversation, Converter, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Issue, ItemId, ItemKey, MailItem, MessageLine,
+    Part, Recipe, Result, Table, testing::memory::MemorySink,
+};
+
+use super::world::*;
+
+#[test]
+fn a_row_that_cannot_be_decoded_becomes_a_dead_letter_and_the_run_goes_on() {
+    let mut records = vec![undecodable("2026-11-20T09:00:00Z"), undecodable("2026-11-20T09:00:00Z")];
+    records.push(chat("2026-11-20T09:00:00Z", "a1", "readable"));
+    let world = World::new(records);
+    let report = world.run().unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-20T09:00:00Z");
+    assert_eq!((report.dead_letters, seal.tables[&Table::Jm].dead_letters, seal.messages.listed), (2, 2, 1));
+    let letters = world.dead_letters(&seal);
+    assert_eq!(letters.len(), 2, "equal rows are two letters");
+    let DeadLetter::Row { reason, values, .. } = &letters[0] else { panic!("{letters:?}") };
+    assert_eq!((reason.as_str(), values["direction"].as_deref()), ("direction: neither O nor I", Some("X")));
+}
+
+#[test]
+fn a_message_over_the_limit_becomes_a_dead_letter_and_the_rest_of_its_conversation_is_archived() {
+    let long = "x".repeat(400_000);
+    let world = World::new(vec![
+        chat("2026-11-20T09:00:00Z", "a1", "before it"),
+        chat("2026-11-20T09:01:00Z", "a2", &long),
+        chat("2026-11-20T09:02:00Z", "a3", "behind it"),
+    ]);
+    world.run().unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-20T09:00:00Z");
+    assert_eq!((seal.messages.starts, seal.messages.listed, seal.messages.dead_letters), (3, 2, 1));
+    let [DeadLetter::Message { message, reason, .. }] = &world.dead_letters(&seal)[..] else { panic!("one letter") };
+    assert!(message.body == long && reason.contains("max_item_bytes"), "{reason}");
+    assert!(world.has("before it") && world.has("behind it"));
+}
+
+/// Every message a mail of its own, and one of them impossible.
+#[derive(Debug)]
+struct PerMessage {
+    refuses: &'static str,
+    class: ErrorClass,
+}
+
+impl Converter for PerMessage {
+    fn recipe(&self) -> Recipe {
+        Recipe::new("per-message", 1, Digest::of(b""))
+    }
+
+    fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
+        for message in &conversation.messages {
+            if message.body == self.refuses {
+                return Err(Error::new(ErrorKind::Conversion, self.class, "convert", "refused").about_message(message.key));
+            }
+            let id = ItemId::new("test", "per-message", &conversation.key, Some(&message.key), &conversation.window, 1, issue.edition);
+            let key = ItemKey::new(conversation.window, id);
+            let mut item = MailItem::new(key, conversation.key.digest(), issue, Part::new(1, 1), Bytes::from(message.body.clone()));
+            item.messages = vec![MessageLine::of(message)];
+            emit(item)?;
+        }
+        Ok(())
+    }
+}
+
+fn three_messages(refuses: &'static str, class: ErrorClass) -> World {
+    let mut world = World::new(vec![
+        chat("2026-11-20T09:00:00Z", "a1", "first"),
+        chat("2026-11-20T09:01:00Z", "a2", "a message that is somewhat longer"),
+        chat("2026-11-20T09:02:00Z", "a3", "third"),
+        other_chat("2026-11-20T09:02:00Z", "c1", "other"),
+    ]);
+    world.converter = Arc::new(PerMessage { refuses, class });
+    world
+}
+
+#[test]
+fn what_a_converter_refuses_of_one_message_concerns_that_message_alone() {
+    let world = three_messages("third", ErrorClass::Item);
+    world.run().unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-20T09:00:00Z");
+    assert_eq!((seal.messages.listed, seal.messages.dead_letters, seal.abandoned.len()), (3, 1, 0));
+    assert!(world.has("first") && world.has("other") && !world.has("third"));
+}
+
+#[test]
+fn a_converter_that_fails_for_good_ends_the_run_before_anything_is_sealed_beyond() {
+    let world = three_messages("third", ErrorClass::Fatal);
+    world.run().unwrap_err();
+    world.check();
+    assert!(world.seals().iter().all(|seal| seal.items == 0));
+}
+
+#[test]
+fn a_mail_that_the_sink_refuses_buries_its_own_messages_alone() {
+    let mut world = three_messages("", ErrorClass::Item);
+    world.sink = Arc::new(MemorySink::new(Capability::full(10)));
+    world.run().unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-20T09:00:00Z");
+    assert_eq!((seal.messages.listed, seal.messages.dead_letters), (3, 1));
+    assert_eq!(seal.abandoned.len(), 0, "what is listed is not abandoned, and what was refused is not there");
+    let [DeadLetter::Message { message, .. }] = &world.dead_letters(&seal)[..] else { panic!("one letter") };
+    assert_eq!(message.body, "a message that is somewhat longer");
+}
+
+#[test]
+fn a_sink_that_takes_less_than_the_converter_makes_gets_what_it_takes() {
+    let mut world = World::new(large_company());
+    world.sink = Arc::new(MemorySink::new(Capability::full(120_000)));
+    world.run().unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-22T18:00:00Z");
+    assert_eq!((seal.messages.starts, seal.messages.listed, seal.messages.dead_letters), (4, 1, 3));
+    assert!(world.has("see you"));
+}
+
+#[test]
+fn a_sink_that_cannot_list_is_told_what_was_left_over_by_what_was_put() {
+    let undisturbed = World::new(company());
+    undisturbed.run().unwrap();
+    let seal = undisturbed.seal_at("2026-11-20T09:00:00Z");
+    let taken = undisturbed.list(&seal).lines()[0].id.clone();
+    let mut capability = Capability::full(1 << 20);
+    capability.listable = false;
+    let mut world = undisturbed.anew();
+    world.sink = Arc::new(MemorySink::new(capability));
+    world.sink.place(ItemKey::new(world.facts.grid.window_at(seal.span.start), taken.clone()), Bytes::from_static(b"something else"));
+    world.run().unwrap();
+    world.check();
+    assert_eq!(world.seal_at("2026-11-20T09:00:00Z").abandoned, [taken].into());
+}

@@ -1,0 +1,13 @@
+//! What an archiver leaves behind, whatever happens to it.
+
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
+mod cancelled;
+mod changing;
+mod dead_letters;
+mod killed;
+mod patience;
+mod raced;
+mod reading;
+mod windows;
+mod world;
