@@ -43,9 +43,10 @@ impl Timestamp {
 
     /// As SQL Server's `datetime`: days since 1900-01-01 and ticks of 1/300 s since midnight, the nearest one.
     pub const fn to_sql_datetime(self) -> (i32, u32) {
-        let days = self.0.div_euclid(86_400_000);
+        const TICKS_A_DAY: i64 = 300 * 86_400;
         let ticks = (self.0.rem_euclid(86_400_000) * 3 + 5) / 10;
-        ((days + 25_567) as i32, ticks as u32)
+        let days = self.0.div_euclid(86_400_000) + 25_567 + ticks / TICKS_A_DAY;
+        (days as i32, (ticks % TICKS_A_DAY) as u32)
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -152,6 +153,13 @@ mod tests {
             assert_eq!(time.to_sql_datetime(), (46_345, ticks));
             assert!([0, 3, 7].contains(&(time.millis() % 10)), "{time}");
         }
+    }
+
+    #[test]
+    fn the_last_millisecond_of_a_day_is_nearest_to_the_next_midnight() {
+        let time: Timestamp = "2026-11-21T23:59:59.999Z".parse().unwrap();
+        let midnight: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        assert_eq!(time.to_sql_datetime(), midnight.to_sql_datetime());
     }
 
     #[test]

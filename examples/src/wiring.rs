@@ -9,7 +9,7 @@ use jabber_archive_core::{
 use jabber_archive_sink::Archive;
 use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
-use crate::config::{Config, Encryption, Mode, MssqlSettings, SinkConfig, SourceConfig};
+use crate::config::{Config, Encryption, Mode, SinkKind, SourceConfig, SourceKind};
 
 fn refuse(setting: &str, what: &str) -> Error {
     Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(setting)
@@ -34,13 +34,15 @@ pub(crate) fn facts(config: &Config) -> Result<ArchiveFacts> {
 /// The database.
 pub(crate) fn source(config: &Config) -> Result<MssqlSource> {
     match config.source.as_slice() {
-        [SourceConfig::Mssql(settings)] => Ok(MssqlSource::new(mssql(config, settings)?)),
+        [settings] => match settings.kind {
+            SourceKind::Mssql => Ok(MssqlSource::new(mssql(config, settings)?)),
+        },
         [] => Err(refuse("[[source]]", "an archive needs a source")),
         _ => Err(refuse("[[source]]", "several sources are not understood yet").advise("give each an archive of its own")),
     }
 }
 
-fn mssql(config: &Config, settings: &MssqlSettings) -> Result<MssqlConfig> {
+fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
     let password = settings.password.fetch(config, "password")?;
     let mut built = MssqlConfig::new(settings.host.as_str(), settings.database.as_str(), settings.user.as_str(), password)
         .port(settings.port)
@@ -103,8 +105,8 @@ pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn
 
 /// The folder of the archive.
 pub(crate) fn archive_folder(config: &Config) -> PathBuf {
-    let SinkConfig::File(settings) = &config.sink;
-    config.path(&settings.path)
+    let SinkKind::File = config.sink.kind;
+    config.path(&config.sink.path)
 }
 
 /// How the archive is run.

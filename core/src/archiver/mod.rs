@@ -1,40 +1,37 @@
 //! Drives the line from source to ledger.
 
+mod chain;
 mod observer;
+mod plan;
 mod reading;
 mod report;
 mod retry;
 mod sealing;
 mod settings;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    fmt,
-    future::Future,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use futures::{
     FutureExt,
     future::{Either, select},
 };
 
+use self::{
+    chain::{Outcome, Progress},
+    plan::Plan,
+    reading::{Chunk, Reading},
+    retry::{Patience, Stop, stopped},
+    sealing::Written,
+};
 pub use self::{
     observer::{Event, Observer},
     report::RunReport,
     retry::Pause,
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
-use self::{
-    reading::{Chunk, Reading},
-    retry::{Patience, Stop, stopped},
-    sealing::Written,
-};
 use crate::{
-    Accounts, Appended, ArchiveFacts, Converter, Digest, Entry, EntryRecord, Error, ErrorClass, ErrorKind, Extent, Finding, Frontier,
-    ItemId, KeptKind, Ledger, Link, List, Neighbour, People, Result, Rooms, RunEntry, Seal, Sink, Source, Span, Timestamp, Window,
+    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, List, People, Result, Rooms, Sink, Source, Timestamp,
+    Window,
 };
 
 /// Clocks further apart than this are a finding.
@@ -68,31 +65,6 @@ impl fmt::Debug for Archiver {
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// How far a run has come.
-struct Progress {
-    facts: Digest,
-    head: Option<Link>,
-    /// What the last window sealed in order has listed.
-    list: List,
-    first_entry: Option<u64>,
-    report: RunReport,
-    /// What was put into windows whose sealing was lost to another program.
-    lost: BTreeMap<Window, BTreeSet<ItemId>>,
-}
-
-impl Progress {
-    fn frontier(&self) -> Frontier {
-        self.head.as_ref().map(|head| head.entry.frontier).unwrap_or_default()
-    }
-}
-
-/// What came of writing a chunk.
-enum Outcome {
-    Sealed,
-    /// Another program was faster: plan anew.
-    Raced,
 }
 
 impl Archiver {
@@ -239,43 +211,6 @@ impl Archiver {
         Ok(())
     }
 
-    /// What is to be read, in order.
-    async fn plan(&self, now: Timestamp, extent: &Extent, progress: &Progress, stop: &Stop<'_>) -> Result<Plan> {
-        let frontier = progress.frontier();
-        let grid = &self.facts.grid;
-        let mut plan = Plan::default();
-        let mut rows = 0;
-        if !frontier.undated {
-            // Sealed by the first run whether or not there are such rows.
-            plan.undated = true;
-            let tallies = self.patience(stop).attempt(|| self.source.tally(Window::UNDATED.span(), grid)).await?;
-            if !tallies.is_empty() {
-                plan.chunks.push_back(vec![Window::UNDATED]);
-                rows += tallies.iter().map(|tally| tally.rows).sum::<u64>();
-            }
-        }
-        let first = || self.settings.start.or(extent.first).map(|start| grid.window_at(start.max(Timestamp::PLAUSIBLE)).start());
-        let end = grid.window_at(now.before(self.settings.settle)).start();
-        if let Some(start) = frontier.end.or_else(first)
-            && start < end
-        {
-            let span = Span::new(start, end);
-            plan.start = Some(start);
-            plan.end = Some(end);
-            let tallies = self.patience(stop).attempt(|| self.source.tally(span, grid)).await?;
-            rows += tallies.iter().map(|tally| tally.rows).sum::<u64>();
-            let windows: BTreeSet<Window> = tallies.into_iter().filter(|tally| tally.rows > 0).map(|tally| tally.window).collect();
-            let windows: Vec<Window> = windows.into_iter().collect();
-            let size = if extent.indexed { 1 } else { self.settings.chunk_windows.max(1) };
-            plan.chunks.extend(windows.chunks(size).map(<[Window]>::to_vec));
-        }
-        if let Some(span) = plan.span() {
-            let windows = plan.chunks.iter().map(|chunk| chunk.len() as u64).sum();
-            self.observer.observe(&Event::Planned { span, windows, rows });
-        }
-        Ok(plan)
-    }
-
     /// Writes chunk after chunk; the next one is read while one is written.
     async fn follow(&self, mut plan: Plan, rooms: Arc<Rooms>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
         if plan.undated && plan.chunks.front().is_none_or(|chunk| !chunk[0].is_undated()) {
@@ -353,204 +288,5 @@ impl Archiver {
             }
         }
         Ok(Outcome::Sealed)
-    }
-
-    /// What the window before has listed near its end.
-    async fn neighbour(&self, window: &Window, progress: &mut Progress, stop: &Stop<'_>) -> Result<Neighbour> {
-        let frontier = progress.frontier();
-        if window.is_undated() || frontier.end != Some(window.start()) {
-            return Ok(Neighbour::default());
-        }
-        if progress.report.seals == 0 || progress.list.lines().is_empty() {
-            progress.list = match frontier.seal {
-                Some(number) => self.list_of(number, stop).await?,
-                None => List::default(),
-            };
-        }
-        Ok(Neighbour::of(&progress.list, window, self.facts.margin()))
-    }
-
-    /// The list of a seal.
-    async fn list_of(&self, number: u64, stop: &Stop<'_>) -> Result<List> {
-        let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
-        let EntryRecord::Seal(seal) = link.entry.record else { return Ok(List::default()) };
-        let Some(digest) = seal.list else { return Ok(List::default()) };
-        let bytes = self
-            .patience(stop)
-            .attempt(|| async {
-                use futures::TryStreamExt;
-                let pieces: Vec<bytes::Bytes> = self.ledger.load(KeptKind::List, &digest).await?.try_collect().await?;
-                Ok(pieces.concat())
-            })
-            .await?;
-        List::from_bytes(&bytes)
-    }
-
-    /// Those of our items that no seal accounts for. A window that nobody has sealed yet is not asked about: whoever seals it lists what is there, or abandons it.
-    async fn lost(&self, progress: &Progress) -> Result<BTreeSet<ItemId>> {
-        let never: Stop<'_> = std::future::pending().boxed().shared();
-        let mut lost = BTreeSet::new();
-        for (window, ours) in &progress.lost {
-            let mut ours = ours.clone();
-            match self.seal_of(window, progress, &never).await? {
-                Some((number, seal)) => {
-                    for line in self.list_of(number, &never).await?.lines() {
-                        ours.remove(&line.id);
-                    }
-                    ours.retain(|id| !seal.abandoned.contains(id));
-                }
-                // The faster program has begun the archive behind this window: nobody will seal it.
-                None if !window.is_undated() && progress.frontier().end.is_some_and(|end| window.end() <= end) => {}
-                None => continue,
-            }
-            lost.extend(ours);
-        }
-        Ok(lost)
-    }
-
-    /// The seal that a window lies in, and its number.
-    async fn seal_of(&self, window: &Window, progress: &Progress, stop: &Stop<'_>) -> Result<Option<(u64, Seal)>> {
-        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
-        for number in (1..=head).rev() {
-            let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
-            if let EntryRecord::Seal(seal) = link.entry.record
-                && seal.span.contains(window.start())
-            {
-                return Ok(Some((number, *seal)));
-            }
-        }
-        Ok(None)
-    }
-
-    fn empty_seal(&self, span: Span) -> Seal {
-        Seal {
-            span,
-            recipe: self.converter.recipe(),
-            context: None,
-            tables: BTreeMap::new(),
-            messages: Accounts::default(),
-            items: 0,
-            bytes: 0,
-            list: None,
-            abandoned: BTreeSet::new(),
-            dead_letters: BTreeSet::new(),
-            late_copies: BTreeSet::new(),
-            findings: Vec::new(),
-        }
-    }
-
-    /// One seal over the windows without rows from the frontier to `end`.
-    async fn seal_empty(&self, start: Option<Timestamp>, end: Timestamp, progress: &mut Progress) -> Result<Outcome> {
-        match progress.frontier().end.or(start) {
-            Some(start) if start < end => {
-                let outcome = self.append_seal(self.empty_seal(Span::new(start, end)), progress).await?;
-                progress.list = List::default();
-                Ok(outcome)
-            }
-            _ => Ok(Outcome::Sealed),
-        }
-    }
-
-    /// Appends a seal, unless another program has sealed the window since.
-    async fn append_seal(&self, seal: Seal, progress: &mut Progress) -> Result<Outcome> {
-        let before = progress.frontier();
-        let undated = seal.span == Window::UNDATED.span();
-        loop {
-            let mut frontier = progress.frontier();
-            let number = progress.head.as_ref().map_or(0, |head| head.entry.number) + 1;
-            if undated {
-                frontier.undated = true;
-            } else {
-                frontier.end = Some(seal.span.end);
-                frontier.seal = Some(number);
-            }
-            match self.append(frontier, EntryRecord::Seal(Box::new(seal.clone())), progress).await? {
-                Appended::Appended => break,
-                Appended::Raced => {
-                    let now = progress.frontier();
-                    let theirs = if undated { now.undated } else { now.end != before.end };
-                    if theirs {
-                        return Ok(Outcome::Raced);
-                    }
-                }
-            }
-        }
-        let entry = progress.head.as_ref().map_or(0, |head| head.entry.number);
-        progress.first_entry.get_or_insert(entry);
-        progress.report.add(&seal);
-        self.observer.observe(&Event::Sealed {
-            span: seal.span,
-            entry,
-            messages: seal.messages.listed,
-            items: seal.items,
-            bytes: seal.bytes,
-            rows: seal.tables.values().map(|account| account.rows).sum(),
-        });
-        Ok(Outcome::Sealed)
-    }
-
-    /// Appends behind the head; if that has moved, reads it again. Not stopped half-way: an entry is there or not.
-    async fn append(&self, frontier: Frontier, record: EntryRecord, progress: &mut Progress) -> Result<Appended> {
-        let never: Stop<'_> = std::future::pending().boxed().shared();
-        let entry = Entry::after(progress.head.as_ref(), &progress.facts, frontier, record);
-        let appended = self.patience(&never).attempt(|| self.ledger.append(&entry)).await?;
-        progress.head = match appended {
-            Appended::Appended => Some(Link::new(entry)),
-            Appended::Raced => self.patience(&never).attempt(|| self.ledger.head()).await?,
-        };
-        Ok(appended)
-    }
-
-    /// Records what the run did, if it did something.
-    async fn record_run(&self, now: Timestamp, progress: &mut Progress) -> Result<()> {
-        let lost = self.lost(progress).await?;
-        if !progress.report.did_something() && lost.is_empty() {
-            return Ok(());
-        }
-        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
-        let mut findings: Vec<Finding> = progress.report.findings.iter().filter(|finding| finding.is_of_a_run()).cloned().collect();
-        findings.sort();
-        let entry = RunEntry {
-            started: now,
-            host: self.identity.host.clone(),
-            account: self.identity.account.clone(),
-            version: self.identity.version.clone(),
-            configuration: self.identity.configuration,
-            seals: progress.first_entry.map(|first| (first, head)),
-            abandoned: lost.clone(),
-            findings,
-        };
-        progress.report.abandoned.extend(lost);
-        loop {
-            let record = EntryRecord::Run(Box::new(entry.clone()));
-            if self.append(progress.frontier(), record, progress).await? == Appended::Appended {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// The windows that are to be sealed.
-#[derive(Debug, Default)]
-struct Plan {
-    /// Whether [`Window::UNDATED`] is.
-    undated: bool,
-    /// Where those in order begin.
-    start: Option<Timestamp>,
-    /// Where those in order end.
-    end: Option<Timestamp>,
-    /// Those with rows, in order, as they are read together.
-    chunks: VecDeque<Vec<Window>>,
-}
-
-impl Plan {
-    fn span(&self) -> Option<Span> {
-        let start =
-            if self.undated && !self.chunks.is_empty() { Some(Timestamp::MIN).filter(|_| self.chunks[0][0].is_undated()) } else { None };
-        match (start.or(self.start), self.end) {
-            (Some(start), Some(end)) => Some(Span::new(start, end)),
-            (Some(start), None) => Some(Span::new(start, Window::UNDATED.end())),
-            _ => None,
-        }
     }
 }

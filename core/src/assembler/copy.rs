@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::{
-    BareJid, ConversationKey, Direction, FieldHasher, FileRef, Jid, MessageKind, MessageRow, Party, ShortDigest, SkipReason, Table,
-    context::Inquiry, stanza,
+    BareJid, ConversationKey, Direction, FieldHasher, FileRef, Jid, MessageKind, MessageRow, Party, RoomKind, ShortDigest, SkipReason,
+    Table, context::Inquiry, stanza,
 };
 
 /// A row, read as a copy of a message.
@@ -33,9 +33,10 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// The occupant of a room; a nick that is a full JID, as in ad hoc rooms, is compared as a JID.
-    fn of_nick(room: &BareJid, nick: &str) -> Self {
-        match Jid::parse(nick).filter(|_| Jid::is_full(nick)) {
+    /// The occupant of a room; a nick that is a full JID is compared as a JID, except in a persistent room, where everybody may choose any nick.
+    fn of_nick(room: &BareJid, nick: &str, inquiry: &Inquiry<'_>) -> Self {
+        let chosen = inquiry.room(room).is_some_and(|room| room.kind == RoomKind::Persistent);
+        match Jid::parse(nick).filter(|_| !chosen && Jid::is_full(nick)) {
             Some(jid) => Self::of_jid(&jid),
             None => Self { party: Party::Occupant { room: room.clone(), nick: nick.to_owned() }, resource: None },
         }
@@ -116,12 +117,18 @@ impl Addressed {
         // In a copy for a recipient the room is the sender; in the sender's own copy and in the room archive it is addressed.
         let for_recipient = row.table == Table::Jm && row.from.bare() == room;
         let sender = if for_recipient {
-            Sender::of_nick(room, row.from.resource().unwrap_or_default())
+            Sender::of_nick(room, row.from.resource().unwrap_or_default(), inquiry)
         } else {
             let archived = row.nick.as_deref().and_then(|nick| nick.split_once('/')).map(|(_, nick)| nick);
-            match archived.or_else(|| inquiry.nick(room, &row.from)) {
-                Some(nick) => Sender::of_nick(room, nick),
-                None => Sender::of_jid(&row.from),
+            let own = Sender::of_jid(&row.from);
+            match (archived, inquiry.nick(room, &row.from)) {
+                (Some(nick), _) => Sender::of_nick(room, nick, inquiry),
+                // The map may know another device of the same person; the row shows which one it was.
+                (None, Some(nick)) => {
+                    let mapped = Sender::of_nick(room, nick, inquiry);
+                    if mapped.party == own.party && own.resource.is_some() { own } else { mapped }
+                }
+                (None, None) => own,
             }
         };
         Self {

@@ -112,16 +112,17 @@ fn message(start: &Start<'_>, key: MessageKey, sender: Party) -> Message {
     message
 }
 
-/// Who sent a message, as a person where that is known.
+/// Who sent a message, as a person where that is known. In a room the room archive's word for the real user counts before anything that a nick says.
 fn sender(start: &Start<'_>, inquiry: &Inquiry<'_>) -> Party {
     let party = &start.at.sender.party;
-    let (ConversationKey::Room(_), Party::Occupant { room, nick }) = (&start.at.conversation, party) else { return party.clone() };
-    if nick.is_empty() {
-        return party.clone();
-    }
+    let ConversationKey::Room(_) = &start.at.conversation else { return party.clone() };
     let named = |table: Table| start.copies.iter().filter(move |copy| copy.row.table == table).find_map(|copy| copy.real.as_ref());
-    named(Table::TcMsgarchive)
-        .or_else(|| named(Table::Jm))
-        .or_else(|| inquiry.person_behind(room, nick).map(Jid::bare))
-        .map_or_else(|| party.clone(), |jid| Party::User(jid.clone()))
+    let found = match party {
+        Party::Occupant { nick, .. } if nick.is_empty() => None,
+        Party::Occupant { room, nick } => {
+            named(Table::TcMsgarchive).or_else(|| named(Table::Jm)).or_else(|| inquiry.person_behind(room, nick).map(Jid::bare))
+        }
+        Party::User(_) => named(Table::TcMsgarchive),
+    };
+    found.map_or_else(|| party.clone(), |jid| Party::User(jid.clone()))
 }

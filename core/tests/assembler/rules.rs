@@ -171,6 +171,41 @@ fn a_nick_is_resolved_by_the_nick_map_and_else_stays_a_nick() {
 }
 
 #[test]
+fn a_row_that_shows_its_device_is_not_taken_for_another_device_that_the_nick_map_knows() {
+    let (nick, room) = ("alice@example.com/jabber_1", "adhoc1@conference.example.com");
+    let mut rooms = Rooms::new();
+    rooms.add_nick(BareJid::new(room).unwrap(), "alice@example.com/jabber_2".into(), Jid::parse("alice@example.com/jabber_2").unwrap());
+    let row = |row: Row| row.groupchat().at("2026-11-21T09:00:00Z").id("g1").body("all?").record();
+    let rows = vec![row(Row::jm(nick, room).outgoing()), row(Row::jm(&format!("{room}/{nick}"), BOB))];
+    let assembly = one_day_of(rows, rooms, people());
+    assert_eq!(copies(&assembly.conversations[0]), [2]);
+}
+
+#[test]
+fn a_nick_in_a_persistent_room_cannot_pass_for_somebody_elses_jid() {
+    let room = BareJid::new(ROOM).unwrap();
+    let nick = "ceo@example.com/phone";
+    let mut rooms = Rooms::new();
+    rooms.add_room(room.clone(), Room::new(RoomKind::Persistent, None));
+    let row = |row: Row, id: &str| row.groupchat().at("2026-11-21T09:00:00Z").id(id).body("you are all fired").record();
+    let copy = |id: &str| row(Row::jm(&format!("{ROOM}/{nick}"), BOB), id);
+    let archived = row(Row::archived(ROOM, "eve@example.com", nick), "r1");
+    let assembly = one_day_of(vec![copy("r1"), archived.clone(), copy("r2")], rooms.clone(), people());
+    let senders: Vec<&Party> = assembly.conversations[0].messages.iter().map(|message| &message.sender).collect();
+    let unknown = Party::Occupant { room: room.clone(), nick: nick.into() };
+    assert_eq!(senders.len(), 2);
+    assert!(senders.contains(&&user("eve@example.com")) && senders.contains(&&unknown), "{senders:?}");
+
+    // Of a room that is not known to be persistent, the room archive's word counts all the same.
+    let assembly = one_day(vec![copy("r1"), archived]);
+    assert_eq!(assembly.conversations[0].messages[0].sender, user("eve@example.com"));
+
+    rooms.add_nick(room, nick.into(), Jid::parse("mallory@example.com/x").unwrap());
+    let assembly = one_day_of(vec![copy("r2")], rooms, people());
+    assert_eq!(assembly.conversations[0].messages[0].sender, user("mallory@example.com"));
+}
+
+#[test]
 fn a_private_message_through_a_room_is_a_conversation_with_the_nick() {
     let from = format!("{ROOM}/Ally");
     let assembly = one_day(vec![

@@ -7,9 +7,7 @@ use serde::Serialize;
 use super::{Outcome, asked_to_stop, report::Report};
 use crate::{
     arguments::Demo,
-    config::{
-        Config, ConverterConfig, DirectoryConfig, Encryption, FileSettings, MssqlSettings, RunConfig, SecretRef, SinkConfig, SourceConfig,
-    },
+    config::{Config, ConverterConfig, DirectoryConfig, Encryption, RunConfig, SecretRef, SinkConfig, SinkKind, SourceConfig, SourceKind},
     console::Console,
     wiring,
 };
@@ -56,7 +54,8 @@ pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome> {
 
 /// The configuration that a user would write for the stand-in.
 fn config(port: u16, out: PathBuf) -> Config {
-    let source = MssqlSettings {
+    let source = SourceConfig {
+        kind: SourceKind::Mssql,
         host: "127.0.0.1".to_owned(),
         port,
         database: DATABASE.to_owned(),
@@ -73,10 +72,10 @@ fn config(port: u16, out: PathBuf) -> Config {
     };
     Config {
         name: "demo".to_owned(),
-        source: vec![SourceConfig::Mssql(source)],
+        source: vec![source],
         directory: DirectoryConfig::default(),
         converter: ConverterConfig::default(),
-        sink: SinkConfig::File(FileSettings { path: out }),
+        sink: SinkConfig { kind: SinkKind::File, path: out },
         run: RunConfig::default(),
         folder: PathBuf::new(),
         digest: None,

@@ -38,15 +38,17 @@ pub(crate) struct Config {
     pub(crate) digest: Option<Digest>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum SourceConfig {
-    Mssql(MssqlSettings),
+/// What a source is; the only kind that is understood has all its settings here.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SourceKind {
+    Mssql,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct MssqlSettings {
+pub(crate) struct SourceConfig {
+    pub(crate) kind: SourceKind,
     pub(crate) host: String,
     #[serde(default = "default_port")]
     pub(crate) port: u16,
@@ -108,15 +110,17 @@ pub(crate) enum Mode {
     Transcript,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum SinkConfig {
-    File(FileSettings),
+/// Where an archive is.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SinkKind {
+    File,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct FileSettings {
+pub(crate) struct SinkConfig {
+    pub(crate) kind: SinkKind,
     pub(crate) path: PathBuf,
 }
 

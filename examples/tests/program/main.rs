@@ -1,6 +1,6 @@
 //! The program as its users run it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod demo;
 mod faults;

@@ -66,7 +66,7 @@ fn check_tells_what_a_run_would_find_and_writes_nothing() {
     let setting = Setting::new(22, 200);
     let before = files(setting.folder.path());
     let checked = setting.run("check", &["--json"]).assert(3, &[]).json();
-    assert_eq!(checked["isolation"], "read-committed");
+    assert_eq!(checked["isolation"], "snapshot");
     let tables: Vec<_> =
         checked["tables"].as_array().unwrap().iter().map(|table| (table["name"].clone(), table["readable"].clone())).collect();
     assert_eq!(tables.len(), 5);

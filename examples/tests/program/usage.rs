@@ -55,7 +55,7 @@ fn values_that_are_none_are_refused() {
         setting.configure(|text| text.replace(from, to));
         setting.run("run", &[]).assert(2, words);
     }
-    assert!(!setting.archive().exists(), "nothing is created by a configuration that is refused");
+    assert!(!setting.archive().join("archive.json").exists(), "no archive is made with a configuration that is refused");
 }
 
 #[test]

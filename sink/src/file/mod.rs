@@ -15,11 +15,12 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// If the folder cannot be created or written, or its file system has no hard links, by which files are created without ever replacing one.
+    /// If the folder cannot be created or written, holds other things and no archive, or if its file system has no hard links, by which files are created without ever replacing one.
     pub fn file(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(|error| refuse(folder, "the folder cannot be created", error))?;
         if !folder.join("archive.json").exists() {
+            refuse_occupied(folder)?;
             probe(folder)?;
         }
         Self::existing_file(folder)
@@ -45,6 +46,31 @@ impl Archive {
         let ordered = store.clone().with_fsync(true);
         Ok(Self::new(Arc::new(store), Arc::new(LocalDurability::new(folder.to_owned()))).with_ordered(Arc::new(ordered)))
     }
+}
+
+/// What may be there without `archive.json`.
+const FOLDERS: [&str; 7] = ["attachments", "context", "dead-letters", "incoming", "items", "ledger", "lost+found"];
+
+/// An archive takes all rights to its folder from others: that must not happen to a folder that is something else.
+fn refuse_occupied(folder: &Path) -> Result<()> {
+    let unreadable = |error| refuse(folder, "the folder cannot be read", error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        let name = name.to_string_lossy();
+        // What a file system, a trial or a run that was killed at its first write leaves there; a chain without its facts is refused when it is opened.
+        let ours = FOLDERS.contains(&&*name) || name.starts_with(".probe-") || name.starts_with("archive.json");
+        if !ours {
+            return Err(Error::new(
+                ErrorKind::Sink,
+                ErrorClass::Fatal,
+                "open archive",
+                format!("the folder holds `{name}` and no archive"),
+            )
+            .about(folder.display())
+            .advise("choose a folder that is empty or not there for a new archive"));
+        }
+    }
+    Ok(())
 }
 
 /// Tries what every put needs: a file, its mode, and a hard link to it.

@@ -103,10 +103,10 @@ pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
     }
     if !expected_seen {
         let last = previous.filter(|_| verification.entries > 0).map_or_else(|| Entry::path(1), |(path, _)| path);
-        verification.problems.push(Problem::inconsistent(
-            last,
-            "no entry of the chain has the expected digest: it, or an entry behind it, was changed or removed",
-        ));
+        let behind = Entry::path(next);
+        let how =
+            format!("no entry of the chain has the expected digest: this one was changed, or {behind} and what is behind it was removed");
+        verification.problems.push(Problem::inconsistent(last, how));
     }
     Ok(sealed)
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod child;
+mod conformance;
 mod durability;
 mod example;
 mod opening;

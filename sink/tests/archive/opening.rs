@@ -43,6 +43,20 @@ fn an_existing_archive_that_is_not_there_is_not_made() {
 }
 
 #[test]
+fn a_folder_that_is_something_else_is_refused_and_keeps_its_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("home");
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("letter.txt"), "important").unwrap();
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_helps(&Archive::file(&place).unwrap_err(), &place, &["holds `letter.txt` and no archive", "a folder that is empty"]);
+    assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o755);
+    fs::remove_file(place.join("letter.txt")).unwrap();
+    fs::create_dir(place.join("lost+found")).unwrap();
+    Archive::file(&place).unwrap();
+}
+
+#[test]
 fn a_file_where_the_folder_is_to_be_is_named_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("archive");

@@ -1,0 +1,212 @@
+//! What the chain says, and what is added to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::FutureExt;
+
+use super::{Archiver, Event, RunReport, retry::Stop};
+use crate::{
+    Accounts, Appended, Digest, Entry, EntryRecord, Finding, Frontier, ItemId, KeptKind, Link, List, Neighbour, Result, RunEntry, Seal,
+    Span, Timestamp, Window,
+};
+
+/// How far a run has come.
+pub(super) struct Progress {
+    pub(super) facts: Digest,
+    pub(super) head: Option<Link>,
+    /// What the last window sealed in order has listed.
+    pub(super) list: List,
+    pub(super) first_entry: Option<u64>,
+    pub(super) report: RunReport,
+    /// What was put into windows whose sealing was lost to another program.
+    pub(super) lost: BTreeMap<Window, BTreeSet<ItemId>>,
+}
+
+impl Progress {
+    pub(super) fn frontier(&self) -> Frontier {
+        self.head.as_ref().map(|head| head.entry.frontier).unwrap_or_default()
+    }
+}
+
+/// What came of writing a chunk.
+pub(super) enum Outcome {
+    Sealed,
+    /// Another program was faster: plan anew.
+    Raced,
+}
+
+impl Archiver {
+    /// What the window before has listed near its end.
+    pub(super) async fn neighbour(&self, window: &Window, progress: &mut Progress, stop: &Stop<'_>) -> Result<Neighbour> {
+        let frontier = progress.frontier();
+        if window.is_undated() || frontier.end != Some(window.start()) {
+            return Ok(Neighbour::default());
+        }
+        if progress.report.seals == 0 || progress.list.lines().is_empty() {
+            progress.list = match frontier.seal {
+                Some(number) => self.list_of(number, stop).await?,
+                None => List::default(),
+            };
+        }
+        Ok(Neighbour::of(&progress.list, window, self.facts.margin()))
+    }
+
+    /// The list of a seal.
+    async fn list_of(&self, number: u64, stop: &Stop<'_>) -> Result<List> {
+        let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
+        let EntryRecord::Seal(seal) = link.entry.record else { return Ok(List::default()) };
+        let Some(digest) = seal.list else { return Ok(List::default()) };
+        let bytes = self
+            .patience(stop)
+            .attempt(|| async {
+                use futures::TryStreamExt;
+                let pieces: Vec<bytes::Bytes> = self.ledger.load(KeptKind::List, &digest).await?.try_collect().await?;
+                Ok(pieces.concat())
+            })
+            .await?;
+        List::from_bytes(&bytes)
+    }
+
+    /// Those of our items that no seal accounts for. A window that nobody has sealed yet is not asked about: whoever seals it lists what is there, or abandons it.
+    pub(super) async fn lost(&self, progress: &Progress) -> Result<BTreeSet<ItemId>> {
+        let never: Stop<'_> = std::future::pending().boxed().shared();
+        let mut lost = BTreeSet::new();
+        for (window, ours) in &progress.lost {
+            let mut ours = ours.clone();
+            match self.seal_of(window, progress, &never).await? {
+                Some((number, seal)) => {
+                    for line in self.list_of(number, &never).await?.lines() {
+                        ours.remove(&line.id);
+                    }
+                    ours.retain(|id| !seal.abandoned.contains(id));
+                }
+                // The faster program has begun the archive behind this window: nobody will seal it.
+                None if !window.is_undated() && progress.frontier().end.is_some_and(|end| window.end() <= end) => {}
+                None => continue,
+            }
+            lost.extend(ours);
+        }
+        Ok(lost)
+    }
+
+    /// The seal that a window lies in, and its number.
+    async fn seal_of(&self, window: &Window, progress: &Progress, stop: &Stop<'_>) -> Result<Option<(u64, Seal)>> {
+        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
+        for number in (1..=head).rev() {
+            let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
+            if let EntryRecord::Seal(seal) = link.entry.record
+                && seal.span.contains(window.start())
+            {
+                return Ok(Some((number, *seal)));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn empty_seal(&self, span: Span) -> Seal {
+        Seal {
+            span,
+            recipe: self.converter.recipe(),
+            context: None,
+            tables: BTreeMap::new(),
+            messages: Accounts::default(),
+            items: 0,
+            bytes: 0,
+            list: None,
+            abandoned: BTreeSet::new(),
+            dead_letters: BTreeSet::new(),
+            late_copies: BTreeSet::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// One seal over the windows without rows from the frontier to `end`.
+    pub(super) async fn seal_empty(&self, start: Option<Timestamp>, end: Timestamp, progress: &mut Progress) -> Result<Outcome> {
+        match progress.frontier().end.or(start) {
+            Some(start) if start < end => {
+                let outcome = self.append_seal(self.empty_seal(Span::new(start, end)), progress).await?;
+                progress.list = List::default();
+                Ok(outcome)
+            }
+            _ => Ok(Outcome::Sealed),
+        }
+    }
+
+    /// Appends a seal, unless another program has sealed the window since.
+    pub(super) async fn append_seal(&self, seal: Seal, progress: &mut Progress) -> Result<Outcome> {
+        let before = progress.frontier();
+        let undated = seal.span == Window::UNDATED.span();
+        loop {
+            let mut frontier = progress.frontier();
+            let number = progress.head.as_ref().map_or(0, |head| head.entry.number) + 1;
+            if undated {
+                frontier.undated = true;
+            } else {
+                frontier.end = Some(seal.span.end);
+                frontier.seal = Some(number);
+            }
+            match self.append(frontier, EntryRecord::Seal(Box::new(seal.clone())), progress).await? {
+                Appended::Appended => break,
+                Appended::Raced => {
+                    let now = progress.frontier();
+                    let theirs = if undated { now.undated } else { now.end != before.end };
+                    if theirs {
+                        return Ok(Outcome::Raced);
+                    }
+                }
+            }
+        }
+        let entry = progress.head.as_ref().map_or(0, |head| head.entry.number);
+        progress.first_entry.get_or_insert(entry);
+        progress.report.add(&seal);
+        self.observer.observe(&Event::Sealed {
+            span: seal.span,
+            entry,
+            messages: seal.messages.listed,
+            items: seal.items,
+            bytes: seal.bytes,
+            rows: seal.tables.values().map(|account| account.rows).sum(),
+        });
+        Ok(Outcome::Sealed)
+    }
+
+    /// Appends behind the head; if that has moved, reads it again. Not stopped half-way: an entry is there or not.
+    async fn append(&self, frontier: Frontier, record: EntryRecord, progress: &mut Progress) -> Result<Appended> {
+        let never: Stop<'_> = std::future::pending().boxed().shared();
+        let entry = Entry::after(progress.head.as_ref(), &progress.facts, frontier, record);
+        let appended = self.patience(&never).attempt(|| self.ledger.append(&entry)).await?;
+        progress.head = match appended {
+            Appended::Appended => Some(Link::new(entry)),
+            Appended::Raced => self.patience(&never).attempt(|| self.ledger.head()).await?,
+        };
+        Ok(appended)
+    }
+
+    /// Records what the run did, if it did something.
+    pub(super) async fn record_run(&self, now: Timestamp, progress: &mut Progress) -> Result<()> {
+        let lost = self.lost(progress).await?;
+        if !progress.report.did_something() && lost.is_empty() {
+            return Ok(());
+        }
+        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
+        let mut findings: Vec<Finding> = progress.report.findings.iter().filter(|finding| finding.is_of_a_run()).cloned().collect();
+        findings.sort();
+        let entry = RunEntry {
+            started: now,
+            host: self.identity.host.clone(),
+            account: self.identity.account.clone(),
+            version: self.identity.version.clone(),
+            configuration: self.identity.configuration,
+            seals: progress.first_entry.map(|first| (first, head)),
+            abandoned: lost.clone(),
+            findings,
+        };
+        progress.report.abandoned.extend(lost);
+        loop {
+            let record = EntryRecord::Run(Box::new(entry.clone()));
+            if self.append(progress.frontier(), record, progress).await? == Appended::Appended {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Says which windows are to be sealed, and how they are read.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::{Archiver, Event, chain::Progress, retry::Stop};
+use crate::{Extent, Result, Span, Timestamp, Window};
+
+/// The windows that are to be sealed.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Whether [`Window::UNDATED`] is.
+    pub(super) undated: bool,
+    /// Where those in order begin.
+    pub(super) start: Option<Timestamp>,
+    /// Where those in order end.
+    pub(super) end: Option<Timestamp>,
+    /// Those with rows, in order, as they are read together.
+    pub(super) chunks: VecDeque<Vec<Window>>,
+}
+
+impl Plan {
+    fn span(&self) -> Option<Span> {
+        let start =
+            if self.undated && !self.chunks.is_empty() { Some(Timestamp::MIN).filter(|_| self.chunks[0][0].is_undated()) } else { None };
+        match (start.or(self.start), self.end) {
+            (Some(start), Some(end)) => Some(Span::new(start, end)),
+            (Some(start), None) => Some(Span::new(start, Window::UNDATED.end())),
+            _ => None,
+        }
+    }
+}
+
+impl Archiver {
+    /// What is to be read, in order.
+    pub(super) async fn plan(&self, now: Timestamp, extent: &Extent, progress: &Progress, stop: &Stop<'_>) -> Result<Plan> {
+        let frontier = progress.frontier();
+        let grid = &self.facts.grid;
+        let mut plan = Plan::default();
+        let mut rows = 0;
+        if !frontier.undated {
+            // Sealed by the first run whether or not there are such rows.
+            plan.undated = true;
+            let tallies = self.patience(stop).attempt(|| self.source.tally(Window::UNDATED.span(), grid)).await?;
+            if !tallies.is_empty() {
+                plan.chunks.push_back(vec![Window::UNDATED]);
+                rows += tallies.iter().map(|tally| tally.rows).sum::<u64>();
+            }
+        }
+        let first = || self.settings.start.or(extent.first).map(|start| grid.window_at(start.max(Timestamp::PLAUSIBLE)).start());
+        let end = grid.window_at(now.before(self.settings.settle)).start();
+        if let Some(start) = frontier.end.or_else(first)
+            && start < end
+        {
+            let span = Span::new(start, end);
+            plan.start = Some(start);
+            plan.end = Some(end);
+            let tallies = self.patience(stop).attempt(|| self.source.tally(span, grid)).await?;
+            rows += tallies.iter().map(|tally| tally.rows).sum::<u64>();
+            let windows: BTreeSet<Window> = tallies.into_iter().filter(|tally| tally.rows > 0).map(|tally| tally.window).collect();
+            let windows: Vec<Window> = windows.into_iter().collect();
+            let size = if extent.indexed { 1 } else { self.settings.chunk_windows.max(1) };
+            plan.chunks.extend(windows.chunks(size).map(<[Window]>::to_vec));
+        }
+        if let Some(span) = plan.span() {
+            let windows = plan.chunks.iter().map(|chunk| chunk.len() as u64).sum();
+            self.observer.observe(&Event::Planned { span, windows, rows });
+        }
+        Ok(plan)
+    }
+}
