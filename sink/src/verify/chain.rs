@@ -102,11 +102,16 @@ pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
         previous = Some((path, digest));
     }
     if !expected_seen {
-        let last = previous.filter(|_| verification.entries > 0).map_or_else(|| Entry::path(1), |(path, _)| path);
         let behind = Entry::path(next);
-        let how =
-            format!("no entry of the chain has the expected digest: this one was changed, or {behind} and what is behind it was removed");
-        verification.problems.push(Problem::inconsistent(last, how));
+        verification.problems.push(match previous {
+            Some((last, _)) if verification.entries > 0 => Problem::inconsistent(
+                last,
+                format!(
+                    "no entry of the chain has the expected digest: this one was changed, or {behind} and what is behind it was removed"
+                ),
+            ),
+            _ => Problem::new(behind, Fault::Missing),
+        });
     }
     Ok(sealed)
 }

@@ -101,8 +101,12 @@ fn refuses_what_may_not_be_written() -> Option<()> {
     assert_helps(&Archive::file(&below).unwrap_err(), &below, &["the folder cannot be created", "the right to write there"]);
     // Its mode is ours to set, so that it does not hinder; somebody else's is not.
     Archive::file(&closed).unwrap();
-    let root = Path::new("/");
-    assert_helps(&Archive::file(root).unwrap_err(), root, &["its mode cannot be set", "the right to write there"]);
+    let theirs = Path::new("/srv");
+    if fs::read_dir(theirs).is_ok_and(|mut entries| entries.next().is_none()) {
+        assert_helps(&Archive::file(theirs).unwrap_err(), theirs, &["its mode cannot be set", "the right to write there"]);
+    } else {
+        eprintln!("SKIPPED: /srv is not there or not empty");
+    }
     Some(())
 }
 

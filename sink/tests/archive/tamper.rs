@@ -101,10 +101,15 @@ async fn removed_entries_at_the_end_are_noticed_by_the_expected_digest() {
     for last in (1..=6_u64).rev() {
         fs::remove_file(example.path().join(format!("ledger/{last:08}.json"))).unwrap();
         let verification = example.verify_expecting(example.head()).await;
-        let named = format!("ledger/{:08}.json", (last - 1).max(1));
-        let line = format!(
-            "{named}: inconsistent: no entry of the chain has the expected digest: it, or an entry behind it, was changed or removed"
-        );
+        let removed = format!("ledger/{last:08}.json");
+        let line = match last {
+            1 => format!("{removed}: missing"),
+            _ => format!(
+                "ledger/{:08}.json: inconsistent: no entry of the chain has the expected digest: this one was changed, or {removed} and what \
+                 is behind it was removed",
+                last - 1
+            ),
+        };
         assert!(lines(&verification).contains(&line), "{:#?}", lines(&verification));
     }
 }
