@@ -15,7 +15,7 @@ use jabber_archive_core::{ArchiveFacts, Archiver, JidIsEmail, People, RunSetting
 use jabber_archive_sink::Archive;
 use jabber_archive_sql::{
     Encrypt, MssqlConfig, MssqlSource,
-    testing::{ColumnType, Database, SqlServer, Table, Value},
+    testing::{Database, SqlServer, Table, Value, tables},
 };
 
 const NOW: &str = "2026-11-23T02:00:00Z";
@@ -46,26 +46,10 @@ async fn serve(rows: u64, days: u64) {
 
 /// Two rows a message, 20 messages a person and hour, of about 1 KB each.
 fn jm(rows: u64, days: u64) -> Table {
-    let texts = |name| (name, ColumnType::NVarChar(4_000));
-    let columns = [
-        texts("to_jid"),
-        texts("from_jid"),
-        ("sent_date", ColumnType::DateTime),
-        texts("msg_type"),
-        texts("direction"),
-        ("body_len", ColumnType::Int),
-        ("message_len", ColumnType::Int),
-        texts("body_string"),
-        texts("message_string"),
-        ("body_text", ColumnType::NVarCharMax),
-        ("message_text", ColumnType::NVarCharMax),
-        texts("history_flag"),
-    ];
-    let table = columns.into_iter().fold(Table::new("jm"), |table, (name, kind)| table.column(name, kind));
     let end: Timestamp = "2026-11-22T00:00:00Z".parse().expect("a time");
     let first = end.before(Duration::from_hours(24 * days));
     let step = Duration::from_hours(24 * days).as_millis() as u64 * 2 / rows.max(2);
-    table.made_by(move || {
+    tables::jm().made_by(move || {
         Box::new((0..rows).map(move |row| {
             let (message, copy) = (row / 2, row % 2);
             let sent = first.after(Duration::from_millis(message * step + copy * 10));
@@ -79,6 +63,8 @@ fn jm(rows: u64, days: u64) -> Table {
                 Value::text(format!("user{to}@example.com/jabber_2")),
                 Value::text(format!("user{from}@example.com/jabber_1")),
                 Value::time(sent),
+                Value::Null,
+                Value::Null,
                 Value::text("c"),
                 Value::text(if copy == 0 { "O" } else { "I" }),
                 Value::Int(body.len() as i64),

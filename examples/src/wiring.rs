@@ -61,6 +61,9 @@ fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
     if let Some(tables) = &settings.tables {
         built = built.tables(tables.iter().cloned());
     }
+    if let Some(intent) = settings.read_only_intent {
+        built = built.read_only_intent(intent);
+    }
     let mut limits = jabber_archive_sql::TimeLimits::default();
     for (limit, setting) in [
         (&mut limits.connect, settings.connect_timeout),

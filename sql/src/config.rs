@@ -24,6 +24,7 @@ pub struct MssqlConfig {
     pub(crate) schema: String,
     pub(crate) tables: Option<BTreeSet<String>>,
     pub(crate) limits: TimeLimits,
+    pub(crate) read_only_intent: bool,
 }
 
 /// Whether the connection is encrypted.
@@ -36,7 +37,7 @@ pub enum Encrypt {
     On,
 }
 
-/// How long is waited for a server. A scan of a large table without an index takes long to its first row, but rows then follow each other closely.
+/// How long is waited for a server that says nothing. A scan of a large table is silent until its first row, and again from its last row to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TimeLimits {
@@ -44,13 +45,13 @@ pub struct TimeLimits {
     pub connect: Duration,
     /// From a statement to its first row.
     pub first_row: Duration,
-    /// From row to row.
+    /// From row to row, and from the last row to the end, where an index spares a scan; where none does, it is as long as to the first row.
     pub idle: Duration,
 }
 
 impl Default for TimeLimits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), first_row: Duration::from_mins(30), idle: Duration::from_mins(1) }
+        Self { connect: Duration::from_secs(15), first_row: Duration::from_mins(30), idle: Duration::from_mins(10) }
     }
 }
 
@@ -76,6 +77,7 @@ impl MssqlConfig {
             schema: "dbo".to_owned(),
             tables: None,
             limits: TimeLimits::default(),
+            read_only_intent: true,
         }
     }
 
@@ -113,6 +115,13 @@ impl MssqlConfig {
     #[must_use]
     pub fn tables(self, tables: impl IntoIterator<Item = String>) -> Self {
         Self { tables: Some(tables.into_iter().collect()), ..self }
+    }
+
+    /// Whether the server is told that nothing will be written, which it is until told otherwise here: an availability group's listener may then send the connection to a
+    /// readable replica. A replica lags behind; where that may be longer than windows are left to settle, do without.
+    #[must_use]
+    pub fn read_only_intent(self, intent: bool) -> Self {
+        Self { read_only_intent: intent, ..self }
     }
 
     /// Other time limits.

@@ -1,11 +1,18 @@
 //! One connection to the database: logged in, set up, and used for one statement after another.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io, time::Duration};
 
-use futures::{StreamExt, stream::BoxStream};
+use futures::{
+    StreamExt,
+    stream::{BoxStream, FuturesUnordered},
+};
 use jabber_archive_core::{Error, ErrorClass, Result, Timestamp};
+use socket2::{SockRef, TcpKeepalive};
 use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel, ToSql};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::{Instant, sleep, timeout, timeout_at},
+};
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use crate::{
@@ -16,6 +23,12 @@ use crate::{
 
 /// A server may send us on to another one; no availability group does so more often.
 const REDIRECTIONS: usize = 3;
+
+/// How long one address of a host is tried alone before the next.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// How long a connection is silent before the other side is asked whether it is there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// How the connection shows in the server's lists of sessions.
 const APPLICATION: &str = concat!("jabber-archive ", env!("CARGO_PKG_VERSION"));
@@ -97,12 +110,11 @@ impl<'a> Connection<'a> {
     async fn log_in(config: &MssqlConfig, operation: Operation<'_>) -> Result<Client<Compat<TcpStream>>> {
         let (mut host, mut port) = (config.host.clone(), config.port);
         for _ in 0..=REDIRECTIONS {
-            let stream = TcpStream::connect((host.as_str(), port)).await.map_err(|error| operation.unreachable(error))?;
-            stream.set_nodelay(true).map_err(|error| operation.unreachable(error))?;
+            let stream = reach(&host, port).await.map_err(|error| operation.unreachable(error))?;
             match Box::pin(Client::connect(driver_config(config, &host, port), stream.compat_write())).await {
                 Ok(client) => return Ok(client),
                 Err(tiberius::error::Error::Routing { host: other, port: other_port }) => (host, port) = (other, other_port),
-                Err(error) => return Err(operation.classify(error)),
+                Err(error) => return Err(operation.classify_login(error)),
             }
         }
         Err(operation.error(ErrorClass::Fatal, "the server sends the connection from one server to another without end"))
@@ -126,10 +138,11 @@ impl<'a> Connection<'a> {
     ) -> Result<Answer<'_>> {
         let operation = Operation { config: self.config, verb, table };
         let parameters: Vec<&dyn ToSql> = parameters.iter().map(|parameter| parameter as &dyn ToSql).collect();
-        let limit = self.config.limits.first_row;
-        let asked = timeout(limit, self.client.query(statement.to_owned(), &parameters)).await;
-        let stream = asked.map_err(|_| operation.too_slow("no answer", limit))?.map_err(|error| operation.classify(error))?;
-        Ok(Answer { operation, rows: stream.into_row_stream(), begun: false })
+        let first_row = self.config.limits.first_row;
+        let deadline = Instant::now() + first_row;
+        let asked = timeout_at(deadline, self.client.query(statement.to_owned(), &parameters)).await;
+        let stream = asked.map_err(|_| operation.too_slow("no first row", first_row))?.map_err(|error| operation.classify(error))?;
+        Ok(Answer { operation, rows: stream.into_row_stream(), deadline, first: true, idle: first_row })
     }
 
     /// All rows of a small answer.
@@ -171,19 +184,59 @@ pub(crate) fn unexpected(operation: Operation<'_>) -> Error {
 pub(crate) struct Answer<'a> {
     operation: Operation<'a>,
     rows: BoxStream<'a, tiberius::Result<tiberius::Row>>,
-    begun: bool,
+    deadline: Instant,
+    /// Whether no row has come yet.
+    first: bool,
+    idle: Duration,
 }
 
 impl Answer<'_> {
+    /// An answer that an index spares a scan: its rows follow each other closely.
+    pub(crate) fn sought(mut self) -> Self {
+        self.idle = self.operation.config.limits.idle;
+        self
+    }
+
     /// The next row, `None` after the last; an error if the server stays silent for too long or the connection ends before the answer does.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Value>>> {
-        let limits = &self.operation.config.limits;
-        let (limit, what) = if self.begun { (limits.idle, "no further row") } else { (limits.first_row, "no first row") };
-        let next = timeout(limit, self.rows.next()).await.map_err(|_| self.operation.too_slow(what, limit))?;
-        self.begun = true;
+        let next = timeout_at(self.deadline, self.rows.next()).await.map_err(|_| {
+            let limits = &self.operation.config.limits;
+            if self.first {
+                self.operation.too_slow("no first row", limits.first_row)
+            } else {
+                self.operation.too_slow("neither a further row nor the end", self.idle)
+            }
+        })?;
+        self.first = false;
+        self.deadline = Instant::now() + self.idle;
         let row = next.transpose().map_err(|error| self.operation.classify(error))?;
         Ok(row.map(|row| row.into_iter().map(Value::from).collect()))
     }
+}
+
+/// Connects to the first address of a host that answers; a listener may have addresses in networks that are down, and those never refuse.
+async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut attempts = FuturesUnordered::new();
+    for (turn, address) in (0..).zip(lookup_host((host, port)).await?) {
+        attempts.push(async move {
+            sleep(STAGGER * turn).await;
+            TcpStream::connect(address).await
+        });
+    }
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    while let Some(attempt) = attempts.next().await {
+        match attempt {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                // Tells a server that is gone from one that is silent because it scans.
+                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
+                SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+                return Ok(stream);
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 fn driver_config(config: &MssqlConfig, host: &str, port: u16) -> Config {
@@ -193,7 +246,7 @@ fn driver_config(config: &MssqlConfig, host: &str, port: u16) -> Config {
     driver.database(&config.database);
     driver.authentication(AuthMethod::sql_server(&config.user, config.password.reveal()));
     driver.application_name(APPLICATION);
-    driver.readonly(true);
+    driver.readonly(config.read_only_intent);
     // Limits of time are ours: the driver's counts between tokens, and a scan may take long to its first row.
     driver.command_timeout(None);
     driver.handshake_timeout(None);

@@ -4,10 +4,7 @@ use std::io;
 
 use jabber_archive_core::{Error, ErrorClass, ErrorKind};
 
-use crate::config::MssqlConfig;
-
-/// Errors whose text may hold a value of a row.
-const QUOTE_VALUES: [u32; 8] = [220, 241, 242, 245, 2628, 8114, 8115, 8152];
+use crate::config::{Encrypt, MssqlConfig};
 
 /// Builds an error of one operation on one thing.
 #[derive(Debug, Clone, Copy)]
@@ -53,9 +50,6 @@ impl Operation<'_> {
             Driver::Protocol(what) if what.contains("encryption level") => self
                 .error(ErrorClass::Fatal, "the server does not encrypt")
                 .advise("set up a certificate on the server, or set `encrypt = \"off\"` where the network is protected otherwise"),
-            Driver::Io { kind: io::ErrorKind::InvalidData, message } => {
-                self.error(ErrorClass::Fatal, format!("no encrypted connection: {message}"))
-            }
             Driver::Io { kind, message } => {
                 self.error(ErrorClass::Transient, "the connection was lost").because(io::Error::new(kind, message))
             }
@@ -68,40 +62,65 @@ impl Operation<'_> {
         }
     }
 
+    /// What the driver says before a login is accepted, where TLS is set up.
+    pub(crate) fn classify_login(&self, error: tiberius::error::Error) -> Error {
+        use io::ErrorKind::{InvalidData, InvalidInput, NotFound};
+        use tiberius::error::Error as Driver;
+        match error {
+            Driver::Io { kind: NotFound, message } => self
+                .error(ErrorClass::Fatal, format!("no encrypted connection: {message}"))
+                .advise("this machine has no list of trusted authorities: name the server's with `ca_file`"),
+            Driver::Io { kind: InvalidData | InvalidInput, message } => {
+                self.error(ErrorClass::Fatal, format!("no encrypted connection: {message}"))
+            }
+            Driver::Io { kind, message } => self
+                .error(ErrorClass::Transient, "the server closed the connection before the login")
+                .advise(match self.config.encrypt {
+                    Encrypt::Off => "if it always does: it may demand encryption (`encrypt = \"on\"`)",
+                    Encrypt::On => "if it always does: it may lack TLS 1.2 with ECDHE and AES-GCM, as Windows before 2016 does",
+                })
+                .because(io::Error::new(kind, message)),
+            other => self.classify(other),
+        }
+    }
+
     /// | number | meaning | class |
     /// |---|---|---|
     /// | 18456, 18452, 18486–18488 | login refused | fatal: trying again locks the account |
     /// | 4060, 911 | no such database, or not for this login | fatal |
     /// | 208, 207 | no such table or column | fatal |
     /// | 229, 230, 916 | not permitted | fatal |
-    /// | 1205, 1222, 3960 | a lock that another needed or held | transient |
-    /// | 20 and above in severity | the server closed the connection | transient |
+    /// | 978 | not for a connection that only reads | fatal |
+    /// | 3952 | snapshot isolation was switched off | fatal; the next run looks anew |
+    /// | 605, 823, 824 | the database is damaged | fatal |
+    /// | [`IN_THE_WAY`] | a lock or row version that another needed or held | transient |
+    /// | [`UNAVAILABLE`], severity 20 and above | starting, stopping, failing over, out of resources | transient |
     /// | anything else | | fatal |
     fn of_server(&self, token: &tiberius::error::TokenError) -> Error {
         let number = token.code();
         let user = &self.config.user;
+        let fatal = |what: String, advice| (ErrorClass::Fatal, what, advice);
         let (class, what, advice) = match number {
-            18456 | 18452 | 18486..=18488 => (
-                ErrorClass::Fatal,
+            18456 | 18452 | 18486..=18488 => fatal(
                 format!("the server refuses the login of `{user}`"),
                 "check `user` and `password`, that the account is not locked, and that the server allows SQL Server authentication",
             ),
-            4060 | 911 => (
-                ErrorClass::Fatal,
+            4060 | 911 => fatal(
                 format!("there is no database `{}`, or `{user}` may not use it", self.config.database),
-                "check `database`, and that the login has a user in it",
+                "check `database`, that it is online, and that the login has a user in it",
             ),
-            229 | 230 | 916 => {
-                (ErrorClass::Fatal, format!("`{user}` may not read it"), "GRANT SELECT on the table to that user: nothing else is needed")
-            }
-            208 => (ErrorClass::Fatal, "there is no such table".to_owned(), "check `database`, `schema` and `tables`"),
-            207 => (ErrorClass::Fatal, "a column has gone".to_owned(), "run `jabber-archive check`"),
-            1205 | 1222 | 3960 => (ErrorClass::Transient, "a lock of another connection was in the way".to_owned(), ""),
-            _ if QUOTE_VALUES.contains(&number) => (ErrorClass::Fatal, "the server cannot convert a value".to_owned(), ""),
+            229 | 230 | 916 => fatal(format!("`{user}` may not read it"), "GRANT SELECT on the table to that user: nothing else is needed"),
+            208 => fatal("there is no such table".to_owned(), "check `database`, `schema` and `tables`"),
+            207 => fatal("a column has gone".to_owned(), "run `jabber-archive check`"),
+            978 => fatal("the server takes no connection that only reads".to_owned(), "set `read_only_intent = false`"),
+            3952 => fatal("snapshot isolation was switched off".to_owned(), "run again: it is then read without"),
+            605 | 823 | 824 => fatal("the database is damaged".to_owned(), "have its administrator run DBCC CHECKDB"),
+            _ if IN_THE_WAY.contains(&number) => (ErrorClass::Transient, "another connection was in the way".to_owned(), ""),
             _ if token.class() >= 20 || UNAVAILABLE.contains(&number) => {
                 (ErrorClass::Transient, format!("the server is not available: {}", token.message()), "")
             }
-            _ => (ErrorClass::Fatal, format!("the server reports: {}", token.message()), ""),
+            // Of others the text may hold a value of a row.
+            _ => fatal("the server reports an error".to_owned(), "its number is explained in SQL Server's documentation"),
         };
         let what = format!("{what} (SQL Server error {number}, severity {}, state {})", token.class(), token.state());
         let error = self.error(class, what);
@@ -109,5 +128,11 @@ impl Operation<'_> {
     }
 }
 
+/// Chosen as a deadlock's victim, waited too long for a lock, or the versions of rows that are read are gone.
+const IN_THE_WAY: [u32; 8] = [1205, 1222, 3957, 3958, 3960, 3961, 3966, 3967];
+
 /// Starting up, shutting down, failing over, too busy, out of resources: of severity below 20 and passing all the same.
-const UNAVAILABLE: [u32; 17] = [233, 596, 701, 904, 921, 976, 978, 979, 981, 982, 983, 6005, 8645, 17142, 17188, 18401, 40613];
+const UNAVAILABLE: [u32; 28] = [
+    596, 701, 802, 904, 921, 922, 952, 976, 979, 981, 982, 983, 1204, 4221, 6005, 8628, 8645, 8651, 17142, 17187, 17188, 17189, 17809,
+    18401, 18461, 40197, 40501, 40613,
+];

@@ -1,6 +1,6 @@
 //! What tables and columns a database has: looked up, never assumed.
 
-use jabber_archive_core::{Error, ErrorClass, Result};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 
 use crate::{
     config::MssqlConfig,
@@ -148,6 +148,7 @@ pub(crate) struct Schema {
 impl Schema {
     /// Looks up everything that is read.
     pub(crate) async fn discover(config: &MssqlConfig) -> Result<Self> {
+        refuse_unknown(config)?;
         let mut connection = Connection::open(config, false).await?;
         let snapshot = Facts::ask(&mut connection, config).await?.snapshot;
         let mut layouts = Vec::new();
@@ -189,19 +190,32 @@ pub(crate) struct Facts {
     pub(crate) edition: String,
     pub(crate) snapshot: bool,
     pub(crate) read_committed_snapshot: bool,
+    /// A replica, or a database that was set so.
+    pub(crate) read_only: bool,
 }
 
 impl Facts {
     pub(crate) async fn ask(connection: &mut Connection<'_>, config: &MssqlConfig) -> Result<Self> {
-        let [version, edition, _, snapshot, read_committed] = connection.row("ask", "", statements::FACTS, &[]).await?;
+        let [version, edition, snapshot, read_committed, updateability] = connection.row("ask", "", statements::FACTS, &[]).await?;
         let (Value::Text(version), Value::Text(edition), Value::Int(snapshot), Value::Int(read_committed)) =
             (version, edition, snapshot, read_committed)
         else {
             return Err(unexpected(Operation { config, verb: "ask", table: "" }));
         };
         // 1 is ON; 2 and 3 are transitions in which a new snapshot transaction may fail.
-        Ok(Self { version, edition, snapshot: snapshot == 1, read_committed_snapshot: read_committed == 1 })
+        let read_only = matches!(updateability, Value::Text(updateability) if updateability.eq_ignore_ascii_case("READ_ONLY"));
+        Ok(Self { version, edition, snapshot: snapshot == 1, read_committed_snapshot: read_committed == 1, read_only })
     }
+}
+
+/// A name in `tables` that is none of ours would be a table that is never read.
+fn refuse_unknown(config: &MssqlConfig) -> Result<()> {
+    let unknown = config.tables.iter().flatten().find(|name| TABLES.iter().all(|spec| spec.name != name.as_str()));
+    let Some(name) = unknown else { return Ok(()) };
+    let known: Vec<&str> = TABLES.iter().map(|spec| spec.name).collect();
+    Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "set tables", format!("`{name}` is no table that is read"))
+        .about("tables")
+        .advise(format!("choose from {}", known.join(", "))))
 }
 
 /// One table as the database has it; `None` if it is not there and may be missing or is not wanted.
@@ -230,7 +244,8 @@ pub(crate) async fn look(connection: &mut Connection<'_>, config: &MssqlConfig, 
     }
     let mut layout = lay_out(operation, &found)?;
     if let Some(date) = spec.date {
-        let leading = connection.rows("look up indexes of", spec.name, statements::LEADING, &names).await?;
+        let name = [Parameter::Text(&layout.table)];
+        let leading = connection.rows("look up indexes of", spec.name, statements::LEADING, &name).await?;
         layout.indexed = leading.iter().any(|row| matches!(row.as_slice(), [Value::Text(name)] if name.eq_ignore_ascii_case(date)));
     }
     Ok(Some(layout))

@@ -6,7 +6,7 @@
 //! | statement | when | gives |
 //! |---|---|---|
 //! | [`session`] | first on every connection, as a plain batch | nothing |
-//! | [`FACTS`] | `check`, and once before the first read | version, edition, database, row versioning |
+//! | [`FACTS`] | `check`, and once before the first read | version, edition, row versioning, whether it is a replica |
 //! | [`CLOCK`] | once per run | the server's UTC |
 //! | [`COLUMNS`] | once per run | the columns of a table and their types |
 //! | [`LEADING`] | once per run | columns that lead an index |
@@ -40,9 +40,9 @@ pub(crate) fn session(snapshot: bool) -> String {
 pub(crate) const FACTS: &str = "\
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS [version], \
 CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS [edition], \
-d.[name] AS [database], \
 CAST(d.[snapshot_isolation_state] AS int) AS [snapshot], \
-CAST(d.[is_read_committed_snapshot_on] AS int) AS [read_committed_snapshot] \
+CAST(d.[is_read_committed_snapshot_on] AS int) AS [read_committed_snapshot], \
+CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS nvarchar(128)) AS [updateability] \
 FROM sys.databases AS d WHERE d.[database_id] = DB_ID()";
 
 /// The server's UTC.
@@ -53,16 +53,16 @@ pub(crate) const COLUMNS: &str = "\
 SELECT c.[COLUMN_NAME] AS [column], c.[DATA_TYPE] AS [type] \
 FROM INFORMATION_SCHEMA.COLUMNS AS c WHERE c.[TABLE_SCHEMA] = @P1 AND c.[TABLE_NAME] = @P2";
 
-/// The columns that come first in an index of a table: `@P1` schema, `@P2` table.
+/// The columns that come first in a clustered or nonclustered index of a table, of all its rows: `@P1` the quoted name.
+///
+/// `OBJECT_ID` knows every object that the login may see, whether or not it may see the schema.
 pub(crate) const LEADING: &str = "\
 SELECT c.[name] AS [column] \
-FROM sys.objects AS o \
-JOIN sys.schemas AS s ON s.[schema_id] = o.[schema_id] \
-JOIN sys.indexes AS i ON i.[object_id] = o.[object_id] \
+FROM sys.indexes AS i \
 JOIN sys.index_columns AS k ON k.[object_id] = i.[object_id] AND k.[index_id] = i.[index_id] \
 JOIN sys.columns AS c ON c.[object_id] = k.[object_id] AND c.[column_id] = k.[column_id] \
-WHERE s.[name] = @P1 AND o.[name] = @P2 AND k.[key_ordinal] = 1 \
-AND i.[is_disabled] = 0 AND i.[is_hypothetical] = 0 AND i.[has_filter] = 0";
+WHERE i.[object_id] = OBJECT_ID(@P1) AND k.[key_ordinal] = 1 \
+AND i.[type] <= 2 AND i.[is_disabled] = 0 AND i.[is_hypothetical] = 0 AND i.[has_filter] = 0";
 
 /// Whether the login may read a table, 1 or 0; NULL if it may not even see it: `@P1` the quoted name.
 pub(crate) const PERMISSION: &str = "SELECT HAS_PERMS_BY_NAME(@P1, N'OBJECT', N'SELECT') AS [granted]";

@@ -22,6 +22,8 @@ pub struct Survey {
     pub clock: Timestamp,
     /// How rows are read beside those who write.
     pub isolation: Isolation,
+    /// Whether this is a replica, or a database that was set read-only: a replica may lag behind, and what it lacks when a window is sealed is not archived.
+    pub read_only: bool,
     /// The tables, those of messages first.
     pub tables: Vec<TableSurvey>,
 }
@@ -86,7 +88,7 @@ impl MssqlSource {
         for spec in TABLES {
             tables.push(self.survey_table(&mut connection, spec).await?);
         }
-        Ok(Survey { version: facts.version, edition: facts.edition, clock, isolation, tables })
+        Ok(Survey { version: facts.version, edition: facts.edition, clock, isolation, read_only: facts.read_only, tables })
     }
 
     async fn survey_table(&self, connection: &mut Connection<'_>, spec: &'static TableSpec) -> Result<TableSurvey> {

@@ -56,7 +56,7 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
         checked.sample(&source, assembler, facts.grid.window_at(last)).await?;
     }
     console.print(&checked)?;
-    Ok(if faults || !checked.unmapped.is_empty() { Outcome::Findings } else { Outcome::Done })
+    Ok(if faults || checked.survey.read_only || !checked.unmapped.is_empty() { Outcome::Findings } else { Outcome::Done })
 }
 
 impl Checked {
@@ -84,10 +84,16 @@ impl Checked {
 
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Survey { version, edition, clock, isolation, tables, .. } = &self.survey;
+        let Survey { version, edition, clock, isolation, read_only, tables, .. } = &self.survey;
         writeln!(f, "source {}: SQL Server {version}, {edition}", self.source)?;
         writeln!(f, "clock  {clock}, ours is {} s ahead", self.clock_ahead_seconds)?;
         writeln!(f, "reads  {isolation}")?;
+        if *read_only {
+            writeln!(
+                f,
+                "       from a replica or a read-only database: what a replica lacks when a window is sealed is not archived; see `read_only_intent`"
+            )?;
+        }
         for table in tables {
             write!(f, "table  {:<14}", table.name)?;
             match (&table.fault, table.found, table.indexed) {

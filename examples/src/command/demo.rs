@@ -66,6 +66,7 @@ fn config(port: u16, out: PathBuf) -> Config {
         ca_file: None,
         schema: "dbo".to_owned(),
         tables: None,
+        read_only_intent: None,
         connect_timeout: None,
         first_row_timeout: None,
         idle_timeout: None,

@@ -63,6 +63,7 @@ pub(crate) struct SourceConfig {
     #[serde(default = "default_schema")]
     pub(crate) schema: String,
     pub(crate) tables: Option<Vec<String>>,
+    pub(crate) read_only_intent: Option<bool>,
     pub(crate) connect_timeout: Option<Span>,
     pub(crate) first_row_timeout: Option<Span>,
     pub(crate) idle_timeout: Option<Span>,

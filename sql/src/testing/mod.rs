@@ -2,6 +2,7 @@
 
 mod office;
 mod server;
+pub mod tables;
 
 pub use self::{
     office::{Office, TrueMessage},

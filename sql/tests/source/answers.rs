@@ -2,9 +2,9 @@
 
 use futures::TryStreamExt;
 use jabber_archive_core::{Grid, Record, Source, Span, Table as CoreTable, Timestamp, Window};
-use jabber_archive_sql::testing::{ColumnType, Table, Value};
+use jabber_archive_sql::testing::{ColumnType, Table, Value, tables};
 
-use crate::setting::{database, jm, jm_row, source, start};
+use crate::setting::{database, jm_row, source, start};
 
 fn day() -> Span {
     Span::new("2026-11-21T00:00:00Z".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap())
@@ -120,7 +120,7 @@ async fn the_extent_is_the_same_with_and_without_an_index() {
     let rows: Vec<_> = times.iter().map(|time| jm_row(at(time), "x")).collect();
     let now = "2026-11-22T00:00:00Z".parse().unwrap();
     for indexed in [false, true] {
-        let table = if indexed { jm().index("sent_date") } else { jm() };
+        let table = if indexed { tables::jm().index("sent_date") } else { tables::jm() };
         database.put(table.rows(rows.clone()));
         let server = start(&database).await;
         let extent = source(&server).extent(now).await.unwrap();

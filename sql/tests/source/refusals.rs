@@ -6,10 +6,10 @@ use futures::StreamExt;
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Secret, Source, Span};
 use jabber_archive_sql::{
     Encrypt, MssqlConfig, MssqlSource,
-    testing::{ColumnType, Database, SqlServer, Table},
+    testing::{ColumnType, Database, SqlServer, Table, tables},
 };
 
-use crate::setting::{SHORT, config, database, jm, source, start};
+use crate::setting::{SHORT, config, database, source, start};
 
 fn span() -> Span {
     Span::new("2026-11-21T00:00:00Z".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap())
@@ -135,7 +135,7 @@ async fn a_server_that_does_not_encrypt_is_refused_unless_that_is_wanted() {
 #[tokio::test]
 async fn another_schema_is_looked_into() {
     let database = Database::new("tcmadb");
-    database.put(jm());
+    database.put(tables::jm());
     let server = start(&database).await;
     let error = MssqlSource::new(config(&server).schema("cisco]x")).extent(span().end).await.unwrap_err();
     assert_refused(&error, ErrorClass::Fatal, &["schema `cisco]x`"]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jabber_archive_core::Secret;
 use jabber_archive_sql::{
     Encrypt, MssqlConfig, MssqlSource, TimeLimits,
-    testing::{ColumnType, Database, SqlServer, Table, Value},
+    testing::{Database, SqlServer, Value, tables},
 };
 
 pub(crate) const SHORT: TimeLimits = TimeLimits::new(Duration::from_secs(5), Duration::from_secs(5), Duration::from_secs(5));
@@ -32,29 +32,10 @@ pub(crate) fn jm_row(sent: Value, body: &str) -> Vec<Value> {
     ]
 }
 
-/// The table `jm` as Cisco makes it.
-pub(crate) fn jm() -> Table {
-    Table::new("jm")
-        .column("to_jid", ColumnType::NVarChar(3071))
-        .column("from_jid", ColumnType::NVarChar(3071))
-        .column("sent_date", ColumnType::DateTime)
-        .column("subject", ColumnType::NVarChar(128))
-        .column("thread_id", ColumnType::NVarChar(128))
-        .column("msg_type", ColumnType::NVarChar(1))
-        .column("direction", ColumnType::NVarChar(1))
-        .column("body_len", ColumnType::Int)
-        .column("message_len", ColumnType::Int)
-        .column("body_string", ColumnType::NVarChar(4000))
-        .column("message_string", ColumnType::NVarChar(4000))
-        .column("body_text", ColumnType::NVarCharMax)
-        .column("message_text", ColumnType::NVarCharMax)
-        .column("history_flag", ColumnType::NVarChar(1))
-}
-
 /// A database with `jm` alone.
 pub(crate) fn database(rows: Vec<Vec<Value>>) -> Database {
     let database = Database::new("tcmadb");
-    database.put(jm().rows(rows));
+    database.put(tables::jm().rows(rows));
     database
 }
 

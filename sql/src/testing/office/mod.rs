@@ -2,9 +2,9 @@
 
 mod people;
 mod rooms;
+mod rows;
 mod scene;
 mod stanza;
-mod tables;
 mod texts;
 mod truth;
 

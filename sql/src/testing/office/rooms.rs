@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 use super::{
     people::{People, Person},
-    tables::Tables,
+    rows::Tables,
 };
 
 /// The conference component as IM and Presence names it.

@@ -167,6 +167,7 @@ struct State {
     password: String,
     clock: Option<Timestamp>,
     row_versions: RowVersions,
+    read_only: bool,
     faults: Vec<Fault>,
     statements: Vec<String>,
     connections: usize,
@@ -189,6 +190,7 @@ impl Database {
             password: "demo".to_owned(),
             clock: None,
             row_versions: RowVersions { snapshot: true, read_committed: true },
+            read_only: false,
             faults: Vec::new(),
             statements: Vec::new(),
             connections: 0,
@@ -250,6 +252,11 @@ impl Database {
         self.state().row_versions = RowVersions { snapshot, read_committed };
     }
 
+    /// Sets whether it says of itself that it can only be read, as a replica does.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.state().read_only = read_only;
+    }
+
     /// Lets something go wrong; of several faults that fit, the first injected comes first.
     pub fn inject(&self, fault: Fault) {
         self.state().faults.push(fault);
@@ -293,6 +300,10 @@ impl Database {
 
     pub(super) fn row_versions(&self) -> RowVersions {
         self.state().row_versions
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.state().read_only
     }
 
     pub(super) fn received(&self, statement: &str) {

@@ -4,8 +4,8 @@ use jabber_archive_core::{ConversationKey, ConversationKind, Party, Timestamp};
 
 use super::super::{
     people::{Person, user},
+    rows::{ArchiveRow, JmRow},
     stanza::{Shape, Stanza},
-    tables::{ArchiveRow, JmRow},
     texts,
 };
 use crate::testing::server::Value;

@@ -15,7 +15,7 @@ use self::draft::Draft;
 use super::{
     people::People,
     rooms::Rooms,
-    tables::Tables,
+    rows::Tables,
     truth::{TrueMessage, Truth},
 };
 

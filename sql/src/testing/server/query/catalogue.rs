@@ -10,7 +10,7 @@ use super::{
 
 /// The database's number, as `DB_ID` gives it.
 pub(super) const DATABASE_ID: i64 = 5;
-const SCHEMA_ID: i64 = 1;
+const NONCLUSTERED: i64 = 2;
 /// The type of names.
 const NAME: Kind = Kind::NVarChar(128);
 
@@ -38,15 +38,6 @@ pub(super) fn view(schema: &str, name: &str, database: &Database) -> Option<View
             ],
             rows: tables.iter().flat_map(|table| described(table, database)).collect(),
         },
-        "sys.schemas" => {
-            View { columns: vec![("name", NAME), ("schema_id", Kind::Int)], rows: vec![vec![Value::text("dbo"), Value::Int(SCHEMA_ID)]] }
-        }
-        "sys.objects" => View {
-            columns: vec![("name", NAME), ("object_id", Kind::Int), ("schema_id", Kind::Int)],
-            rows: numbered(&tables)
-                .map(|(id, table)| vec![Value::text(table.name.as_str()), Value::Int(id), Value::Int(SCHEMA_ID)])
-                .collect(),
-        },
         "sys.columns" => View {
             columns: vec![("object_id", Kind::Int), ("name", NAME), ("column_id", Kind::Int)],
             rows: numbered(&tables)
@@ -61,13 +52,16 @@ pub(super) fn view(schema: &str, name: &str, database: &Database) -> Option<View
             columns: vec![
                 ("object_id", Kind::Int),
                 ("index_id", Kind::Int),
+                ("type", Kind::TinyInt),
                 ("is_disabled", Kind::Bit),
                 ("is_hypothetical", Kind::Bit),
                 ("has_filter", Kind::Bit),
             ],
             rows: numbered(&tables)
                 .flat_map(|(id, table)| {
-                    (1..).zip(&table.indexed).map(move |(number, _)| [id, number, 0, 0, 0].into_iter().map(Value::Int).collect())
+                    (1..)
+                        .zip(&table.indexed)
+                        .map(move |(number, _)| [id, number, NONCLUSTERED, 0, 0, 0].into_iter().map(Value::Int).collect())
                 })
                 .collect(),
         },
@@ -126,6 +120,11 @@ fn leading(id: i64, table: &Table) -> Vec<Row> {
             Some(vec![Value::Int(id), Value::Int(number), Value::Int(place(indexed)? as i64 + 1), Value::Int(1)])
         })
         .collect()
+}
+
+/// The object number of a table of `dbo`, as `OBJECT_ID` gives it.
+pub(super) fn object_id(name: &str, database: &Database) -> Option<i64> {
+    numbered(&database.tables()).find(|(_, table)| table.name.eq_ignore_ascii_case(name)).map(|(id, _)| id)
 }
 
 /// Tables with their object numbers.

@@ -13,7 +13,7 @@ use super::{
     },
     Context,
     aggregate::{Aggregate, Function},
-    catalogue::DATABASE_ID,
+    catalogue::{DATABASE_ID, object_id},
     expression::{Comparison, Condition, Expression, Subquery, castable, comparable, same_family},
     relation::{self, Column},
 };
@@ -193,6 +193,21 @@ impl<'a> Scope<'a> {
             }
             ("GETUTCDATE", []) => Ok(fixed(Kind::DateTime, Value::time(self.context.database.now()))),
             ("DB_ID", []) => Ok(fixed(Kind::Int, Value::Int(DATABASE_ID))),
+            ("DB_NAME", []) => Ok(fixed(Kind::NVarChar(128), Value::text(self.context.database.name()))),
+            ("OBJECT_ID", [Argument::Of(name)]) => {
+                let name = self.text(name)?;
+                let id = in_dbo(&name).and_then(|name| object_id(&name, self.context.database));
+                Ok(fixed(Kind::Int, id.map_or(Value::Null, Value::Int)))
+            }
+            ("DATABASEPROPERTYEX", [Argument::Of(database), Argument::Of(property)]) => {
+                let ours = same(&self.text(database)?, self.context.database.name());
+                let value = match self.text(property)?.to_lowercase().as_str() {
+                    "updateability" if ours && self.context.database.is_read_only() => Value::text("READ_ONLY"),
+                    "updateability" if ours => Value::text("READ_WRITE"),
+                    _ => Value::Null,
+                };
+                Ok(fixed(Kind::Variant, value))
+            }
             ("SERVERPROPERTY", [Argument::Of(property)]) => {
                 let value = match self.text(property)?.to_lowercase().as_str() {
                     "productversion" => Value::text("16.0.1000.6"),
@@ -248,13 +263,18 @@ impl<'a> Scope<'a> {
 
     /// Whether a table may be read; NULL if there is none.
     fn permission(&self, name: &str) -> Value {
-        let plain = name.replace(['[', ']'], "");
-        let (schema, name) = plain.split_once('.').unwrap_or(("dbo", &plain));
-        match self.context.database.table(name) {
-            Some(table) if same(schema, "dbo") => Value::Int(i64::from(!self.context.database.denies(&table.name))),
-            _ => Value::Null,
+        match in_dbo(name).and_then(|name| self.context.database.table(&name)) {
+            Some(table) => Value::Int(i64::from(!self.context.database.denies(&table.name))),
+            None => Value::Null,
         }
     }
+}
+
+/// The name of a table of `dbo`, from one that may be quoted and may have its schema before it.
+fn in_dbo(name: &str) -> Option<String> {
+    let plain = name.replace(['[', ']'], "");
+    let (schema, name) = plain.split_once('.').unwrap_or(("dbo", &plain));
+    same(schema, "dbo").then(|| name.to_owned())
 }
 
 enum Argument<'a> {

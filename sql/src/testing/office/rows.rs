@@ -1,10 +1,13 @@
-//! The tables as Cisco's Database Setup Guide documents them, and their rows.
+//! The rows of the tables.
 
 use std::collections::BTreeMap;
 
 use jabber_archive_core::Timestamp;
 
-use crate::testing::server::{ColumnType, Table, Value};
+use crate::testing::{
+    server::{Table, Value},
+    tables,
+};
 
 /// How many characters fit into the `_string` columns; longer texts stand in the `_text` ones.
 const SHORT: usize = 4_000;
@@ -85,16 +88,16 @@ impl Tables {
     /// The tables in no order of their rows.
     pub(super) fn finish(mut self, indexed: bool, rng: &mut fastrand::Rng) -> Vec<Table> {
         let archive = self.number();
-        let mut jm = jm_table();
+        let mut jm = tables::jm();
         if indexed {
             jm = jm.index("sent_date");
         }
         let tables = [
             (jm, self.jm.into_iter().map(JmRow::values).collect()),
-            (archive_table(), archive),
-            (rooms_table(), self.rooms),
-            (users_table(), self.users),
-            (timelog_table(), self.timelog),
+            (tables::tc_msgarchive(), archive),
+            (tables::tc_rooms(), self.rooms),
+            (tables::tc_users(), self.users),
+            (tables::tc_timelog(), self.timelog),
         ];
         tables
             .into_iter()
@@ -188,70 +191,4 @@ fn placed(text: Value) -> (Value, Value, Value) {
     };
     let stated = Value::Int(length as i64);
     if length <= SHORT { (stated, text, Value::Null) } else { (stated, Value::Null, text) }
-}
-
-fn jm_table() -> Table {
-    Table::new("jm")
-        .column("to_jid", ColumnType::NVarChar(3071))
-        .column("from_jid", ColumnType::NVarChar(3071))
-        .column("sent_date", ColumnType::DateTime)
-        .column("subject", ColumnType::NVarChar(128))
-        .column("thread_id", ColumnType::NVarChar(128))
-        .column("msg_type", ColumnType::NVarChar(1))
-        .column("direction", ColumnType::NVarChar(1))
-        .column("body_len", ColumnType::Int)
-        .column("message_len", ColumnType::Int)
-        .column("body_string", ColumnType::NVarChar(4000))
-        .column("message_string", ColumnType::NVarChar(4000))
-        .column("body_text", ColumnType::NVarCharMax)
-        .column("message_text", ColumnType::NVarCharMax)
-        .column("history_flag", ColumnType::NVarChar(1))
-}
-
-fn archive_table() -> Table {
-    Table::new("tc_msgarchive")
-        .column("msg_id", ColumnType::BigInt)
-        .column("to_jid", ColumnType::NVarChar(3071))
-        .column("from_jid", ColumnType::NVarChar(3071))
-        .column("nick_jid", ColumnType::NVarChar(3071))
-        .column("sent_date", ColumnType::DateTime)
-        .column("msg_type", ColumnType::NVarChar(1))
-        .column("body_len", ColumnType::Int)
-        .column("message_len", ColumnType::Int)
-        .column("body_string", ColumnType::NVarChar(4000))
-        .column("message_string", ColumnType::NVarChar(4000))
-        .column("body_text", ColumnType::NVarCharMax)
-        .column("message_text", ColumnType::NVarCharMax)
-        .column("subject", ColumnType::NVarChar(255))
-}
-
-fn rooms_table() -> Table {
-    Table::new("tc_rooms")
-        .column("room_jid", ColumnType::NVarChar(3071))
-        .column("creator_jid", ColumnType::NVarChar(3071))
-        .column("subject", ColumnType::NVarChar(255))
-        .column("type", ColumnType::NVarChar(32))
-        .column("config", ColumnType::NVarCharMax)
-        .column("spacket", ColumnType::NVarCharMax)
-        .column("start_msg_id", ColumnType::BigInt)
-        .column("next_msg_id", ColumnType::BigInt)
-}
-
-fn users_table() -> Table {
-    Table::new("tc_users")
-        .column("room_jid", ColumnType::NVarChar(3071))
-        .column("real_jid", ColumnType::NVarChar(3071))
-        .column("role", ColumnType::NVarChar(32))
-        .column("affiliation", ColumnType::NVarChar(32))
-        .column("nick_jid", ColumnType::NVarChar(3071))
-        .column("reason", ColumnType::NVarChar(255))
-        .column("initiator_jid", ColumnType::NVarChar(3071))
-}
-
-fn timelog_table() -> Table {
-    Table::new("tc_timelog")
-        .column("real_jid", ColumnType::NVarChar(3071))
-        .column("nick_jid", ColumnType::NVarChar(3071))
-        .column("direction", ColumnType::NVarChar(1))
-        .column("stamp", ColumnType::DateTime)
 }
