@@ -19,10 +19,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.to_string(), "put items/2026/11/21/abc.eml: the store did not answer");
 /// assert!(error.class().is_retried());
 /// ```
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{operation}{}: {what}{}", Behind(" ", .subject.as_deref()), Behind("; ", .advice.as_deref()))]
 struct Inner {
     kind: ErrorKind,
     class: ErrorClass,
@@ -167,22 +169,14 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.operation)?;
-        if let Some(subject) = &self.0.subject {
-            write!(f, " {subject}")?;
-        }
-        write!(f, ": {}", self.0.what)?;
-        if let Some(advice) = &self.0.advice {
-            write!(f, "; {advice}")?;
-        }
-        Ok(())
-    }
-}
+/// A text that may be missing, behind what parts it from the text before.
+struct Behind<'a>(&'static str, Option<&'a str>);
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+impl fmt::Display for Behind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(text) => write!(f, "{}{text}", self.0),
+            None => Ok(()),
+        }
     }
 }

@@ -91,6 +91,7 @@ impl Record {
 ///
 /// Line endings of the texts are `\n` alone, normalised once where the row was decoded.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct MessageRow {
     /// When the archiver logged it (`sent_date`).
     pub sent: Timestamp,
@@ -122,6 +123,29 @@ pub struct MessageRow {
     pub length: u64,
     /// How many values held a broken surrogate, now U+FFFD.
     pub replaced: u32,
+}
+
+impl MessageRow {
+    /// A row of type `chat` that says nothing but when it was logged, from whom and to whom.
+    pub fn new(table: Table, sent: Timestamp, from: Jid, to: Jid) -> Self {
+        Self {
+            sent,
+            table,
+            direction: None,
+            to,
+            from,
+            nick: None,
+            kind: MessageKind::Chat,
+            replay: false,
+            msg_id: None,
+            subject: None,
+            thread: None,
+            body: None,
+            stanza: None,
+            length: 0,
+            replaced: 0,
+        }
+    }
 }
 
 impl fmt::Debug for MessageRow {

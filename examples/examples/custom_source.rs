@@ -11,8 +11,8 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Direction, Extent, Grid, Jid, MessageKind, MessageRow, Record, Result, Rooms, Source, SourceId, Span, Table,
-    Tally, Timestamp, Transcript, TranscriptSettings,
+    ArchiveFacts, Archiver, Direction, Extent, Grid, Jid, MessageRow, Record, Result, Rooms, Source, SourceId, Span, Table, Tally,
+    Timestamp, Transcript, TranscriptSettings,
 };
 use jabber_archive_sink::Archive;
 
@@ -38,23 +38,11 @@ impl Export {
 
     fn dated(&self, span: Span) -> impl Iterator<Item = Record> {
         self.lines.iter().filter(move |(sent, ..)| span.contains(*sent)).map(|(sent, from, to, body)| {
-            Record::Message(MessageRow {
-                sent: *sent,
-                table: Table::Jm,
-                direction: Some(Direction::Incoming),
-                to: to.clone(),
-                from: from.clone(),
-                nick: None,
-                kind: MessageKind::Chat,
-                replay: false,
-                msg_id: None,
-                subject: None,
-                thread: None,
-                body: Some(body.clone()),
-                stanza: None,
-                length: body.chars().count() as u64,
-                replaced: 0,
-            })
+            let mut row = MessageRow::new(Table::Jm, *sent, from.clone(), to.clone());
+            row.direction = Some(Direction::Incoming);
+            row.length = body.chars().count() as u64;
+            row.body = Some(body.clone());
+            Record::Message(row)
         })
     }
 }

@@ -21,10 +21,8 @@ pub(crate) fn facts(config: &Config) -> Result<ArchiveFacts> {
     let run = &config.run;
     let length = run.window.map_or(facts.grid.length(), |window| window.0);
     let anchor = run.anchor.map_or(facts.grid.anchor(), |anchor| anchor.0);
-    facts.grid = Grid::new(length, anchor)?;
-    if let Some(margin) = run.margin {
-        facts.margin_seconds = margin.0.as_secs();
-    }
+    let margin = run.margin.map_or(facts.margin(), |margin| margin.0);
+    facts = facts.with_windows(Grid::new(length, anchor)?, margin)?;
     if let Some(domain) = &run.message_id_domain {
         facts.message_id_domain.clone_from(domain);
     }

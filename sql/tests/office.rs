@@ -216,30 +216,29 @@ struct Row(BTreeMap<String, Value>);
 impl Row {
     fn message(&self, table: Table) -> Record {
         let jm = table == Table::Jm;
-        Record::Message(MessageRow {
-            sent: self.time("sent_date"),
-            table,
-            direction: jm.then(|| if self.text("direction").unwrap() == "O" { Direction::Outgoing } else { Direction::Incoming }),
-            to: self.jid("to_jid"),
-            from: self.jid("from_jid"),
-            nick: (!jm).then(|| self.text("nick_jid").unwrap()),
-            kind: match &*self.text("msg_type").unwrap() {
-                "c" => MessageKind::Chat,
-                "n" => MessageKind::Normal,
-                "g" => MessageKind::Groupchat,
-                "h" => MessageKind::Headline,
-                "e" => MessageKind::Error,
-                other => panic!("no type of message: {other}"),
-            },
-            replay: jm && self.text("history_flag").unwrap() == "H",
-            msg_id: (!jm).then(|| self.number("msg_id")),
-            subject: self.text("subject"),
-            thread: if jm { self.text("thread_id") } else { None },
-            body: self.short_or_long("body"),
-            stanza: self.short_or_long("message"),
-            length: (self.number("body_len") + self.number("message_len")) as u64,
-            replaced: self.0.values().filter(|value| matches!(value, Value::Utf16(_))).count() as u32,
-        })
+        let mut row = MessageRow::new(table, self.time("sent_date"), self.jid("from_jid"), self.jid("to_jid"));
+        row.kind = match &*self.text("msg_type").unwrap() {
+            "c" => MessageKind::Chat,
+            "n" => MessageKind::Normal,
+            "g" => MessageKind::Groupchat,
+            "h" => MessageKind::Headline,
+            "e" => MessageKind::Error,
+            other => panic!("no type of message: {other}"),
+        };
+        if jm {
+            row.direction = Some(if self.text("direction").unwrap() == "O" { Direction::Outgoing } else { Direction::Incoming });
+            row.replay = self.text("history_flag").unwrap() == "H";
+            row.thread = self.text("thread_id");
+        } else {
+            row.nick = Some(self.text("nick_jid").unwrap());
+            row.msg_id = Some(self.number("msg_id"));
+        }
+        row.subject = self.text("subject");
+        row.body = self.short_or_long("body");
+        row.stanza = self.short_or_long("message");
+        row.length = (self.number("body_len") + self.number("message_len")) as u64;
+        row.replaced = self.0.values().filter(|value| matches!(value, Value::Utf16(_))).count() as u32;
+        Record::Message(row)
     }
 
     fn presence(&self) -> Record {

@@ -25,18 +25,17 @@ const JM: &str = "SELECT [id], [to_jid], [sent_date], [body_len], CAST([body_tex
                   FROM [dbo].[jm] WHERE [sent_date] >= @P1 AND [sent_date] < @P2";
 const FACTS: &str = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS [version], \
                      CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS [edition], d.[name] AS [database], \
+                     CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS nvarchar(128)) AS [updateability], \
                      CAST(d.[snapshot_isolation_state] AS int) AS [snapshot], \
                      CAST(d.[is_read_committed_snapshot_on] AS int) AS [read_committed_snapshot] \
                      FROM sys.databases AS d WHERE d.[database_id] = DB_ID()";
 const COLUMNS: &str = "SELECT c.[COLUMN_NAME] AS [column], c.[DATA_TYPE] AS [type] FROM INFORMATION_SCHEMA.COLUMNS AS c \
                        WHERE c.[TABLE_SCHEMA] = @P1 AND c.[TABLE_NAME] = @P2";
-const LEADING: &str = "SELECT c.[name] AS [column] FROM sys.objects AS o \
-                       JOIN sys.schemas AS s ON s.[schema_id] = o.[schema_id] \
-                       JOIN sys.indexes AS i ON i.[object_id] = o.[object_id] \
+const LEADING: &str = "SELECT c.[name] AS [column] FROM sys.indexes AS i \
                        JOIN sys.index_columns AS k ON k.[object_id] = i.[object_id] AND k.[index_id] = i.[index_id] \
                        JOIN sys.columns AS c ON c.[object_id] = k.[object_id] AND c.[column_id] = k.[column_id] \
-                       WHERE s.[name] = @P1 AND o.[name] = @P2 AND k.[key_ordinal] = 1 \
-                       AND i.[is_disabled] = 0 AND i.[is_hypothetical] = 0 AND i.[has_filter] = 0";
+                       WHERE i.[object_id] = OBJECT_ID(@P1) AND k.[key_ordinal] = 1 \
+                       AND i.[type] <= 2 AND i.[is_disabled] = 0 AND i.[is_hypothetical] = 0 AND i.[has_filter] = 0";
 const PERMISSION: &str = "SELECT HAS_PERMS_BY_NAME(@P1, N'OBJECT', N'SELECT') AS [granted]";
 const EXTENT: &str = "SELECT \
                       (SELECT MIN([sent_date]) FROM [dbo].[jm] WHERE [sent_date] >= @P1 AND [sent_date] <= @P2) AS [first], \
@@ -148,6 +147,10 @@ async fn facts_clock_columns_indexes_and_permissions() {
     assert_eq!(facts[0].get("database"), Some("chat"));
     assert_eq!(facts[0].get("snapshot"), Some(1));
     assert_eq!(facts[0].get("read_committed_snapshot"), Some(0));
+    assert_eq!(facts[0].get("updateability"), Some("READ_WRITE"));
+    database.set_read_only(true);
+    let facts = rows(&mut connection, FACTS, &[]).await.unwrap();
+    assert_eq!(facts[0].get("updateability"), Some("READ_ONLY"));
 
     let time: Timestamp = "2026-11-21T09:14:03.007Z".parse().unwrap();
     database.set_clock(time);
@@ -160,8 +163,10 @@ async fn facts_clock_columns_indexes_and_permissions() {
     assert_eq!(columns, [("id", "bigint"), ("to_jid", "nvarchar"), ("sent_date", "datetime"), ("body_len", "int"), ("body_text", "ntext")]);
     assert!(rows(&mut connection, COLUMNS, &[&"dbo", &"none"]).await.unwrap().is_empty());
 
-    let leading = rows(&mut connection, LEADING, &[&"dbo", &"jm"]).await.unwrap();
-    assert_eq!(leading.iter().map(|row| row.get(0).unwrap()).collect::<Vec<&str>>(), ["sent_date"]);
+    for (name, expected) in [("[dbo].[jm]", &["sent_date"][..]), ("[dbo].[none]", &[])] {
+        let leading = rows(&mut connection, LEADING, &[&name]).await.unwrap();
+        assert_eq!(leading.iter().map(|row| row.get(0).unwrap()).collect::<Vec<&str>>(), expected, "{name}");
+    }
 
     database.put(Table::new("secret").column("id", ColumnType::Int));
     database.deny("secret");

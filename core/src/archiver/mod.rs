@@ -152,15 +152,10 @@ impl Archiver {
     }
 
     fn check_settings(&self) -> Result<()> {
-        let refuse = |what: &str, advice: &str| Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "run", what).advise(advice));
-        if self.settings.settle < self.facts.margin() {
-            return refuse(
-                "`settle` is shorter than `margin`",
-                "copies of a message may come a margin after its window's end: raise `settle`",
-            );
-        }
+        self.settings.check(&self.facts)?;
         if !self.sink.capability().create_only {
-            return refuse("the sink overwrites", "an archive needs a sink that only creates");
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "run", "the sink overwrites")
+                .advise("an archive needs a sink that only creates"));
         }
         Ok(())
     }

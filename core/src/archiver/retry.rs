@@ -78,13 +78,13 @@ impl<'a, 's> Patience<'a, 's> {
         unless_stopped(self.stop, self.pause.pause(wait)).await
     }
 
-    /// Tries until it works or patience ends.
+    /// Tries until it works, patience ends or the run is to stop; what has been begun by then has taken effect or not, and the next run finds out.
     pub(super) async fn attempt<T, F>(mut self, operation: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
         loop {
-            match operation().await {
+            match unless_stopped(self.stop, operation()).await? {
                 Ok(value) => return Ok(value),
                 Err(error) => self.after(error).await?,
             }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Digest, Timestamp};
+use crate::{ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, Result, Timestamp};
 
 /// How an archive is run. What never changes in an archive is in [`ArchiveFacts`](crate::ArchiveFacts) instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +33,27 @@ impl Default for RunSettings {
     }
 }
 
+impl RunSettings {
+    /// Checks that an archive with these facts can be run so.
+    ///
+    /// # Errors
+    ///
+    /// If the facts are none that an archive can have, or if windows would be closed before the copies of their last messages can have come.
+    pub fn check(&self, facts: &ArchiveFacts) -> Result<()> {
+        facts.check()?;
+        if self.settle < facts.margin() {
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "run", "`settle` is shorter than `margin`")
+                .advise("copies of a message may come a margin after its window's end: raise `settle`"));
+        }
+        Ok(())
+    }
+}
+
 /// How often and how long an operation is tried again. The waits double from try to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// How often an operation is tried, the first time included.
+    /// How often an operation is tried, the first time included; as often as `total` allows until told otherwise.
     pub tries: u32,
     /// The first wait.
     pub first: Duration,
@@ -49,7 +65,7 @@ pub struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { tries: 10, first: Duration::from_millis(250), longest: Duration::from_secs(30), total: Duration::from_mins(10) }
+        Self { tries: u32::MAX, first: Duration::from_millis(250), longest: Duration::from_secs(30), total: Duration::from_mins(10) }
     }
 }
 

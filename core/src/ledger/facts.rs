@@ -46,6 +46,31 @@ impl ArchiveFacts {
         })
     }
 
+    /// With other windows and another margin.
+    ///
+    /// # Errors
+    ///
+    /// If the margin is less than 2 s or no whole seconds, or a window lasts less than three margins: copies of a message would lie more than one window apart.
+    pub fn with_windows(self, grid: Grid, margin: Duration) -> Result<Self> {
+        if margin.subsec_nanos() != 0 {
+            return Err(refuse("margin", "the margin is whole seconds", "such as 5m or 90s"));
+        }
+        let facts = Self { grid, margin_seconds: margin.as_secs(), ..self };
+        facts.check()?;
+        Ok(facts)
+    }
+
+    /// Checks that an archive can have these facts.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.margin() < LEAST_MARGIN {
+            return Err(refuse("margin", "copies of a message may be 2 s apart", "raise `margin`; 5m is the default"));
+        }
+        if self.grid.length() < self.margin() * 3 {
+            return Err(refuse("window", "a window is shorter than three margins", "choose a longer `window` or a shorter `margin`"));
+        }
+        Ok(())
+    }
+
     /// How far copies of one message may be apart.
     pub fn margin(&self) -> Duration {
         Duration::from_secs(self.margin_seconds)
@@ -89,6 +114,37 @@ impl ArchiveFacts {
     }
 }
 
+/// Copies of a message without an id are looked for this far.
+const LEAST_MARGIN: Duration = Duration::from_secs(2);
+
+fn refuse(setting: &str, what: &str, advice: &str) -> Error {
+    Error::new(ErrorKind::Config, ErrorClass::Fatal, "set windows", what).about(format_args!("`{setting}`")).advise(advice)
+}
+
 fn minutes(duration: Duration) -> String {
     (duration.as_secs() / 60).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(window: u64, margin: Duration) -> Result<ArchiveFacts> {
+        let grid = Grid::new(Duration::from_secs(window), Duration::ZERO)?;
+        ArchiveFacts::new("test")?.with_windows(grid, margin)
+    }
+
+    #[test]
+    fn windows_are_at_least_three_margins_long() {
+        assert_eq!(with(900, Duration::from_mins(5)).unwrap().margin(), Duration::from_mins(5));
+        let error = with(720, Duration::from_mins(5)).unwrap_err().to_string();
+        assert!(error.contains("shorter than three margins"), "{error}");
+    }
+
+    #[test]
+    fn a_margin_is_whole_seconds_and_at_least_two() {
+        assert!(with(3_600, Duration::from_millis(1_500)).unwrap_err().to_string().contains("whole seconds"));
+        assert!(with(3_600, Duration::from_secs(1)).unwrap_err().to_string().contains("2 s apart"));
+        assert!(with(3_600, Duration::from_secs(2)).is_ok());
+    }
 }

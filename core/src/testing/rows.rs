@@ -28,23 +28,10 @@ impl Row {
     ///
     /// If one of the JIDs is empty.
     pub fn jm(from: &str, to: &str) -> Self {
-        let message = MessageRow {
-            sent: Timestamp::from_millis(1_795_219_200_000),
-            table: Table::Jm,
-            direction: Some(Direction::Incoming),
-            to: Jid::parse(to).expect("a JID is not empty"),
-            from: Jid::parse(from).expect("a JID is not empty"),
-            nick: None,
-            kind: MessageKind::Chat,
-            replay: false,
-            msg_id: None,
-            subject: None,
-            thread: None,
-            body: None,
-            stanza: None,
-            length: 0,
-            replaced: 0,
-        };
+        let sent = Timestamp::from_millis(1_795_219_200_000);
+        let jid = |text| Jid::parse(text).expect("a JID is not empty");
+        let mut message = MessageRow::new(Table::Jm, sent, jid(from), jid(to));
+        message.direction = Some(Direction::Incoming);
         Self { message, id: None, raw: false }
     }
 

@@ -61,6 +61,14 @@ fn an_operation_is_tried_as_often_as_the_policy_says_with_waits_that_double() {
 }
 
 #[test]
+fn by_default_an_operation_is_tried_for_ten_minutes_however_often_that_is() {
+    let world = World::new(company());
+    world.run_with(&Faults::seeded(1).errors_before(100)).unwrap_err();
+    let waited: Duration = world.observer.waits.lock().unwrap().iter().sum();
+    assert!(waited > Duration::from_mins(9) && waited <= Duration::from_mins(10), "{waited:?}");
+}
+
+#[test]
 fn the_waits_of_one_operation_end_with_the_policys_total() {
     let mut world = World::new(company());
     world.settings.retry.tries = u32::MAX;

@@ -42,6 +42,8 @@ fn values_that_are_none_are_refused() {
     for (from, to, words) in [
         ("retry_for = \"1s\"", "retry_for = \"soon\"", &["line 24", "`soon` is no length of time"][..]),
         ("retry_for = \"1s\"", "window = \"7h\"", &["divide 24 h"]),
+        ("retry_for = \"1s\"", "window = \"10m\"", &["`window`", "shorter than three margins"]),
+        ("retry_for = \"1s\"", "margin = \"1500ms\"", &["`margin`", "whole seconds"]),
         ("retry_for = \"1s\"", "settle = \"1m\"", &["`settle` is shorter than `margin`"]),
         ("retry_for = \"1s\"", "anchor = \"25:00\"", &["no time of day"]),
         ("retry_for = \"1s\"", "memory = \"much\"", &["no amount such as 512MiB"]),

@@ -112,7 +112,7 @@ async fn read_list(archive: &Archive, list: &SealedList, verification: &mut Veri
             return Ok(None);
         }
     };
-    let bytes: u64 = lines.lines().iter().map(|line| line.bytes).sum();
+    let bytes = lines.lines().iter().fold(0_u64, |sum, line| sum.saturating_add(line.bytes));
     let messages: u64 = lines.lines().iter().map(|line| line.messages.len() as u64).sum();
     if (lines.lines().len() as u64, bytes, messages) != (list.items, list.bytes, list.messages) {
         verification.problems.push(Problem::inconsistent(list.entry.as_str(), format!("its counts are not those of {path}")));

@@ -12,47 +12,22 @@ use crate::{
 /// A row of `jm`, its values in the order of [`JM`].
 pub(crate) fn jm(row: &[Value]) -> Record {
     decode(row, Table::Jm, &JM, |fields| {
-        Ok(Record::Message(MessageRow {
-            sent: fields.sent,
-            table: Table::Jm,
-            to: fields.jid("to_jid")?,
-            from: fields.jid("from_jid")?,
-            direction: Some(fields.one_of("direction", &[("o", Direction::Outgoing), ("i", Direction::Incoming)])?),
-            kind: fields.kind()?,
-            nick: None,
-            // Whatever is not marked as a replay is taken for a message: a double is better than a loss.
-            replay: fields.text("history_flag").is_some_and(|flag| flag.trim().eq_ignore_ascii_case("h")),
-            msg_id: None,
-            length: fields.length(),
-            body: fields.long_text("body_string", "body_text"),
-            stanza: fields.long_text("message_string", "message_text"),
-            subject: fields.normalized("subject"),
-            thread: fields.normalized("thread_id"),
-            replaced: fields.replaced(),
-        }))
+        let mut row = fields.message(Table::Jm)?;
+        row.direction = Some(fields.one_of("direction", &[("o", Direction::Outgoing), ("i", Direction::Incoming)])?);
+        // Whatever is not marked as a replay is taken for a message: a double is better than a loss.
+        row.replay = fields.text("history_flag").is_some_and(|flag| flag.trim().eq_ignore_ascii_case("h"));
+        row.thread = fields.normalized("thread_id");
+        Ok(Record::Message(row))
     })
 }
 
 /// A row of `tc_msgarchive`, its values in the order of [`TC_MSGARCHIVE`].
 pub(crate) fn tc_msgarchive(row: &[Value]) -> Record {
     decode(row, Table::TcMsgarchive, &TC_MSGARCHIVE, |fields| {
-        Ok(Record::Message(MessageRow {
-            sent: fields.sent,
-            table: Table::TcMsgarchive,
-            to: fields.jid("to_jid")?,
-            from: fields.jid("from_jid")?,
-            direction: None,
-            kind: fields.kind()?,
-            nick: fields.text("nick_jid").map(str::to_owned),
-            replay: false,
-            msg_id: fields.number("msg_id"),
-            length: fields.length(),
-            body: fields.long_text("body_string", "body_text"),
-            stanza: fields.long_text("message_string", "message_text"),
-            subject: fields.normalized("subject"),
-            thread: None,
-            replaced: fields.replaced(),
-        }))
+        let mut row = fields.message(Table::TcMsgarchive)?;
+        row.nick = fields.text("nick_jid").map(str::to_owned);
+        row.msg_id = fields.number("msg_id");
+        Ok(Record::Message(row))
     })
 }
 
@@ -107,6 +82,18 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// What both tables of messages have.
+    fn message(&self, table: Table) -> Result<MessageRow, &'static str> {
+        let mut row = MessageRow::new(table, self.sent, self.jid("from_jid")?, self.jid("to_jid")?);
+        row.kind = self.kind()?;
+        row.subject = self.normalized("subject");
+        row.body = self.long_text("body_string", "body_text");
+        row.stanza = self.long_text("message_string", "message_text");
+        row.length = self.length();
+        row.replaced = self.replaced();
+        Ok(row)
+    }
+
     fn value(&self, column: &str) -> Option<&'a Value> {
         let place = self.spec.columns.iter().position(|known| known.name == column)?;
         self.row.get(place)

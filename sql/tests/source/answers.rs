@@ -104,6 +104,11 @@ async fn what_is_dated_before_2000_is_one_window() {
     let server = start(&database).await;
     let tallies = source(&server).tally(Window::UNDATED.span(), &Grid::daily()).await.unwrap();
     assert_eq!(tallies.iter().map(|tally| (tally.window, tally.rows)).collect::<Vec<_>>(), [(Window::UNDATED, 3)]);
+    // Both together are told apart.
+    let span = Span::new(Timestamp::MIN, "2000-01-02T00:00:00Z".parse().unwrap());
+    let tallies = source(&server).tally(span, &Grid::daily()).await.unwrap();
+    let first = Grid::daily().window_at(Timestamp::PLAUSIBLE);
+    assert_eq!(tallies.iter().map(|tally| (tally.window, tally.rows)).collect::<Vec<_>>(), [(Window::UNDATED, 3), (first, 1)]);
     // The first window of 2000 begins in the middle of a cell of this grid.
     let grid = Grid::new(std::time::Duration::from_hours(24), std::time::Duration::from_hours(22)).unwrap();
     let span = Span::new(Timestamp::PLAUSIBLE, "2000-01-02T22:00:00Z".parse().unwrap());

@@ -78,6 +78,23 @@ async fn a_table_that_is_asked_for_must_be_there() {
 }
 
 #[tokio::test]
+async fn a_name_of_no_table_is_refused_in_tables() {
+    let server = start(&database(Vec::new())).await;
+    let error = MssqlSource::new(config(&server).tables(["jn".to_owned()])).extent(span().end).await.unwrap_err();
+    assert_eq!((error.kind(), error.class()), (ErrorKind::Config, ErrorClass::Fatal));
+    assert!(error.to_string().contains("`jn` is no table") && error.to_string().contains("jm, tc_msgarchive"), "{error}");
+}
+
+#[tokio::test]
+async fn a_replica_shows_in_the_survey() {
+    let database = database(Vec::new());
+    let server = start(&database).await;
+    assert!(!source(&server).survey().await.unwrap().read_only);
+    database.set_read_only(true);
+    assert!(source(&server).survey().await.unwrap().read_only);
+}
+
+#[tokio::test]
 async fn a_missing_column_is_named() {
     let database = Database::new("tcmadb");
     database.put(Table::new("jm").column("to_jid", ColumnType::NVarChar(3071)).column("sent_date", ColumnType::DateTime));
