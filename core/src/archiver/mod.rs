@@ -126,10 +126,14 @@ impl Archiver {
     pub async fn run(&self, now: Timestamp, stop: impl Future<Output = ()> + Send) -> Result<RunReport> {
         let stop: Stop<'_> = stop.boxed().shared();
         self.check_settings()?;
-        let facts = self.patience(&stop).attempt(|| self.ledger.open(&self.facts)).await?;
-        let head = self.patience(&stop).attempt(|| self.ledger.head()).await?;
-        let mut progress =
-            Progress { facts, head, list: List::default(), first_entry: None, report: RunReport::default(), lost: BTreeMap::new() };
+        let mut progress = match self.open(&stop).await {
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                let mut report = RunReport::default();
+                report.cancelled = true;
+                return Ok(report);
+            }
+            opened => opened?,
+        };
         let result = self.advance(now, &mut progress, &stop).await;
         if let Err(error) = &result
             && error.kind() == ErrorKind::Cancelled
@@ -149,6 +153,13 @@ impl Archiver {
                 Ok(progress.report)
             }
         }
+    }
+
+    /// Where the archive stands.
+    async fn open(&self, stop: &Stop<'_>) -> Result<Progress> {
+        let facts = self.patience(stop).attempt(|| self.ledger.open(&self.facts)).await?;
+        let head = self.patience(stop).attempt(|| self.ledger.head()).await?;
+        Ok(Progress { facts, head, list: List::default(), first_entry: None, report: RunReport::default(), lost: BTreeMap::new() })
     }
 
     fn check_settings(&self) -> Result<()> {
