@@ -128,9 +128,7 @@ impl Archiver {
         self.check_settings()?;
         let mut progress = match self.open(&stop).await {
             Err(error) if error.kind() == ErrorKind::Cancelled => {
-                let mut report = RunReport::default();
-                report.cancelled = true;
-                return Ok(report);
+                return Ok(RunReport { cancelled: true, ..RunReport::default() });
             }
             opened => opened?,
         };

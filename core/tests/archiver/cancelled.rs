@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::executor::block_on;
-use jabber_archive_core::{ErrorClass, testing::faults::Faults};
+use jabber_archive_core::testing::faults::Faults;
 
 use super::world::*;
 
