@@ -16,6 +16,22 @@ pub(crate) struct Payload {
     pub(crate) xhtml: String,
     /// The files of Cisco's `<advanced-file-transfer>`.
     pub(crate) files: Vec<FileRef>,
+    /// What was typed beside a file: the text of `<aft-html>`.
+    pub(crate) typed: String,
+}
+
+impl Payload {
+    /// The text that an element within this path belongs to, if its markup is read as text.
+    fn markup(&mut self, path: &[String]) -> Option<&mut String> {
+        let inside = |name: &str| path.iter().any(|element| element == name);
+        if inside("aft-html") {
+            Some(&mut self.typed)
+        } else if inside("html") && !inside("advanced-file-transfer") {
+            Some(&mut self.xhtml)
+        } else {
+            None
+        }
+    }
 }
 
 /// The `id` of the stanza's first element, if it has one that is not empty.
@@ -30,9 +46,9 @@ pub(crate) fn id(stanza: &str) -> Option<String> {
     }
 }
 
-/// Whether the stanza may announce a file, without reading it as XML.
+/// Whether the stanza may announce a file or hold text typed beside one, without reading it as XML.
 pub(crate) fn may_hold_file(stanza: &str) -> bool {
-    stanza.contains("file-transfer")
+    stanza.contains("file-transfer") || stanza.contains("aft-html")
 }
 
 /// Everything that can be read up to the first place that is no XML.
@@ -45,13 +61,13 @@ pub(crate) fn payload(stanza: &str) -> Payload {
         match event {
             Event::Start(start) => {
                 let name = local_name(&start);
-                break_line(&path, &name, &mut payload.xhtml);
+                break_line(&path, &name, &mut payload);
                 if name == "advanced-file-transfer" {
                     file = Some(FileRef::named(""));
                 }
                 path.push(name);
             }
-            Event::Empty(start) => break_line(&path, &local_name(&start), &mut payload.xhtml),
+            Event::Empty(start) => break_line(&path, &local_name(&start), &mut payload),
             Event::End(_) => {
                 let closed = path.pop();
                 if closed.as_deref() == Some("advanced-file-transfer") {
@@ -73,16 +89,23 @@ pub(crate) fn payload(stanza: &str) -> Payload {
         }
     }
     payload.files.extend(file);
-    for text in [&mut payload.body, &mut payload.xhtml] {
+    for text in [&mut payload.body, &mut payload.xhtml, &mut payload.typed] {
         if text.contains('\r') {
             *text = text.replace("\r\n", "\n").replace('\r', "\n");
         }
     }
-    payload.xhtml.truncate(payload.xhtml.trim_end().len());
+    for text in [&mut payload.xhtml, &mut payload.typed] {
+        text.truncate(text.trim_end().len());
+    }
     payload
 }
 
 fn place(path: &[String], text: &str, payload: &mut Payload, file: Option<&mut FileRef>) {
+    if let Some(markup) = payload.markup(path) {
+        let at_start = markup.is_empty() || markup.ends_with('\n');
+        markup.push_str(if at_start { text.trim_start() } else { text });
+        return;
+    }
     let inside = |name: &str| path.iter().any(|element| element == name);
     match path.last().map(String::as_str) {
         Some("filename") if inside("advanced-file-transfer") => {
@@ -97,20 +120,21 @@ fn place(path: &[String], text: &str, payload: &mut Payload, file: Option<&mut F
             }
         }
         _ if inside("advanced-file-transfer") => {}
-        _ if inside("html") => {
-            let text = if payload.xhtml.is_empty() || payload.xhtml.ends_with('\n') { text.trim_start() } else { text };
-            payload.xhtml.push_str(text);
-        }
         Some("body") if path.len() <= 2 => payload.body.push_str(text),
         _ => {}
     }
 }
 
 /// XHTML-IM puts no line feed between its blocks.
-fn break_line(path: &[String], name: &str, xhtml: &mut String) {
-    let block = matches!(name, "p" | "div" | "li" | "br" | "blockquote" | "pre");
-    if block && !xhtml.is_empty() && !(name != "br" && xhtml.ends_with('\n')) && path.iter().any(|element| element == "html") {
-        xhtml.push('\n');
+fn break_line(path: &[String], name: &str, payload: &mut Payload) {
+    if !matches!(name, "p" | "div" | "li" | "br" | "blockquote" | "pre") {
+        return;
+    }
+    if let Some(markup) = payload.markup(path)
+        && !markup.is_empty()
+        && (name == "br" || !markup.ends_with('\n'))
+    {
+        markup.push('\n');
     }
 }
 
@@ -164,6 +188,23 @@ mod tests {
         assert!(may_hold_file(stanza));
         let files = payload(stanza).files;
         assert_eq!((files[0].name.as_str(), files[0].resource.as_deref()), ("Plan & costs.pdf", Some("x_plan.pdf")));
+    }
+
+    #[test]
+    fn text_typed_beside_a_file_is_kept_wherever_it_stands() {
+        let typed = "<aft-html><p>as <b>promised</b> &amp; signed</p><p>page 2<br/>first</p></aft-html>";
+        let file = "<filename>a.pdf</filename>";
+        for stanza in [
+            format!("<message><body>file</body><advanced-file-transfer>{typed}{file}</advanced-file-transfer></message>"),
+            format!("<message><advanced-file-transfer>{file}</advanced-file-transfer><body>file</body>{typed}</message>"),
+            format!("<message><body>file</body><advanced-file-transfer>{file}<x><html>{typed}</html></x>"),
+        ] {
+            let payload = payload(&stanza);
+            assert_eq!((payload.body.as_str(), payload.xhtml.as_str()), ("file", ""), "{stanza}");
+            assert_eq!(payload.typed, "as promised & signed\npage 2\nfirst", "{stanza}");
+            assert_eq!(payload.files[0].name, "a.pdf", "{stanza}");
+        }
+        assert!(may_hold_file("<message><aft-html>as promised</aft-html></message>"));
     }
 
     #[test]

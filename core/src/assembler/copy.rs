@@ -16,6 +16,8 @@ pub(super) struct Copy<'a> {
     pub(super) id: Option<String>,
     pub(super) body: Cow<'a, str>,
     pub(super) files: Vec<FileRef>,
+    /// What was typed beside a file. It does not tell messages apart: a stanza that is cut off has lost it.
+    pub(super) typed: String,
     pub(super) sender: Sender,
     /// For whom the copy is; the room itself receives nothing.
     pub(super) recipient: Option<Party>,
@@ -60,15 +62,15 @@ impl<'a> Copy<'a> {
         }
         let stanza = row.stanza.as_deref().unwrap_or_default();
         let mut body = Cow::from(row.body.as_deref().unwrap_or_default());
-        let mut files = Vec::new();
+        let (mut files, mut typed) = (Vec::new(), String::new());
         if body.is_empty() || stanza::may_hold_file(stanza) {
             let payload = stanza::payload(stanza);
-            files = payload.files;
+            (files, typed) = (payload.files, payload.typed);
             if body.is_empty() {
                 body = if payload.body.is_empty() { payload.xhtml } else { payload.body }.into();
             }
         }
-        if body.is_empty() && files.is_empty() {
+        if body.is_empty() && files.is_empty() && typed.is_empty() {
             return Err(SkipReason::Empty);
         }
         let id = stanza::id(stanza);
@@ -77,7 +79,7 @@ impl<'a> Copy<'a> {
             None => Addressed::to_party(row, inquiry),
         };
         let Addressed { conversation, sender, recipient, real } = addressed;
-        Ok(Self { row, conversation, id, body, files, sender, recipient, real })
+        Ok(Self { row, conversation, id, body, files, typed, sender, recipient, real })
     }
 
     /// What all copies of one message share, without the sender's resource, which some rows do not show.

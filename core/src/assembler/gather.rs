@@ -98,10 +98,17 @@ impl Gathered {
 fn message(start: &Start<'_>, key: MessageKey, sender: Party) -> Message {
     // The room archive's copy counts where there is one, else the one that starts the message.
     let counts = start.copies.iter().find(|copy| copy.row.table == Table::TcMsgarchive).unwrap_or(start.at);
-    let first = |field: fn(&MessageRow) -> &Option<String>| {
-        std::iter::once(counts).chain(start.copies).find_map(|copy| field(copy.row).clone().filter(|text| !text.is_empty()))
-    };
-    let mut message = Message::new(key, sender, counts.body.to_string());
+    let by_weight = || std::iter::once(counts).chain(start.copies);
+    let first =
+        |field: fn(&MessageRow) -> &Option<String>| by_weight().find_map(|copy| field(copy.row).clone().filter(|text| !text.is_empty()));
+    let mut body = counts.body.to_string();
+    if let Some(copy) = by_weight().find(|copy| !copy.typed.is_empty()) {
+        if !body.is_empty() {
+            body.push('\n');
+        }
+        body.push_str(&copy.typed);
+    }
+    let mut message = Message::new(key, sender, body);
     message.recipients = start.copies.iter().filter_map(|copy| copy.recipient.clone()).collect::<BTreeSet<_>>().into_iter().collect();
     message.stanza_id.clone_from(&start.at.id);
     message.subject = first(|row| &row.subject);

@@ -122,6 +122,22 @@ fn a_row_without_body_is_a_message_if_its_stanza_has_text_or_a_file() {
 }
 
 #[test]
+fn text_typed_beside_a_file_is_part_of_the_body_even_if_the_first_copy_is_cut_off() {
+    let whole = "<message id='f'><body>no files here</body><advanced-file-transfer><filename>plan.pdf</filename>\
+                 <aft-html><p>for your <b>signature</b></p></aft-html></advanced-file-transfer></message>";
+    let cut = "<message id='f'><body>no files here</body><advanced-file-transfer><file";
+    let copy = |time, stanza| Row::jm(ALICE, BOB).at(time).body("no files here").stanza(stanza).record();
+    let assembly = one_day(vec![copy("2026-11-21T09:00:00Z", cut), copy("2026-11-21T09:00:01Z", whole)]);
+    let conversation = &assembly.conversations[0];
+    assert_eq!(copies(conversation), [2]);
+    assert_eq!(bodies(conversation), ["no files here\nfor your signature"]);
+
+    let alone = "<message id='g'><aft-html>for your signature</aft-html></message>";
+    let assembly = one_day(vec![Row::jm(ALICE, BOB).at("2026-11-21T09:00:00Z").stanza(alone).record()]);
+    assert_eq!(bodies(&assembly.conversations[0]), ["for your signature"]);
+}
+
+#[test]
 fn an_ad_hoc_chat_is_one_conversation_of_people_known_by_their_nicks() {
     let nick = "Alice@Example.com/jabber_1";
     let room = "adhoc1@conference.example.com";

@@ -73,13 +73,13 @@ pub(super) fn xhtml(content: &str) -> String {
     format!("<html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'>{content}</body></html>")
 }
 
-/// Cisco's announcement of a file.
-pub(super) fn file(name: &str, resource: &str) -> String {
-    let name = escape(name);
+/// Cisco's announcement of a file, with what was typed beside it.
+pub(super) fn file(name: &str, resource: &str, typed: &str) -> String {
+    let (name, typed) = (escape(name), escape(typed));
     format!(
         "<advanced-file-transfer xmlns='http://protocols.cisco.com/advanced-file-transfer'><filename>{name}</filename>\
          <url>https://imp1.example.com:7336/files/im/20261121/10/{resource}</url><size>48213</size>\
-         <aft-html><p>see {name}</p></aft-html></advanced-file-transfer>"
+         <aft-html><p>{typed}</p></aft-html></advanced-file-transfer>"
     )
 }
 

@@ -20,7 +20,7 @@ pub struct TrueMessage {
     pub sender: Party,
     /// For whom copies are logged.
     pub recipients: BTreeSet<Party>,
-    /// The text, with line endings `\n`.
+    /// The text, with line endings `\n`; what was typed beside a file stands behind the rest.
     pub body: String,
     /// The names of files sent with it.
     pub files: Vec<String>,

@@ -25,6 +25,8 @@ pub(super) struct Draft {
     pub(super) id: Option<String>,
     /// The text that is said.
     pub(super) body: String,
+    /// The text that is typed beside a file.
+    pub(super) typed: Option<String>,
     /// Whether the text stands in the stanza's markup alone.
     pub(super) markup_only: bool,
     /// Whether U+FFFD in the text stands for half a surrogate pair.
@@ -56,6 +58,7 @@ impl Draft {
             kind,
             id: Some(id),
             body,
+            typed: None,
             markup_only: false,
             broken: false,
             subject: None,
@@ -161,6 +164,10 @@ impl Draft {
 
     /// The text as an archive has it.
     pub(super) fn text(&self) -> String {
-        texts::normal(&self.body)
+        let text = texts::normal(&self.body);
+        match &self.typed {
+            Some(typed) => format!("{text}\n{}", texts::normal(typed)),
+            None => text,
+        }
     }
 }

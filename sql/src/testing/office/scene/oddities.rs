@@ -162,9 +162,11 @@ impl Scene {
     /// A file.
     pub(super) fn file(&mut self) {
         let name = texts::file_name(&mut self.rng);
+        let typed = format!("see {name}");
         self.odd(|draft| {
             "Your chat application does not support downloading this file".clone_into(&mut draft.body);
-            draft.children = file(&name, "8F21C0_upload.bin");
+            draft.children = file(&name, "8F21C0_upload.bin", &typed);
+            draft.typed = Some(typed);
             draft.files = vec![name];
         });
     }
