@@ -1,13 +1,17 @@
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{Address, BareJid, Directory, Jid, Party, People, Person, Room, Rooms, Timestamp};
 
-/// The directory's answers and the rooms that a window was made with: everything besides rows and recipe that decides its bytes.
+/// The directory's answers, the rooms and our own domains that a window was made with: everything besides rows and recipe that decides its bytes.
 ///
-/// Kept by digest beside the ledger. It is itself a [`Directory`], so that a window can be made again exactly.
+/// Kept by digest beside the ledger. It is itself a [`Directory`], so that a window can be made again exactly: with its rooms, and with
+/// [`People`] of this directory and these internal domains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Context {
@@ -15,6 +19,8 @@ pub struct Context {
     pub rooms: Rooms,
     /// The directory's answers, `None` where it knew nobody.
     pub people: BTreeMap<BareJid, Option<Person>>,
+    /// Our own XMPP domains, in lower case: they decide whose JID is taken for an address. Empty if every domain counted as our own.
+    pub internal_domains: BTreeSet<String>,
 }
 
 impl Context {
@@ -48,7 +54,8 @@ pub(crate) struct Inquiry<'a> {
 impl<'a> Inquiry<'a> {
     /// An inquiry as of a window's start.
     pub(crate) fn new(rooms: &'a Rooms, people: &'a People, at: Timestamp) -> Self {
-        Self { rooms, people, at, told: RefCell::default() }
+        let told = Context { internal_domains: people.own_domains().clone(), ..Context::default() };
+        Self { rooms, people, at, told: RefCell::new(told) }
     }
 
     pub(crate) fn room(&self, jid: &BareJid) -> Option<&'a Room> {

@@ -24,6 +24,10 @@ impl People {
         self
     }
 
+    pub(crate) fn own_domains(&self) -> &BTreeSet<String> {
+        &self.internal_domains
+    }
+
     /// The directory that is asked.
     pub fn directory(&self) -> &dyn Directory {
         &*self.directory

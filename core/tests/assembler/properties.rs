@@ -1,9 +1,9 @@
 //! What holds for any rows.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::windows::*;
-use jabber_archive_core::{Assembly, Record, SkipReason, Window, testing::rows};
+use jabber_archive_core::{Assembly, Context, People, Record, SkipReason, Window, testing::rows};
 use proptest::prelude::*;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -82,10 +82,13 @@ proptest! {
     }
 
     #[test]
-    fn a_window_is_made_again_from_its_context_alone(rows in rows::rows(1, 30, Duration::from_mins(1))) {
-        let first = one_day_of(rows.clone(), rooms(), people());
-        let kept: jabber_archive_core::Context = serde_json::from_slice(&first.context.to_bytes()).unwrap();
-        let again = one_day_of(rows, kept.rooms.clone(), jabber_archive_core::People::new(std::sync::Arc::new(kept)));
+    fn a_window_is_made_again_from_its_context_alone(
+        rows in rows::rows(1, 30, Duration::from_mins(1)), domains in prop::sample::subsequence(vec!["Example.com", "partner.example"], 0..=2)
+    ) {
+        let first = one_day_of(rows.clone(), rooms(), people().internal_domains(domains.into_iter().map(str::to_owned)));
+        let kept: Context = serde_json::from_slice(&first.context.to_bytes()).unwrap();
+        let (rooms, domains) = (kept.rooms.clone(), kept.internal_domains.clone());
+        let again = one_day_of(rows, rooms, People::new(Arc::new(kept)).internal_domains(domains));
         prop_assert_eq!(first, again);
     }
 }

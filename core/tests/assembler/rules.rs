@@ -296,4 +296,5 @@ fn people_are_described_as_of_the_windows_start_and_nobody_else_is_addressed() {
     let odd = addresses.iter().find(|address| address.as_str().starts_with("we20ird%")).unwrap();
     assert!(odd.as_str().ends_with("@example.com.jid.invalid"), "{odd:?}");
     assert_eq!(assembly.context.people.len(), 4);
+    assert_eq!(assembly.context.internal_domains, ["example.com".to_owned()].into(), "they decide whose JID is an address");
 }
