@@ -15,6 +15,8 @@ const WITHOUT_ID: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Fold<'a> {
     pub(super) identity: ShortDigest,
+    /// How far its copies may be apart.
+    pub(super) reach: Duration,
     pub(super) copies: Vec<Copy<'a>>,
 }
 
@@ -36,11 +38,11 @@ pub(super) fn fold(mut copies: Vec<Copy<'_>>, margin: Duration) -> Vec<Fold<'_>>
     for (likeness, copies) in alike {
         if copies[0].id.is_some() {
             for (identity, copies) in by_identity(copies, margin) {
-                folds.extend(near(copies, margin).into_iter().map(|copies| Fold { identity, copies }));
+                folds.extend(near(copies, margin).into_iter().map(|copies| Fold { identity, reach: margin, copies }));
             }
         } else {
             for cluster in near(copies, WITHOUT_ID) {
-                folds.extend(by_lane(cluster).into_iter().map(|copies| Fold { identity: likeness, copies }));
+                folds.extend(by_lane(cluster).into_iter().map(|copies| Fold { identity: likeness, reach: WITHOUT_ID, copies }));
             }
         }
     }

@@ -1,5 +1,6 @@
 use std::{collections::HashMap, time::Duration};
 
+use super::fold::Fold;
 use crate::{List, ShortDigest, Timestamp, Window};
 
 /// The messages of the window before that start near its end, as its seal lists them: a row folds over the border only into one of these.
@@ -25,12 +26,12 @@ impl Neighbour {
         Self { starts }
     }
 
-    /// Takes the listed message that a fold in sight from `first` on belongs to: of the same identity, the nearest start at most `margin` away.
+    /// Takes the listed message that a fold belongs to: of the same identity, the nearest start within the fold's reach of its first copy in sight.
     /// Each is taken once.
-    pub(super) fn take(&mut self, identity: &ShortDigest, first: Timestamp, margin: Duration) -> bool {
-        let Some(starts) = self.starts.get_mut(identity) else { return false };
-        let nearest =
-            (0..starts.len()).filter(|index| starts[*index].distance(first) <= margin).min_by_key(|index| starts[*index].distance(first));
+    pub(super) fn take(&mut self, fold: &Fold<'_>) -> bool {
+        let Some(starts) = self.starts.get_mut(&fold.identity) else { return false };
+        let distance = |index: &usize| starts[*index].distance(fold.first());
+        let nearest = (0..starts.len()).filter(|index| distance(index) <= fold.reach).min_by_key(distance);
         nearest.map(|index| starts.remove(index)).is_some()
     }
 }

@@ -268,6 +268,19 @@ fn a_copy_over_midnight_folds_into_the_message_that_the_earlier_window_lists() {
 }
 
 #[test]
+fn a_message_without_id_folds_over_midnight_only_into_one_within_two_seconds() {
+    let outgoing = |time| Row::jm(ALICE, BOB).outgoing().at(time).body("ok").record();
+    let earlier = outgoing("2026-11-20T23:57:00Z");
+    let late = outgoing("2026-11-20T23:59:59Z");
+    let copy = Row::jm(ALICE, BOB).at("2026-11-21T00:00:00.500Z").body("ok").record();
+    let rows = vec![earlier.clone(), late.clone(), copy];
+    let unlisted = one_day_after(vec![earlier.clone()], rows.clone());
+    assert_eq!(bodies(&unlisted.conversations[0]), ["ok"], "only the one of 23:57 was listed");
+    let listed = one_day_after(vec![earlier, late], rows);
+    assert_eq!(messages(&listed), 0, "both were");
+}
+
+#[test]
 fn a_copy_that_comes_too_late_to_name_its_recipient_is_counted() {
     let copy = |to: &str, time: &str| Row::jm(&format!("{ROOM}/Ally"), to).groupchat().at(time).id("m").body("x").record();
     let rows = vec![

@@ -33,6 +33,20 @@ pub(crate) fn one_day_of(rows: Vec<Record>, rooms: Rooms, people: People) -> Ass
     assembly
 }
 
+/// 2026-11-21, after the window before was sealed with what was there of it by then.
+pub(crate) fn one_day_after(sealed: Vec<Record>, rows: Vec<Record>) -> Assembly {
+    let facts = facts(Duration::from_hours(24));
+    let window = facts.grid.window_at("2026-11-21T12:00:00Z".parse().unwrap());
+    let before = facts.grid.window_at("2026-11-20T12:00:00Z".parse().unwrap());
+    let assemble = |rows, window: &Window, earlier: &Neighbour| {
+        let mut assembler = Assembler::new(&facts, Arc::new(Rooms::new()), people());
+        assembler.accept(rows);
+        assembler.assemble(window, earlier)
+    };
+    let listed = list(&before, &assemble(sealed, &before, &Neighbour::default()));
+    assemble(rows, &window, &Neighbour::of(&listed, &window, facts.margin()))
+}
+
 pub(crate) fn messages(assembly: &Assembly) -> usize {
     assembly.conversations.iter().map(|conversation| conversation.messages.len()).sum()
 }
