@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -246,6 +246,14 @@ pub struct Message {
     pub files: Vec<FileRef>,
     /// How many rows were folded into it.
     pub copies: u32,
+    /// How far the last of them that was in sight is behind the start, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spread_millis: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Message {
@@ -262,12 +270,18 @@ impl Message {
             stanza: None,
             files: Vec::new(),
             copies: 1,
+            spread_millis: 0,
         }
     }
 
     /// When it was sent.
     pub fn sent(&self) -> Timestamp {
         self.key.start
+    }
+
+    /// When the last of its copies that was in sight was logged.
+    pub fn last(&self) -> Timestamp {
+        self.key.start.after(Duration::from_millis(self.spread_millis))
     }
 
     /// Digest of body and recipients: differs if a later reading finds another text or other recipients.

@@ -240,6 +240,8 @@ impl fmt::Debug for MailItem {
 pub struct MessageLine {
     /// Its start.
     pub start: Timestamp,
+    /// When the last of its copies that was in sight was logged.
+    pub last: Timestamp,
     /// Its identity.
     pub identity: ShortDigest,
     /// Digest of body and recipients.
@@ -249,6 +251,6 @@ pub struct MessageLine {
 impl MessageLine {
     /// The line of a message.
     pub fn of(message: &crate::Message) -> Self {
-        Self { start: message.key.start, identity: message.key.identity, content: message.content_digest() }
+        Self { start: message.key.start, last: message.last(), identity: message.key.identity, content: message.content_digest() }
     }
 }

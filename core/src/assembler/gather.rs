@@ -116,6 +116,7 @@ fn message(start: &Start<'_>, key: MessageKey, sender: Party) -> Message {
     message.stanza = first(|row| &row.stanza);
     message.files.clone_from(&counts.files);
     message.copies = start.copies.len() as u32;
+    message.spread_millis = start.copies.last().map_or(0, |last| last.row.sent.distance(key.start).as_millis() as u64);
     message
 }
 

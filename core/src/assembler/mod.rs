@@ -158,7 +158,7 @@ impl Assembler {
     /// A fold that begins before the window belongs to the earlier one if that has listed it. If it has not, it starts here.
     fn starting_copy<'a>(&self, fold: &'a Fold<'a>, window: &Window, earlier: &mut Neighbour) -> Option<&'a Copy<'a>> {
         let here = fold.copies.iter().find(|copy| copy.row.sent >= window.start()).filter(|copy| window.contains(copy.row.sent))?;
-        let listed = fold.first() < window.start() && earlier.take(fold);
+        let listed = fold.first() < window.start() && earlier.take(fold, window.start());
         (!listed).then_some(here)
     }
 

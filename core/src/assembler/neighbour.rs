@@ -3,35 +3,47 @@ use std::{collections::HashMap, time::Duration};
 use super::fold::Fold;
 use crate::{List, ShortDigest, Timestamp, Window};
 
-/// The messages of the window before that start near its end, as its seal lists them: a row folds over the border only into one of these.
+/// The messages of the window before that have copies near its end, as its seal lists them: a row folds over the border only into one of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Neighbour {
-    starts: HashMap<ShortDigest, Vec<Timestamp>>,
+    messages: HashMap<ShortDigest, Vec<Listed>>,
+}
+
+/// From the first to the last copy that the window before had in sight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Listed {
+    start: Timestamp,
+    last: Timestamp,
 }
 
 impl Neighbour {
     /// The messages of a list that matter to `window`, which begins where the listed one ends.
     pub fn of(list: &List, window: &Window, margin: Duration) -> Self {
-        // A fold is in sight from two margins before the border, and its listed start is at most one margin before that.
+        // A fold is in sight from two margins before the border on, and follows the last copy of what was listed by at most one. The start may be
+        // long before: copies that follow each other make a chain of any length.
         let near = window.start().before(margin * 3);
-        let mut starts: HashMap<ShortDigest, Vec<Timestamp>> = HashMap::new();
+        let mut messages: HashMap<ShortDigest, Vec<Listed>> = HashMap::new();
         for message in list.lines().iter().flat_map(|line| &line.messages) {
-            if near <= message.start && message.start < window.start() {
-                starts.entry(message.identity).or_default().push(message.start);
+            if near <= message.last && message.start < window.start() {
+                messages.entry(message.identity).or_default().push(Listed { start: message.start, last: message.last });
             }
         }
-        for starts in starts.values_mut() {
-            starts.sort_unstable();
+        for messages in messages.values_mut() {
+            messages.sort_unstable();
         }
-        Self { starts }
+        Self { messages }
     }
 
-    /// Takes the listed message that a fold belongs to: of the same identity, the nearest start within the fold's reach of its first copy in sight.
-    /// Each is taken once.
-    pub(super) fn take(&mut self, fold: &Fold<'_>) -> bool {
-        let Some(starts) = self.starts.get_mut(&fold.identity) else { return false };
-        let distance = |index: &usize| starts[*index].distance(fold.first());
-        let nearest = (0..starts.len()).filter(|index| distance(index) <= fold.reach).min_by_key(distance);
-        nearest.map(|index| starts.remove(index)).is_some()
+    /// Takes the listed message that a fold belongs to: of the same identity, and one of the fold's copies before the border lies between its start and
+    /// the end of the fold's reach behind its last copy. The one whose start is nearest to such a copy counts; each is taken once.
+    pub(super) fn take(&mut self, fold: &Fold<'_>, border: Timestamp) -> bool {
+        let Some(messages) = self.messages.get_mut(&fold.identity) else { return false };
+        let before = || fold.copies.iter().map(|copy| copy.row.sent).take_while(|sent| *sent < border);
+        let distance = |listed: &Listed| {
+            let near = before().filter(|sent| (listed.start..=listed.last.after(fold.reach)).contains(sent));
+            near.map(|sent| sent.distance(listed.start)).min()
+        };
+        let nearest = (0..messages.len()).filter_map(|index| Some((distance(&messages[index])?, index))).min();
+        nearest.map(|(_, index)| messages.remove(index)).is_some()
     }
 }

@@ -184,7 +184,8 @@ pub fn copies(days: i64, spread: Duration) -> impl Strategy<Value = Vec<Record>>
         1 => Just(Shape::Replay),
         1 => Just(Shape::Error),
     ];
-    let rows = vec((0..spread.as_millis() as i64, any::<bool>(), resource()), 1..5);
+    let spread = spread.as_millis() as i64;
+    let rows = vec((-spread / 2..spread - spread / 2, any::<bool>(), resource()), 1..6);
     (kind, people(), people(), resource(), id, body, time(days), rows).prop_map(|(shape, from, to, device, id, body, start, rows)| {
         let build = |row: Row, offset: i64| {
             let (day, ticks) = Timestamp::from_millis(start.millis() + offset).to_sql_datetime();

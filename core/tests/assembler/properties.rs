@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::windows::*;
-use jabber_archive_core::{Assembly, Context, People, Record, SkipReason, Window, testing::rows};
+use jabber_archive_core::{
+    Assembly, Context, People, Record, SkipReason, Timestamp, Window,
+    testing::rows::{self, Row},
+};
 use proptest::prelude::*;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -24,6 +27,31 @@ fn content(assemblies: &[(Window, Assembly)]) -> Vec<String> {
     messages
 }
 
+/// Copies of one message around midnight or noon, at most five minutes apart, over less than an hour.
+fn chain() -> impl Strategy<Value = Vec<Timestamp>> {
+    let border = prop::sample::select(vec!["2026-11-20T12:00:00Z", "2026-11-21T00:00:00Z"]);
+    (border, 0..3_600_000_u64, prop::collection::vec(0..=300_000_u64, 0..11)).prop_map(|(border, before, steps)| {
+        let mut time = border.parse::<Timestamp>().unwrap().before(Duration::from_millis(before));
+        let mut times = vec![time];
+        times.extend(steps.into_iter().map(|step| {
+            time = time.after(Duration::from_millis(step));
+            time
+        }));
+        times
+    })
+}
+
+/// Every message with its text. Who received it is not known of copies that come more than a margin after a window, nor who sent it if only they tell.
+fn names(assemblies: &[(Window, Assembly)]) -> Vec<String> {
+    let mut names: Vec<String> = assemblies
+        .iter()
+        .flat_map(|(_, assembly)| &assembly.conversations)
+        .flat_map(|conversation| conversation.messages.iter().map(|message| format!("{:?} {}", message.key, message.body)))
+        .collect();
+    names.sort();
+    names
+}
+
 proptest! {
     #[test]
     fn the_order_of_rows_does_not_matter((rows, shuffled) in rows::rows(2, 40, Duration::from_mins(6)).prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))) {
@@ -38,6 +66,17 @@ proptest! {
     #[test]
     fn how_windows_cut_the_stream_does_not_change_the_messages(rows in rows::rows(2, 40, Duration::from_mins(1))) {
         prop_assert_eq!(content(&by_window(&rows, DAY, &[])), content(&by_window(&rows, HOUR, &[])));
+    }
+
+    #[test]
+    fn chains_of_copies_longer_than_the_margin_are_one_message_however_windows_cut_them(
+        rows in rows::rows(2, 40, Duration::from_mins(20)), chains in prop::collection::vec(chain(), 1..6)
+    ) {
+        let chains = chains.into_iter().enumerate().flat_map(|(number, times)| {
+            times.into_iter().map(move |time| Row::jm("alice@example.com/x", "bob@example.com").at_time(time).id(&format!("chain{number}")).body("ok").record())
+        });
+        let rows: Vec<Record> = rows.into_iter().chain(chains).collect();
+        prop_assert_eq!(names(&by_window(&rows, DAY, &[])), names(&by_window(&rows, HOUR, &[])));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::windows::*;
 use jabber_archive_core::{
-    Address, BareJid, Conversation, ConversationKind, Jid, MemoryDirectory, MessageKind, Movement, Party, People, Person, Room, RoomKind,
-    Rooms, SkipReason, Table,
+    Address, BareJid, Conversation, ConversationKind, Jid, MemoryDirectory, MessageKind, Movement, Party, People, Person, Record, Room,
+    RoomKind, Rooms, SkipReason, Table, Timestamp,
     testing::rows::{Row, presence},
 };
 
@@ -278,6 +278,28 @@ fn a_message_without_id_folds_over_midnight_only_into_one_within_two_seconds() {
     assert_eq!(bodies(&unlisted.conversations[0]), ["ok"], "only the one of 23:57 was listed");
     let listed = one_day_after(vec![earlier, late], rows);
     assert_eq!(messages(&listed), 0, "both were");
+}
+
+#[test]
+fn a_chain_of_copies_that_reaches_far_over_midnight_is_one_message() {
+    let midnight: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+    let copy =
+        |minutes: i64| Row::jm(ALICE, BOB).at_time(Timestamp::from_millis(midnight.millis() + minutes * 60_000)).id("m").body("again");
+    let rows: Vec<Record> = (-5..=5).map(|step| copy(step * 4).record()).collect();
+    let days = by_window(&rows, Duration::from_hours(24), &[]);
+    assert_eq!(days.iter().map(|(_, assembly)| messages(assembly)).collect::<Vec<_>>(), [1, 0]);
+    let message = &days[0].1.conversations[0].messages[0];
+    assert_eq!((message.sent(), message.last()), (midnight.before(Duration::from_mins(20)), midnight.after(Duration::from_mins(4))));
+    assert_eq!(days[1].1.tables[&Table::Jm].folded, 6);
+}
+
+#[test]
+fn a_copy_that_was_logged_before_the_listed_start_and_came_later_does_not_make_another_message() {
+    let copy = |time: &str| Row::jm(ALICE, BOB).at(time).id("m").body("late").record();
+    let sealed = vec![copy("2026-11-20T23:59:59Z")];
+    let came_later = [copy("2026-11-20T23:58:00Z"), copy("2026-11-21T00:00:01Z")];
+    let assembly = one_day_after(sealed.clone(), [&sealed[..], &came_later].concat());
+    assert_eq!(messages(&assembly), 0);
 }
 
 #[test]

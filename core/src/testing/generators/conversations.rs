@@ -257,6 +257,7 @@ fn message(number: usize, draft: Draft, parties: &[Party]) -> Message {
     message.recipients.sort_unstable();
     message.recipients.dedup();
     message.copies = draft.copies;
+    message.spread_millis = u64::from(draft.copies - 1) * 40_003;
     if let Some(extra) = draft.extra.filter(|extra| !extra.is_empty()) {
         let mut file = FileRef::named(extra.clone());
         if number.is_multiple_of(2) {
