@@ -171,11 +171,13 @@ fn room_of<'a>(row: &'a MessageRow, inquiry: &Inquiry<'_>) -> Option<&'a BareJid
 /// A user, or an occupant of a room whom somebody writes to in private.
 ///
 /// What is a room is told from the row and from `tc_rooms` alone, never from other rows, so that it does not depend on how time is cut: a JID is a room if
-/// `tc_rooms` has it, if its domain is one that IM and Presence gives to its conference components, or if its resource is the full JID that is the nick in an ad hoc room.
+/// `tc_rooms` has it, or if its domain is one that IM and Presence gives to its conference components: `conference.<domain>`, `conference-2-<cluster>.<domain>`.
+/// The resource says nothing: users choose theirs.
 fn party(jid: &Jid, inquiry: &Inquiry<'_>) -> Party {
     let bare = jid.bare();
-    let is_room = inquiry.room(bare).is_some() || bare.domain().starts_with("conference") || jid.resource().is_some_and(Jid::is_full);
-    if is_room {
+    let label = bare.domain().split('.').next().unwrap_or_default();
+    let is_conference = label == "conference" || label.starts_with("conference-");
+    if is_conference || inquiry.room(bare).is_some() {
         Party::Occupant { room: bare.clone(), nick: jid.resource().unwrap_or_default().to_owned() }
     } else {
         Party::User(bare.clone())

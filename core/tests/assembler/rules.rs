@@ -234,6 +234,20 @@ fn a_private_message_through_a_room_is_a_conversation_with_the_nick() {
 }
 
 #[test]
+fn nobody_becomes_a_room_by_the_resource_that_they_choose_or_by_a_domain_that_looks_alike() {
+    for odd in ["eve@example.com/x@y/z", "eve@conferencing-inc.com/x", "eve@conferences.example.com"] {
+        let row = || Row::jm(odd, BOB).at("2026-11-21T09:00:00Z").id("p1").body("hello");
+        let conversation =
+            &one_day(vec![row().record(), Row::jm(BOB, odd).at("2026-11-21T09:00:01Z").id("p2").body("hi").record()]).conversations[0];
+        assert_eq!((conversation.kind, bodies(conversation)), (ConversationKind::OneToOne, vec!["hello", "hi"]), "{odd}");
+    }
+    for room in ["q@conference.example.com/eve", "q@conference-2-cluster.example.com/eve"] {
+        let assembly = one_day(vec![Row::jm(room, BOB).at("2026-11-21T09:00:00Z").id("p1").body("hello").record()]);
+        assert_eq!(assembly.conversations[0].kind, ConversationKind::RoomPrivate, "{room}");
+    }
+}
+
+#[test]
 fn presence_makes_participants_and_an_entry_older_than_30_days_does_not() {
     let assembly = one_day(vec![
         Row::archived(ROOM, "alice@example.com", "Ally").at("2026-11-21T09:00:00Z").id("r1").body("Q3?").record(),
