@@ -114,7 +114,9 @@ fn message(start: &Start<'_>, key: MessageKey, sender: Party) -> Message {
     message.subject = first(|row| &row.subject);
     message.thread = first(|row| &row.thread);
     message.stanza = first(|row| &row.stanza);
-    message.files.clone_from(&counts.files);
+    if let Some(copy) = by_weight().find(|copy| !copy.files.is_empty()) {
+        message.files.clone_from(&copy.files);
+    }
     message.copies = start.copies.len() as u32;
     message.spread_millis = start.copies.last().map_or(0, |last| last.row.sent.distance(key.start).as_millis() as u64);
     message

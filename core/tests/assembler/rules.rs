@@ -138,6 +138,16 @@ fn text_typed_beside_a_file_is_part_of_the_body_even_if_the_first_copy_is_cut_of
 }
 
 #[test]
+fn files_are_those_of_the_first_copy_that_has_any() {
+    let whole = "<message id='f'><body>no files here</body><advanced-file-transfer><filename>plan.pdf</filename></advanced-file-transfer></message>";
+    let copy = |time, stanza| Row::jm(ALICE, BOB).at(time).body("no files here").stanza(stanza).record();
+    let cut = copy("2026-11-21T09:00:00Z", "<message id='f'><body>no files here</body><advanced-");
+    let assembly = one_day(vec![cut, copy("2026-11-21T09:00:01Z", whole)]);
+    let [message] = &assembly.conversations[0].messages[..] else { panic!("{:?}", assembly.conversations) };
+    assert_eq!(message.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["plan.pdf"]);
+}
+
+#[test]
 fn an_ad_hoc_chat_is_one_conversation_of_people_known_by_their_nicks() {
     let nick = "Alice@Example.com/jabber_1";
     let room = "adhoc1@conference.example.com";
