@@ -121,15 +121,29 @@ impl Archiver {
     }
 
     /// One seal over the windows without rows from the frontier to `end`.
-    pub(super) async fn seal_empty(&self, start: Option<Timestamp>, end: Timestamp, progress: &mut Progress) -> Result<Outcome> {
-        match progress.frontier().end.or(start) {
-            Some(start) if start < end => {
-                let outcome = self.append_seal(self.empty_seal(Span::new(start, end)), progress).await?;
-                progress.list = List::default();
-                Ok(outcome)
+    ///
+    /// Rows that an interrupted run has put as mails may be gone from the source since: a window that holds such mails is sealed by itself and abandons them. Runs
+    /// go window by window, so that only the first can.
+    pub(super) async fn seal_empty(
+        &self,
+        start: Option<Timestamp>,
+        end: Timestamp,
+        progress: &mut Progress,
+        stop: &Stop<'_>,
+    ) -> Result<Outcome> {
+        let Some(mut start) = progress.frontier().end.or(start).filter(|start| *start < end) else { return Ok(Outcome::Sealed) };
+        let first = self.facts.grid.window_at(start);
+        let abandoned = self.left_over(&first, &List::default(), stop).await?;
+        if !abandoned.is_empty() {
+            let seal = Seal { abandoned, ..self.empty_seal(first.span()) };
+            if let Outcome::Raced = self.append_seal(seal, progress).await? {
+                return Ok(Outcome::Raced);
             }
-            _ => Ok(Outcome::Sealed),
+            start = first.end();
         }
+        let outcome = if start < end { self.append_seal(self.empty_seal(Span::new(start, end)), progress).await? } else { Outcome::Sealed };
+        progress.list = List::default();
+        Ok(outcome)
     }
 
     /// Appends a seal, unless another program has sealed the window since.

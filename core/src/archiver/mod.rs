@@ -30,8 +30,8 @@ pub use self::{
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
 use crate::{
-    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, List, People, Result, Rooms, Sink, Source, Timestamp,
-    Window,
+    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, List, People, Result, Rooms, Seal, Sink, Source,
+    Timestamp, Window,
 };
 
 /// Clocks further apart than this are a finding.
@@ -218,7 +218,8 @@ impl Archiver {
     /// Writes chunk after chunk; the next one is read while one is written.
     async fn follow(&self, mut plan: Plan, rooms: Arc<Rooms>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
         if plan.undated && plan.chunks.front().is_none_or(|chunk| !chunk[0].is_undated()) {
-            let seal = self.empty_seal(Window::UNDATED.span());
+            let abandoned = self.left_over(&Window::UNDATED, &List::default(), stop).await?;
+            let seal = Seal { abandoned, ..self.empty_seal(Window::UNDATED.span()) };
             if let Outcome::Raced = self.append_seal(seal, progress).await? {
                 return Ok(Outcome::Raced);
             }
@@ -257,7 +258,7 @@ impl Archiver {
             next = read.transpose()?;
         }
         match plan.end {
-            Some(end) => self.seal_empty(plan.start, end, progress).await,
+            Some(end) => self.seal_empty(plan.start, end, progress, stop).await,
             None => Ok(Outcome::Sealed),
         }
     }
@@ -269,7 +270,7 @@ impl Archiver {
                 return Err(retry::cancelled());
             }
             if !window.is_undated()
-                && let Outcome::Raced = self.seal_empty(start, window.start(), progress).await?
+                && let Outcome::Raced = self.seal_empty(start, window.start(), progress, stop).await?
             {
                 return Ok(Outcome::Raced);
             }

@@ -166,7 +166,7 @@ impl Archiver {
     }
 
     /// Items of the window that its list does not name.
-    async fn left_over(&self, window: &Window, list: &List, stop: &Stop<'_>) -> Result<BTreeSet<ItemId>> {
+    pub(super) async fn left_over(&self, window: &Window, list: &List, stop: &Stop<'_>) -> Result<BTreeSet<ItemId>> {
         if !self.sink.capability().listable {
             return Ok(BTreeSet::new());
         }

@@ -143,3 +143,30 @@ fn rows_that_come_after_a_kill_move_their_conversation_to_the_next_edition_and_l
     assert!(left.keys().any(|key| seal.abandoned.contains(&key.id)), "what an earlier run left is what is abandoned");
     assert!(left.iter().all(|(key, content)| world.sink.items()[key] == *content), "and it stays as it was");
 }
+
+#[test]
+fn what_a_killed_run_left_in_a_window_whose_rows_are_gone_since_is_abandoned() {
+    for (time, before) in [("2026-11-20T19:00:00Z", 1), ("1999-05-05T10:00:00Z", 0)] {
+        let kept = chat("2026-11-20T09:00:00Z", "a1", "kept");
+        let world = World::new(vec![kept.clone(), chat(time, "a2", "gone"), chat("2026-11-23T09:00:00Z", "a3", "later")]);
+        // After its mail is stored, before it is sealed.
+        let killed = (1..200).find(|call| {
+            let world = world.anew();
+            world.run_with(&Faults::killed_at(*call)).unwrap_err();
+            world.has("gone")
+        });
+        world.run_with(&Faults::killed_at(killed.unwrap())).unwrap_err();
+        let is_left = |key: &&ItemKey| key.window.contains(at(time));
+        let items = world.sink.items();
+        let left: Vec<_> = items.keys().filter(is_left).map(|key| key.id.clone()).collect();
+        assert_eq!((left.len(), items.len()), (1, 1 + before));
+        world.source.edit(|rows| rows.retain(|row| row.sent() != at(time)));
+        let report = world.run().unwrap();
+        world.check();
+        let seal = world.seal_at(time);
+        assert_eq!(seal.abandoned.iter().cloned().collect::<Vec<_>>(), left);
+        assert_eq!(report.abandoned, seal.abandoned);
+        assert_eq!((seal.span, seal.items), (world.facts.grid.window_at(at(time)).span(), 0), "by itself");
+        assert!(world.has("later"));
+    }
+}
