@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BareJid, Digest, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window};
+use crate::{BareJid, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window};
 
 /// Everything that one group of people wrote in one window.
 ///
@@ -299,17 +299,5 @@ impl fmt::Debug for Message {
             .field("body_bytes", &self.body.len())
             .field("copies", &self.copies)
             .finish_non_exhaustive()
-    }
-}
-
-/// Digest of everything in a conversation, for comparing without holding.
-impl Conversation {
-    /// A digest of the lossless form.
-    ///
-    /// # Panics
-    ///
-    /// Never: the model is always JSON.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&serde_json::to_vec(self).expect("the model is always JSON"))
     }
 }

@@ -18,6 +18,9 @@ pub enum Table {
 }
 
 impl Table {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Jm, Self::TcMsgarchive, Self::TcTimelog];
+
     /// The table's name in the database.
     pub fn name(self) -> &'static str {
         match self {

@@ -109,7 +109,7 @@ impl Archiver {
         for window in &windows {
             let read = assembler.tally(window);
             let counted = tallies.entry(*window).or_default();
-            for table in [Table::Jm, Table::TcMsgarchive, Table::TcTimelog] {
+            for table in Table::ALL {
                 let (rows, length) = read.get(&table).copied().unwrap_or_default();
                 let (counted_rows, counted_length) = counted.get(&table).copied().unwrap_or_default();
                 let finding = match counted_rows.cmp(&rows) {

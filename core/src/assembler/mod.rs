@@ -81,10 +81,7 @@ impl Assembler {
 
     /// How many rows of each table in hand are dated in the window, and the sum of their lengths.
     pub fn tally(&self, window: &Window) -> BTreeMap<Table, (u64, u64)> {
-        [Table::Jm, Table::TcMsgarchive, Table::TcTimelog]
-            .into_iter()
-            .filter_map(|table| Some((table, *self.counts.get(&(*window, table))?)))
-            .collect()
+        Table::ALL.into_iter().filter_map(|table| Some((table, *self.counts.get(&(*window, table))?))).collect()
     }
 
     /// The conversations of one window.
@@ -126,7 +123,7 @@ impl Assembler {
         let folds = fold(copies, self.margin);
         let mut starts = Vec::new();
         for fold in &folds {
-            let start = self.starting_copy(fold, window, &mut earlier);
+            let start = Self::starting_copy(fold, window, &mut earlier);
             for copy in fold.copies.iter().filter(|copy| window.contains(copy.row.sent)) {
                 let starts = start.is_some_and(|start| std::ptr::eq(start.row, copy.row));
                 assembly.account(copy.row.table, 0).count(if starts { Disposition::Start } else { Disposition::Folded });
@@ -156,7 +153,7 @@ impl Assembler {
     /// The copy that starts a message in the window; none if the message belongs to another window.
     ///
     /// A fold that begins before the window belongs to the earlier one if that has listed it. If it has not, it starts here.
-    fn starting_copy<'a>(&self, fold: &'a Fold<'a>, window: &Window, earlier: &mut Neighbour) -> Option<&'a Copy<'a>> {
+    fn starting_copy<'a>(fold: &'a Fold<'a>, window: &Window, earlier: &mut Neighbour) -> Option<&'a Copy<'a>> {
         let here = fold.copies.iter().find(|copy| copy.row.sent >= window.start()).filter(|copy| window.contains(copy.row.sent))?;
         let listed = fold.first() < window.start() && earlier.take(fold, window.start());
         (!listed).then_some(here)

@@ -63,7 +63,7 @@ proptest! {
         world.check();
         let Some(first) = records.iter().filter(|record| record.table() != Table::TcTimelog).map(Record::sent).min() else { return Ok(()) };
         let start = world.facts.grid.window_at(first).start();
-        for table in [Table::Jm, Table::TcMsgarchive, Table::TcTimelog] {
+        for table in Table::ALL {
             let accounts = || world.seals().into_iter().filter_map(move |seal| seal.tables.get(&table).cloned());
             let expected = records.iter().filter(|record| record.table() == table && record.sent() >= start);
             let (rows, length) = expected.fold((0, 0), |(rows, length), record| (rows + 1, length + record.length()));
