@@ -57,6 +57,8 @@ pub enum ErrorKind {
     File,
     /// The space that a chunk outgrew.
     Spool,
+    /// What the program prints.
+    Output,
     /// The run was asked to stop.
     Cancelled,
 }

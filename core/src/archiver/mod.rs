@@ -122,34 +122,33 @@ impl Archiver {
     ///
     /// # Errors
     ///
-    /// What was sealed before an error stays sealed; the next run goes on from there.
+    /// What was sealed before an error stays sealed; the next run goes on from there. What that is, the observer is told by [`Event::Ended`].
     pub async fn run(&self, now: Timestamp, stop: impl Future<Output = ()> + Send) -> Result<RunReport> {
         let stop: Stop<'_> = stop.boxed().shared();
-        self.check_settings()?;
-        let mut progress = match self.open(&stop).await {
+        let mut report = RunReport::default();
+        let ended = match self.work(now, &mut report, &stop).await {
             Err(error) if error.kind() == ErrorKind::Cancelled => {
-                return Ok(RunReport { cancelled: true, ..RunReport::default() });
+                report.cancelled = true;
+                Ok(())
             }
-            opened => opened?,
+            ended => ended,
         };
-        let result = self.advance(now, &mut progress, &stop).await;
-        if let Err(error) = &result
-            && error.kind() == ErrorKind::Cancelled
-        {
-            progress.report.cancelled = true;
-        }
+        self.observer.observe(&Event::Ended { report: &report });
+        ended.map(|()| report)
+    }
+
+    /// Seals what is to be sealed and records that; the report says what was done also where that ends in an error.
+    async fn work(&self, now: Timestamp, report: &mut RunReport, stop: &Stop<'_>) -> Result<()> {
+        self.check_settings()?;
+        let mut progress = self.open(stop).await?;
+        let result = self.advance(now, &mut progress, stop).await;
         let recorded = self.record_run(now, &mut progress).await;
-        match &result {
-            Err(error) if error.kind() != ErrorKind::Cancelled => {}
-            _ => recorded?,
-        }
+        progress.report.frontier = progress.frontier().end;
+        progress.report.head = progress.head.as_ref().map(|head| head.digest);
+        *report = progress.report;
         match result {
-            Err(error) if error.kind() != ErrorKind::Cancelled => Err(error),
-            _ => {
-                progress.report.frontier = progress.frontier().end;
-                progress.report.head = progress.head.as_ref().map(|head| head.digest);
-                Ok(progress.report)
-            }
+            Err(error) if error.kind() == ErrorKind::Cancelled => recorded.and(Err(error)),
+            result => result.and(recorded),
         }
     }
 

@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use crate::{Error, Span, Window};
+use crate::{Error, RunReport, Span, Window};
 
 /// Is told what an archiver does; for progress, logs and metrics.
 ///
@@ -61,6 +61,11 @@ pub enum Event<'a> {
         error: &'a Error,
         /// How long is waited.
         wait: Duration,
+    },
+    /// The run is over, whether it is done, was stopped or failed; always the last event of a run.
+    Ended {
+        /// What it did until then. After an error nothing else tells.
+        report: &'a RunReport,
     },
 }
 
