@@ -1,20 +1,32 @@
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use jabber_archive_core::{Address, Assembler, Extent, Neighbour, Result, Source, Timestamp, Window};
+use jabber_archive_core::{
+    Address, ArchiveFacts, Assembler, Error, ErrorClass, ErrorKind, Extent, Frontier, Ledger, Neighbour, Record, Result, RunSettings,
+    Source, Timestamp, Window,
+};
+use jabber_archive_sink::Archive;
 use jabber_archive_sql::{MssqlSource, Survey};
 use serde::Serialize;
 
 use super::{Outcome, now};
 use crate::{arguments::Configured, config::Config, console::Console, wiring};
 
-/// How many rows of the last window are read to find people without an address.
+/// How many message rows of the last window are read to find people without an address.
 const SAMPLE: u64 = 100_000;
+
+/// A run makes a finding of clocks that are further apart.
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Serialize)]
 struct Checked {
     source: String,
     archive: String,
+    /// Whether there is an archive already.
+    exists: bool,
+    archived_until: Option<Timestamp>,
+    /// Why a run would be refused as things are.
+    refused: Option<String>,
     #[serde(flatten)]
     survey: Survey,
     /// How far our clock is ahead of the server's.
@@ -25,6 +37,7 @@ struct Checked {
     future: u64,
     /// Participants without an address in the directory, with the number of conversations, in the window with the last row.
     unmapped: BTreeMap<String, u64>,
+    /// Message rows among those that were looked at for that.
     sampled_rows: u64,
 }
 
@@ -32,16 +45,27 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
     let config = Config::read(&configured.config)?;
     let facts = wiring::facts(&config)?;
     wiring::converter(&config, &facts)?;
+    let settings = wiring::settings(&config);
+    refuse_settings(&settings, &facts)?;
+    let folder = wiring::archive_folder(&config);
+    let frontier = existing(&folder, &facts).await?;
     let people = wiring::people(&config)?;
     let source = wiring::source(&config)?;
 
     let survey = source.survey().await?;
     let now = now();
     let faults = survey.tables.iter().any(|table| table.fault.is_some());
-    let extent = if faults { Extent::default() } else { source.extent(now.min(survey.clock)).await? };
+    let apart = now.distance(survey.clock);
+    // As a run asks: rows are written meanwhile, and by clocks that are a little ahead.
+    let latest = now.min(survey.clock).after(settings.settle);
+    let extent = if faults { Extent::default() } else { source.extent(latest).await? };
     let mut checked = Checked {
         source: source.id().to_string(),
-        archive: wiring::archive_folder(&config).display().to_string(),
+        archive: folder.display().to_string(),
+        exists: frontier.is_some(),
+        archived_until: frontier.and_then(|frontier| frontier.end),
+        refused: (apart > settings.settle)
+            .then(|| format!("our clock and the server's are {} s apart, more than `settle`: set the clocks", apart.as_secs())),
         clock_ahead_seconds: (now.millis() - survey.clock.millis()) / 1_000,
         survey,
         first: extent.first,
@@ -56,7 +80,33 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
         checked.sample(&source, assembler, facts.grid.window_at(last)).await?;
     }
     console.print(&checked)?;
-    Ok(if faults || checked.survey.read_only || !checked.unmapped.is_empty() { Outcome::Findings } else { Outcome::Done })
+    let findings = faults
+        || apart > CLOCK_SKEW
+        || checked.refused.is_some()
+        || checked.survey.read_only
+        || checked.undated + checked.future > 0
+        || !checked.unmapped.is_empty();
+    Ok(if findings { Outcome::Findings } else { Outcome::Done })
+}
+
+/// Refuses what the archiver refuses before it does anything.
+fn refuse_settings(settings: &RunSettings, facts: &ArchiveFacts) -> Result<()> {
+    if settings.settle < facts.margin() {
+        return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "check", "`settle` is shorter than `margin`")
+            .advise("copies of a message may come a margin after its window's end: raise `settle`"));
+    }
+    Ok(())
+}
+
+/// How far the archive has come, if there is one; one that was made with other facts is refused as a run refuses it.
+async fn existing(folder: &Path, facts: &ArchiveFacts) -> Result<Option<Frontier>> {
+    if !folder.join("archive.json").exists() {
+        return Ok(None);
+    }
+    let ledger = Archive::existing_file(folder)?.ledger();
+    let Some((stored, _)) = ledger.facts().await? else { return Ok(None) };
+    facts.compare(&stored)?;
+    Ok(Some(ledger.head().await?.map(|head| head.entry.frontier).unwrap_or_default()))
 }
 
 impl Checked {
@@ -65,7 +115,7 @@ impl Checked {
         let mut records = source.records(window.span());
         while let Some(batch) = records.next().await {
             let batch = batch?;
-            self.sampled_rows += batch.len() as u64;
+            self.sampled_rows += batch.iter().filter(|record| matches!(record, Record::Message(_))).count() as u64;
             assembler.accept(batch);
             if self.sampled_rows >= SAMPLE {
                 break;
@@ -86,7 +136,7 @@ impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Survey { version, edition, clock, isolation, read_only, tables, .. } = &self.survey;
         writeln!(f, "source {}: SQL Server {version}, {edition}", self.source)?;
-        writeln!(f, "clock  {clock}, ours is {} s ahead", self.clock_ahead_seconds)?;
+        writeln!(f, "clock  {clock}, ours is {}", ahead(self.clock_ahead_seconds))?;
         writeln!(f, "reads  {isolation}")?;
         if *read_only {
             writeln!(
@@ -123,6 +173,18 @@ impl fmt::Display for Checked {
                 writeln!(f, "       and {} more", self.unmapped.len() - 20)?;
             }
         }
-        write!(f, "nothing was written; the archive will be {}", self.archive)
+        if let Some(why) = &self.refused {
+            writeln!(f, "a run would be refused: {why}")?;
+        }
+        write!(f, "nothing was written; the archive {} ", self.archive)?;
+        match (self.exists, self.archived_until) {
+            (false, _) => write!(f, "will be made"),
+            (true, None) => write!(f, "exists, with nothing archived in order yet"),
+            (true, Some(end)) => write!(f, "exists, archived until {end}"),
+        }
     }
+}
+
+fn ahead(seconds: i64) -> String {
+    if seconds < 0 { format!("{} s behind", -seconds) } else { format!("{seconds} s ahead") }
 }

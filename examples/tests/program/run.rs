@@ -62,23 +62,6 @@ fn every_message_is_archived_as_it_was_said() {
 }
 
 #[test]
-fn check_tells_what_a_run_would_find_and_writes_nothing() {
-    let setting = Setting::new(22, 200);
-    let before = files(setting.folder.path());
-    let checked = setting.run("check", &["--json"]).assert(3, &[]).json();
-    assert_eq!(checked["isolation"], "snapshot");
-    let tables: Vec<_> =
-        checked["tables"].as_array().unwrap().iter().map(|table| (table["name"].clone(), table["readable"].clone())).collect();
-    assert_eq!(tables.len(), 5);
-    assert!(tables.iter().all(|(_, readable)| *readable == true), "{tables:?}");
-    assert!(checked["version"].as_str().unwrap().contains('.'));
-    assert!(checked["last"].as_str().unwrap().starts_with("2026-11-"));
-    assert!(!checked["unmapped"].as_object().unwrap().is_empty(), "the office leaves people out of its directory");
-    setting.run("check", &[]).assert(3, &["SQL Server", "table  jm", "people without an address", "nothing was written"]);
-    assert_eq!(files(setting.folder.path()), before);
-}
-
-#[test]
 fn a_run_with_nothing_to_do_writes_nothing_and_is_done() {
     let setting = Setting::new(23, 200);
     let first = setting.run("run", &["--json"]).assert(3, &[]).json();
