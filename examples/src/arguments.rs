@@ -5,7 +5,7 @@ use jabber_archive_core::Digest;
 
 /// Archives the chats of Cisco Jabber from SQL Server as mails, with a proof that an outsider can check.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 done with dead letters or findings.")]
+#[command(version, after_help = "Exit codes: 0 done, 1 failed or stopped, 2 usage or configuration, 3 done with dead letters or findings.")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -3,14 +3,16 @@
 use std::{
     error::Error as _,
     fmt::Display,
-    io::{IsTerminal, Write, stderr, stdout},
+    io::{self, IsTerminal, Write, stderr, stdout},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use jabber_archive_core::{Error, Event, Observer, Result};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Event, Observer, Result, RunReport};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::command::Failure;
 
 /// Where a command prints its result.
 #[derive(Debug)]
@@ -23,34 +25,29 @@ impl Console {
         Self { json }
     }
 
-    /// Prints a result: as text, or as one JSON document.
+    /// Prints a result: as text, or as one JSON document. Whoever closes a pipe has read enough.
     pub(crate) fn print(&self, result: &(impl Display + Serialize)) -> Result<()> {
-        let mut out = stdout().lock();
-        let written = if self.json {
-            serde_json::to_writer_pretty(&mut out, result).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        let printed = if self.json {
+            serde_json::to_string_pretty(result).map_err(io::Error::from).and_then(|document| print_line(&document))
         } else {
-            writeln!(out, "{result}")
+            print_line(result)
         };
-        written.and_then(|()| out.flush()).map_err(|error| {
-            use jabber_archive_core::{ErrorClass, ErrorKind};
-            Error::new(ErrorKind::Config, ErrorClass::Fatal, "print", "standard output cannot be written").because(error)
-        })
+        match printed {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::new(ErrorKind::Output, ErrorClass::Fatal, "print", "standard output cannot be written")
+                    .advise("what the command did is done: only its words are lost")
+                    .because(error))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Prints an error with everything that led to it.
-    pub(crate) fn fail(&self, error: &Error) {
-        let mut causes = Vec::new();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            // Wrapping errors often repeat what they wrap.
-            if causes.last().is_none_or(|last: &String| !last.contains(&text)) {
-                causes.push(text);
-            }
-            source = cause.source();
-        }
+    /// Prints an error with everything that led to it, and what was done before. Nobody is left to be told where that cannot be written.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        let Failure { error, report } = failure;
+        let causes = causes(error);
         if self.json {
-            let document = json!({ "error": {
+            let mut document = json!({ "error": {
                 "message": error.to_string(),
                 "kind": format!("{:?}", error.kind()).to_lowercase(),
                 "class": format!("{:?}", error.class()).to_lowercase(),
@@ -59,24 +56,94 @@ impl Console {
                 "advice": error.advice(),
                 "causes": causes,
             }});
-            println!("{document:#}");
+            if let Some(report) = report {
+                document["report"] = serde_json::to_value(report).unwrap_or(Value::Null);
+            }
+            let _: io::Result<()> = print_line(format_args!("{document:#}"));
+        } else if let Some(report) = report {
+            let _: io::Result<()> = print_line(report);
         }
-        eprintln!("jabber-archive: {error}");
+        tell(format_args!("jabber-archive: {error}\n"));
         for cause in causes {
-            eprintln!("  because: {cause}");
+            tell(format_args!("  because: {cause}\n"));
         }
     }
 
     /// What a run is watched with.
     pub(crate) fn progress() -> Progress {
-        Progress { terminal: stderr().is_terminal(), state: Mutex::default() }
+        Progress { line: LiveLine::new(), state: Mutex::default() }
     }
 }
 
-/// Shows how far a run is: one line that changes on a terminal, a line for each day's work elsewhere.
+/// What led to an error, nearest first.
+fn causes(error: &Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        // Wrapping errors often repeat what they wrap.
+        if causes.last().is_none_or(|last: &String| !last.contains(&text)) {
+            causes.push(text);
+        }
+        source = cause.source();
+    }
+    causes
+}
+
+fn print_line(line: impl Display) -> io::Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Writes to standard error; a run goes on where that is closed.
+fn tell(text: impl Display) {
+    let _: io::Result<()> = write!(stderr(), "{text}");
+}
+
+/// The last line of a terminal, which changes while something is at work. Elsewhere there is none.
+#[derive(Debug)]
+pub(crate) struct LiveLine {
+    terminal: bool,
+    shown: Mutex<Option<Instant>>,
+}
+
+impl LiveLine {
+    /// Back to the start of the line, and erase it (ECMA-48).
+    const ERASE: &str = "\r\x1b[K";
+    const OFTEN: Duration = Duration::from_millis(100);
+
+    pub(crate) fn new() -> Self {
+        Self { terminal: stderr().is_terminal(), shown: Mutex::default() }
+    }
+
+    /// Shows this instead, unless the line has just changed.
+    pub(crate) fn show(&self, line: impl Display) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.terminal && shown.is_none_or(|shown| shown.elapsed() > Self::OFTEN) {
+            tell(format_args!("{}{line}", Self::ERASE));
+            *shown = Some(Instant::now());
+        }
+    }
+
+    /// Writes a line that stays.
+    fn say(&self, line: impl Display) {
+        self.leave();
+        tell(format_args!("{line}\n"));
+    }
+
+    /// Removes the line.
+    pub(crate) fn leave(&self) {
+        if self.terminal {
+            tell(Self::ERASE);
+        }
+    }
+}
+
+/// Shows how far a run is, on a line that changes and with one for each seal, and keeps what the run reports at its end.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    terminal: bool,
+    line: LiveLine,
     state: Mutex<State>,
 }
 
@@ -87,7 +154,7 @@ struct State {
     /// Rows of the chunk that is being read.
     rows_read: u64,
     messages: u64,
-    shown: Option<Instant>,
+    report: Option<RunReport>,
 }
 
 impl State {
@@ -97,49 +164,38 @@ impl State {
 }
 
 impl Progress {
-    fn say(&self, line: impl Display) {
-        if self.terminal {
-            eprint!("\r\x1b[K");
-        }
-        eprintln!("{line}");
-    }
-
-    fn show(&self, state: &mut State) {
-        const OFTEN: Duration = Duration::from_millis(100);
-        if self.terminal && state.shown.is_none_or(|shown| shown.elapsed() > OFTEN) {
-            eprint!("\r\x1b[K{}", state.line());
-            state.shown = Some(Instant::now());
-        }
-    }
-
-    /// Leaves the line that changes.
-    pub(crate) fn end(&self) {
-        if self.terminal {
-            eprint!("\r\x1b[K");
-        }
+    /// Leaves the line that changes; what the run did, if it came to its end.
+    pub(crate) fn end(&self) -> Option<RunReport> {
+        self.line.leave();
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).report.take()
     }
 }
 
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let say = |line: std::fmt::Arguments<'_>| self.line.say(line);
         match event {
             Event::Planned { span, windows, rows } => {
                 state.rows_planned = *rows;
-                self.say(format_args!("{rows} rows in {windows} windows to archive, {} to {}", span.start, span.end));
+                say(format_args!("{rows} rows in {windows} windows to archive, {} to {}", span.start, span.end));
             }
             Event::Read { rows } => state.rows_read = *rows,
             Event::Sealed { span, entry, messages, items, rows, .. } => {
                 state.rows_sealed += rows;
                 state.messages += messages;
                 state.rows_read = 0;
-                self.say(format_args!("entry {entry}: {} to {} sealed, {messages} messages in {items} mails", span.start, span.end));
+                say(format_args!("entry {entry}: {} to {} sealed, {messages} messages in {items} mails", span.start, span.end));
             }
-            Event::ReadAgain { span } => self.say(format_args!("rows came while {} to {} was read: reading again", span.start, span.end)),
-            Event::Raced { window } => self.say(format_args!("another program sealed {window} first")),
-            Event::Retrying { error, wait } => self.say(format_args!("{error}: trying again in {:.1} s", wait.as_secs_f64())),
+            Event::ReadAgain { span } => say(format_args!("rows came while {} to {} was read: reading again", span.start, span.end)),
+            Event::Raced { window } => say(format_args!("another program sealed {window} first")),
+            Event::Retrying { error, wait } => say(format_args!("{error}: trying again in {:.1} s", wait.as_secs_f64())),
+            Event::Ended { report } => {
+                state.report = Some((*report).clone());
+                return;
+            }
             _ => {}
         }
-        self.show(&mut state);
+        self.line.show(state.line());
     }
 }

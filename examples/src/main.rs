@@ -19,15 +19,16 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(command::execute(arguments.command, &console)),
-        Err(error) => Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "start", "the runtime cannot be started").because(error)),
+        Err(error) => Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "start", "the runtime cannot be started").because(error).into()),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Stopped) => ExitCode::from(1),
         Ok(Outcome::Findings) => ExitCode::from(3),
-        Err(error) => {
-            console.fail(&error);
-            ExitCode::from(if error.kind() == ErrorKind::Config { 2 } else { 1 })
+        Err(failure) => {
+            console.fail(&failure);
+            // What stands in the directory's file is a part of the configuration.
+            ExitCode::from(if matches!(failure.error.kind(), ErrorKind::Config | ErrorKind::Directory) { 2 } else { 1 })
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Builds the parts of the line from a configuration.
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jabber_archive_core::{
     ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, JidIsEmail, MemoryDirectory, Observer, People, Result,
@@ -13,6 +18,10 @@ use crate::config::{Config, Encryption, Mode, SinkKind, SourceConfig, SourceKind
 
 fn refuse(setting: &str, what: &str) -> Error {
     Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(setting)
+}
+
+fn unreadable(operation: &'static str, path: &Path, error: io::Error) -> Error {
+    Error::new(ErrorKind::Config, ErrorClass::Fatal, operation, "the file cannot be read").about(path.display()).because(error)
 }
 
 /// What never changes in the archive.
@@ -52,8 +61,9 @@ fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
         });
     if let Some(path) = &settings.ca_file {
         let path = config.path(path);
-        let pem = std::fs::read(&path)
-            .map_err(|error| refuse("ca_file", "the file cannot be read").advise(path.display().to_string()).because(error))?;
+        let pem = std::fs::read(&path).map_err(|error| {
+            unreadable("read ca_file", &path, error).advise("name a file of certificates (PEM) that the account that runs this may read")
+        })?;
         built = built.certificate_authority(pem);
     }
     if let Some(tables) = &settings.tables {
@@ -84,8 +94,10 @@ pub(crate) fn people(config: &Config) -> Result<People> {
         (None, false) => People::new(Arc::new(MemoryDirectory::new())),
         (Some(path), false) => {
             let path = config.path(path);
-            let unreadable = |error| refuse("csv", "the file cannot be read").advise(path.display().to_string()).because(error);
-            People::new(Arc::new(MemoryDirectory::from_csv(File::open(&path).map_err(unreadable)?)?))
+            let file = File::open(&path).map_err(|error| {
+                unreadable("read csv", &path, error).advise("name a file `jid,email,name` that the account that runs this may read")
+            })?;
+            People::new(Arc::new(MemoryDirectory::from_csv(file).map_err(|error| error.about(path.display()))?))
         }
     };
     Ok(people.internal_domains(directory.internal_domains.iter().cloned()))
@@ -119,6 +131,8 @@ pub(crate) fn settings(config: &Config) -> RunSettings {
     settings.memory = run.memory.map_or(settings.memory, |memory| memory.0);
     settings.chunk_windows = run.chunk_windows.unwrap_or(settings.chunk_windows);
     settings.concurrency = run.concurrency.unwrap_or(settings.concurrency);
+    // Time alone decides when patience ends.
+    settings.retry.tries = u32::MAX;
     settings.retry.total = run.retry_for.map_or(settings.retry.total, |total| total.0);
     settings
 }

@@ -1,15 +1,14 @@
-use std::{fmt, path::PathBuf, sync::Arc, time::Instant};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, MemoryDirectory, People, Result, Secret};
 use jabber_archive_sql::testing::{Database, Office, SqlServer};
 use serde::Serialize;
 
-use super::{Outcome, asked_to_stop, report::Report};
+use super::{Failure, Outcome, report::Report, run::archive};
 use crate::{
     arguments::Demo,
     config::{Config, ConverterConfig, DirectoryConfig, Encryption, RunConfig, SecretRef, SinkConfig, SinkKind, SourceConfig, SourceKind},
     console::Console,
-    wiring,
 };
 
 const DATABASE: &str = "tcmadb";
@@ -28,7 +27,7 @@ struct Demonstrated {
 }
 
 /// Starts a stand-in for SQL Server, fills it, and archives it by the code that `run` uses.
-pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome> {
+pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome, Failure> {
     let office = Office::new(demo.seed, demo.messages);
     let database = Database::new(DATABASE);
     database.login(USER, PASSWORD);
@@ -40,12 +39,7 @@ pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome> {
 
     let directory = MemoryDirectory::from_csv(office.directory_csv().as_bytes())?;
     let people = People::new(Arc::new(directory)).internal_domains(office.internal_domains());
-    let progress = Arc::new(Console::progress());
-    let archiver = wiring::archiver(&config(server.port(), demo.out.clone()), people, progress.clone())?;
-    let begun = Instant::now();
-    let run = archiver.run(office.end(), asked_to_stop()).await;
-    progress.end();
-    let report = Report { archive: demo.out.display().to_string(), seconds: begun.elapsed().as_secs_f64(), run: run? };
+    let report = archive(&config(&demo, server.port()), people, office.end(), &demo.out).await?;
     let stopped = report.run.cancelled;
     console.print(&Demonstrated { report, seed: demo.seed, asked: demo.messages, written: office.truth().len() })?;
     // The company's oddities are findings of its archive, not of the demonstration.
@@ -53,7 +47,7 @@ pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome> {
 }
 
 /// The configuration that a user would write for the stand-in.
-fn config(port: u16, out: PathBuf) -> Config {
+fn config(demo: &Demo, port: u16) -> Config {
     let source = SourceConfig {
         kind: SourceKind::Mssql,
         host: "127.0.0.1".to_owned(),
@@ -72,11 +66,12 @@ fn config(port: u16, out: PathBuf) -> Config {
         idle_timeout: None,
     };
     Config {
-        name: "demo".to_owned(),
+        // Another company is another archive: its chats never come behind those of this one.
+        name: format!("demo-{}-{}", demo.seed, demo.messages),
         source: vec![source],
         directory: DirectoryConfig::default(),
         converter: ConverterConfig::default(),
-        sink: SinkConfig { kind: SinkKind::File, path: out },
+        sink: SinkConfig { kind: SinkKind::File, path: demo.out.clone() },
         run: RunConfig::default(),
         folder: PathBuf::new(),
         digest: None,
@@ -89,12 +84,38 @@ impl fmt::Display for Demonstrated {
         writeln!(f, "{}", self.report)?;
         writeln!(f)?;
         writeln!(f, "The company of seed {} wrote {} messages; look at them in {archive}/items.", self.seed, self.written)?;
-        let program = std::env::args().next().unwrap_or_else(|| "jabber-archive".to_owned());
+        let program = quoted(&std::env::args().next().unwrap_or_else(|| "jabber-archive".to_owned()));
+        let archive = quoted(archive);
         writeln!(f, "Next, try:")?;
         if let Some(head) = self.report.run.head {
             writeln!(f, "  {program} verify --archive {archive} --expect {head}")?;
         }
         writeln!(f, "  {program} demo --out {archive} --messages {} --seed {}    (adds nothing)", self.asked, self.seed)?;
         write!(f, "  {program} status --archive {archive}")
+    }
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:@%,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_that_a_shell_would_split_or_change_are_quoted() {
+        for (word, shown) in [
+            ("/srv/archive-1", "/srv/archive-1"),
+            ("my archive", "'my archive'"),
+            ("$HOME", "'$HOME'"),
+            ("it's", r"'it'\''s'"),
+            ("~", "'~'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
     }
 }

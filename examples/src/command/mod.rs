@@ -7,8 +7,10 @@ mod run;
 mod status;
 mod verify;
 
-use jabber_archive_core::{Result, Timestamp};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
+use tokio::signal::unix::{SignalKind, signal};
 
+use self::report::Report;
 use crate::{arguments::Command, console::Console};
 
 /// How a command ended, unless it failed.
@@ -21,13 +23,26 @@ pub(crate) enum Outcome {
     Stopped,
 }
 
-pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outcome> {
+/// Why a command failed, and what it had done by then.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) report: Option<Box<Report>>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, report: None }
+    }
+}
+
+pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outcome, Failure> {
     match command {
         Command::Demo(demo) => demo::demo(demo, console).await,
-        Command::Check(configured) => check::check(&configured, console).await,
+        Command::Check(configured) => Ok(check::check(&configured, console).await?),
         Command::Run(configured) => run::run(&configured, console).await,
-        Command::Status(located) => status::status(&located, console).await,
-        Command::Verify(verify) => verify::verify(&verify, console).await,
+        Command::Status(located) => Ok(status::status(&located, console).await?),
+        Command::Verify(verify) => Ok(verify::verify(&verify, console).await?),
     }
 }
 
@@ -36,22 +51,18 @@ fn now() -> Timestamp {
     Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
 
-/// Completes when somebody asks to stop: Ctrl-C, or SIGTERM as service managers send it.
-async fn asked_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                Ok(()) = tokio::signal::ctrl_c() => {}
-                Some(()) = terminate.recv() => {}
-            }
-            return;
+/// Listens from now on to whoever asks to stop: Ctrl-C, or SIGTERM as service managers send it. Neither ends the process any more; the future completes with the first.
+fn asked_to_stop() -> Result<impl Future<Output = ()> + Send> {
+    let listen = |kind| {
+        signal(kind)
+            .map_err(|error| Error::new(ErrorKind::Config, ErrorClass::Fatal, "start", "signals cannot be listened to").because(error))
+    };
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Without a handler nobody can ask.
-        std::future::pending::<()>().await;
-    }
+    })
 }

@@ -7,9 +7,12 @@ use super::Outcome;
 
 /// What a run did, for people and for machines.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     pub(super) archive: String,
     pub(super) seconds: f64,
+    /// Whether an error ended the run; it is told beside the report.
+    #[serde(skip)]
+    pub(super) failed: bool,
     #[serde(flatten)]
     pub(super) run: RunReport,
 }
@@ -33,7 +36,9 @@ impl fmt::Display for Report {
             writeln!(f, "stopped as asked: what is sealed is complete, the next run goes on from there")?;
         }
         if run.seals == 0 {
-            writeln!(f, "nothing to archive: every closed window is sealed")?;
+            if !run.cancelled && !self.failed {
+                writeln!(f, "nothing to archive: every closed window is sealed")?;
+            }
         } else {
             let skipped: u64 = run.skipped.values().sum();
             writeln!(f, "rows       {:>10}", run.rows)?;

@@ -1,19 +1,30 @@
-use std::{sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
-use jabber_archive_core::Result;
+use jabber_archive_core::{People, Result, Timestamp};
 
-use super::{Outcome, asked_to_stop, now, report::Report};
+use super::{Failure, Outcome, asked_to_stop, now, report::Report};
 use crate::{arguments::Configured, config::Config, console::Console, wiring};
 
-pub(super) async fn run(configured: &Configured, console: &Console) -> Result<Outcome> {
+pub(super) async fn run(configured: &Configured, console: &Console) -> Result<Outcome, Failure> {
     let config = Config::read(&configured.config)?;
-    let progress = Arc::new(Console::progress());
-    let archiver = wiring::archiver(&config, wiring::people(&config)?, progress.clone())?;
-    let begun = Instant::now();
-    let run = archiver.run(now(), asked_to_stop()).await;
-    progress.end();
-    let report =
-        Report { archive: wiring::archive_folder(&config).display().to_string(), seconds: begun.elapsed().as_secs_f64(), run: run? };
+    let people = wiring::people(&config)?;
+    let report = archive(&config, people, now(), &wiring::archive_folder(&config)).await?;
     console.print(&report)?;
     Ok(report.outcome())
+}
+
+/// Runs the whole line until it is done, fails, or somebody asks to stop.
+pub(super) async fn archive(config: &Config, people: People, now: Timestamp, folder: &Path) -> Result<Report, Failure> {
+    let progress = Arc::new(Console::progress());
+    let archiver = wiring::archiver(config, people, progress.clone())?;
+    let stop = asked_to_stop()?;
+    let begun = Instant::now();
+    let ended = archiver.run(now, stop).await;
+    let known = progress.end();
+    let report = |run, failed| Report { archive: folder.display().to_string(), seconds: begun.elapsed().as_secs_f64(), failed, run };
+    match ended {
+        Ok(run) => Ok(report(run, false)),
+        // Before the chain is read there is nothing to report.
+        Err(error) => Err(Failure { error, report: known.filter(|run| run.head.is_some()).map(|run| Box::new(report(run, true))) }),
+    }
 }

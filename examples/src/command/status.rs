@@ -1,9 +1,12 @@
 use std::fmt;
 
-use jabber_archive_core::{ArchiveFacts, Digest, EntryRecord, Error, ErrorClass, ErrorKind, Ledger, Result, RunEntry, Timestamp};
+use jabber_archive_core::{ArchiveFacts, Digest, EntryRecord, Ledger, Result, RunEntry, Timestamp};
 use serde::Serialize;
 
-use super::{Outcome, verify::open};
+use super::{
+    Outcome,
+    verify::{no_archive, open},
+};
 use crate::{arguments::Located, console::Console};
 
 #[derive(Debug, Serialize)]
@@ -25,7 +28,7 @@ pub(super) async fn status(located: &Located, console: &Console) -> Result<Outco
     let (folder, archive) = open(located)?;
     let ledger = archive.ledger();
     let Some((facts, _)) = ledger.facts().await? else {
-        return Err(Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "open", "there is no archive in this folder").about(folder));
+        return Err(no_archive(&folder));
     };
     let mut status = Status {
         archive: folder,

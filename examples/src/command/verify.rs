@@ -1,9 +1,6 @@
-use std::{
-    fmt,
-    io::{IsTerminal, stderr},
-};
+use std::fmt;
 
-use jabber_archive_core::Result;
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 use jabber_archive_sink::{Verification, VerifyOptions};
 use serde::Serialize;
 
@@ -11,7 +8,7 @@ use super::Outcome;
 use crate::{
     arguments::{Located, Verify},
     config::Config,
-    console::Console,
+    console::{Console, LiveLine},
     wiring,
 };
 
@@ -24,17 +21,16 @@ struct Verified {
 
 pub(super) async fn verify(arguments: &Verify, console: &Console) -> Result<Outcome> {
     let (folder, archive) = open(&arguments.located)?;
-    let options = arguments.expect.map_or(VerifyOptions::default(), |digest| VerifyOptions::default().expecting(digest));
-    let terminal = stderr().is_terminal();
-    let verification = jabber_archive_sink::verify(&archive, options, |items| {
-        if terminal && items % 1_000 == 0 {
-            eprint!("\r\x1b[K{items} mails read");
-        }
-    })
-    .await?;
-    if terminal {
-        eprint!("\r\x1b[K");
+    let ledger = archive.ledger();
+    // Facts that are missing beside a chain are a problem like others; without either, nothing says that this was ever an archive.
+    if matches!(ledger.facts().await, Ok(None)) && ledger.numbers().await?.is_empty() {
+        return Err(no_archive(&folder));
     }
+    let options = arguments.expect.map_or(VerifyOptions::default(), |digest| VerifyOptions::default().expecting(digest));
+    let line = LiveLine::new();
+    let verification = jabber_archive_sink::verify(&archive, options, |items| line.show(format_args!("{items} mails read"))).await;
+    line.leave();
+    let verification = verification?;
     let verified = Verified { archive: folder, verification };
     console.print(&verified)?;
     Ok(if verified.verification.problems.is_empty() { Outcome::Done } else { Outcome::Findings })
@@ -47,6 +43,13 @@ pub(super) fn open(located: &Located) -> Result<(String, jabber_archive_sink::Ar
         None => wiring::archive_folder(&Config::read(&located.configured.config)?),
     };
     Ok((folder.display().to_string(), jabber_archive_sink::Archive::existing_file(&folder)?))
+}
+
+/// That a folder is none of an archive.
+pub(super) fn no_archive(folder: &str) -> Error {
+    Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "open", "there is no archive in this folder")
+        .about(folder)
+        .advise("name its folder with --archive, or check `path` under [sink]")
 }
 
 impl fmt::Display for Verified {

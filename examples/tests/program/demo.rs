@@ -30,6 +30,19 @@ fn the_demo_archives_what_the_company_wrote_and_adds_nothing_the_second_time() {
 }
 
 #[test]
+fn a_demo_of_another_company_does_not_go_on_with_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    demo(out.to_str().unwrap(), "120");
+    let before = files(&out);
+    for (messages, seed) in [("120", "12"), ("121", "11")] {
+        let refused = program(&["demo", "--out", out.to_str().unwrap(), "--messages", messages, "--seed", seed]);
+        refused.assert(1, &[&format!("name is demo-11-120 there and demo-{seed}-{messages} here")]);
+    }
+    assert_eq!(files(&out), before);
+}
+
+#[test]
 fn two_demos_have_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (folder.path().join("one"), folder.path().join("other"));
@@ -48,7 +61,7 @@ fn the_demo_says_where_to_look_and_what_to_try() {
     ran.assert(0, &["rows", "folded", "skipped", "messages", "mails", "bytes", "seconds", "/items", "verify --archive", "sealed"]);
     let head = ran.out.lines().find_map(|line| line.strip_prefix("head digest ")).unwrap();
     program(&["verify", "--archive", out.to_str().unwrap(), "--expect", head]).assert(0, &["as they were archived"]);
-    program(&["status", "--archive", out.to_str().unwrap()]).assert(0, &["archive `demo`", "archived until 2026-11-21", head]);
+    program(&["status", "--archive", out.to_str().unwrap()]).assert(0, &["archive `demo-1-150`", "archived until 2026-11-21", head]);
 }
 
 const SCRIPT: &str = r#"

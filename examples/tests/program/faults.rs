@@ -49,6 +49,51 @@ fn a_place_that_cannot_be_written_is_named() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");
 }
 
+#[test]
+fn a_run_that_fails_says_what_it_has_sealed_and_the_digest_of_the_last_entry() {
+    let setting = Setting::new(44, 300);
+    let in_the_way = setting.archive().join("items/2026/11/18");
+    fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
+    fs::write(&in_the_way, "no folder").unwrap();
+    let failed = setting.run("run", &[]);
+    failed.assert(1, &["messages ", "mails ", "archived until 2026-11-18T00:00:00.000Z", "items/2026/11/18"]);
+    assert!(!failed.out.contains("nothing to archive"), "{failed:?}");
+    let head = failed.out.lines().find_map(|line| line.strip_prefix("head digest ")).unwrap().to_owned();
+
+    let again = setting.run("run", &["--json"]).assert(1, &[]).json();
+    assert_eq!((&again["report"]["head"], &again["report"]["seals"]), (&head.as_str().into(), &0.into()));
+    assert!(again["error"]["message"].as_str().unwrap().contains("items/2026/11/18"));
+
+    fs::remove_file(&in_the_way).unwrap();
+    setting.run("verify", &["--expect", &head]).assert(0, &[]);
+    setting.run("run", &[]).assert(3, &[]);
+    setting.run("verify", &["--expect", &head]).assert(0, &[]);
+}
+
+#[test]
+fn whoever_asks_to_stop_before_the_first_row_is_heard() {
+    for signal in ["-INT", "-TERM"] {
+        let setting = Setting::new(45, 100);
+        setting.configure(|text| {
+            text.replace("encrypt = \"off\"", "encrypt = \"off\"\nfirst_row_timeout = \"2s\"").replace("\"1s\"", "\"60s\"")
+        });
+        setting.database.inject(Fault::stall("jm", 0).in_counts().always());
+        let child =
+            command().arg("run").arg("--config").arg(setting.config()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        while !setting.archive().join("archive.json").exists() {
+            assert!(begun.elapsed() < Duration::from_secs(30));
+            thread::sleep(Duration::from_millis(20));
+        }
+        thread::sleep(Duration::from_millis(300));
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{signal}: {}", String::from_utf8_lossy(&output.stderr));
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(out.contains("stopped as asked") && !out.contains("nothing to archive"), "{signal}: {out}");
+    }
+}
+
 /// Runs a command in a namespace of its own, where a small file system lies on the folder; `None` where that is not allowed.
 fn on_small_disk(folder: &Path, size: &str, script: &str) -> Option<crate::program::Ran> {
     let mount = format!("mount -t tmpfs -o size={size} none '{}' || exit 99; {script}", folder.display());

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod faults;
 mod killed;
+mod output;
 mod program;
 mod run;
 mod usage;

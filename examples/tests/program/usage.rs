@@ -51,11 +51,14 @@ fn values_that_are_none_are_refused() {
         ("encrypt = \"off\"", "encrypt = \"maybe\"", &["line 10", "maybe"]),
         ("kind = \"file\"", "kind = \"azur\"", &["azur"]),
         ("conversation_json = true", "max_item_bytes = 1000", &["max_item_bytes"]),
-        ("csv = \"users.csv\"", "csv = \"nobody.csv\"", &["csv", "cannot be read"]),
+        ("csv = \"users.csv\"", "csv = \"nobody.csv\"", &["read csv", "nobody.csv: the file cannot be read", "name a file"]),
+        ("encrypt = \"off\"", "ca_file = \"nobody.pem\"", &["read ca_file", "nobody.pem: the file cannot be read", "name a file"]),
         ("csv = \"users.csv\"", "csv = \"users.csv\"\njid_is_email = true", &["exclude each other"]),
     ] {
         setting.configure(|text| text.replace(from, to));
-        setting.run("run", &[]).assert(2, words);
+        for name in ["check", "run"] {
+            setting.run(name, &[]).assert(2, words);
+        }
     }
     assert!(!setting.archive().join("archive.json").exists(), "no archive is made with a configuration that is refused");
 }
@@ -97,9 +100,13 @@ fn an_archive_of_another_name_or_grid_is_refused_and_left_alone() {
     setting.run("run", &[]).assert(3, &[]);
     let before = files(&setting.archive());
     setting.configure(|text| text.replace("name = \"test\"", "name = \"other\""));
-    setting.run("run", &[]).assert(1, &["name is test there and other here", "begin another archive"]);
+    for name in ["check", "run"] {
+        setting.run(name, &[]).assert(1, &["name is test there and other here", "begin another archive"]);
+    }
     setting.configure(|text| text + "window = \"6h\"\n");
-    setting.run("run", &[]).assert(1, &["window (minutes) is 1440 there and 360 here"]);
+    for name in ["check", "run"] {
+        setting.run(name, &[]).assert(1, &["window (minutes) is 1440 there and 360 here"]);
+    }
     assert!(files(&setting.archive()) == before);
 }
 
@@ -123,6 +130,30 @@ fn an_archive_that_is_not_there_is_not_created_by_looking() {
         setting.run(name, &[]).assert(1, &["there is no such folder"]);
     }
     assert!(!setting.archive().exists());
+}
+
+#[test]
+fn a_folder_without_an_archive_is_refused_and_a_chain_without_its_facts_is_a_problem() {
+    let setting = setting();
+    setting.run("run", &[]).assert(3, &[]);
+    let facts = setting.archive().join("archive.json");
+    fs::remove_file(&facts).unwrap();
+    setting.run("verify", &[]).assert(3, &["archive.json: missing"]);
+    fs::remove_dir_all(setting.archive()).unwrap();
+    fs::create_dir(setting.archive()).unwrap();
+    for name in ["status", "verify"] {
+        setting.run(name, &[]).assert(1, &["there is no archive in this folder", "--archive"]);
+    }
+    assert_eq!(files(&setting.archive()).len(), 0);
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_named_with_its_line() {
+    let setting = setting();
+    fs::write(setting.folder.path().join("users.csv"), "jid,email\na@b,c@d\ne@f,nobody\n").unwrap();
+    for name in ["check", "run"] {
+        setting.run(name, &[]).assert(2, &["users.csv: line 3 has an email without @"]);
+    }
 }
 
 #[test]
