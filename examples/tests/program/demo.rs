@@ -2,10 +2,13 @@
 
 use std::{fs, process::Command};
 
-use jabber_archive_sql::testing::Office;
+use jabber_archive_sql::testing::{Office, TrueMessage};
 use mail_parser::MessageParser;
 
-use crate::program::{content, files, program};
+use crate::{
+    grammar,
+    program::{content, files, program},
+};
 
 fn demo(out: &str, messages: &str) -> serde_json::Value {
     let ran = program(&["demo", "--out", out, "--messages", messages, "--seed", "11", "--json"]);
@@ -27,6 +30,61 @@ fn the_demo_archives_what_the_company_wrote_and_adds_nothing_the_second_time() {
     let second = demo(out.to_str().unwrap(), "400");
     assert_eq!((&second["seals"], &second["messages"]), (&0.into(), &0.into()));
     assert_eq!(files(&out), before, "the second demo wrote something");
+}
+
+/// A message as its transcript shows it: day, time of day, text, and the subject and the files that came with it.
+type Shown = (String, String, String, Vec<String>);
+
+/// Control characters are shown as their pictures.
+fn picture(char: char) -> char {
+    match char {
+        '\t' | '\n' => char,
+        '\0'..='\x1f' => char::from_u32(0x2400 + char as u32).unwrap(),
+        '\x7f' => '\u{2421}',
+        '\u{85}' | '\u{2028}' | '\u{2029}' => '\u{2424}',
+        '\u{80}'..='\u{9f}' => '\u{fffd}',
+        char => char,
+    }
+}
+
+fn as_shown(message: &TrueMessage) -> Shown {
+    let time = message.sent.to_string();
+    let (day, time) = time.split_once('T').unwrap();
+    // In a line of ours `: ` ends a name, so that a ratio stands for the colon.
+    let subject = message.subject.iter().map(|subject| format!("Subject: {}", subject.replace(": ", "\u{2236} ")));
+    let files = message.files.iter().map(|file| format!("File: {file}"));
+    (day.to_owned(), format!("{}Z", &time[..8]), message.body.chars().map(picture).collect(), subject.chain(files).collect())
+}
+
+/// A line about a file without what stands in parentheses: size and digest, where they are known.
+fn without_facts(line: &str) -> String {
+    match line.strip_prefix("File (").and_then(|file| file.split_once("): ")) {
+        Some((_, name)) => format!("File: {name}"),
+        None => line.to_owned(),
+    }
+}
+
+#[test]
+fn every_message_stands_in_the_mails_as_it_was_said_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    demo(out.to_str().unwrap(), "700");
+    let mut shown: Vec<Shown> = Vec::new();
+    for (path, content) in files(&out).iter().filter(|(path, _)| path.starts_with("items/")) {
+        let mail = MessageParser::default().parse(&content[..]).unwrap();
+        let body = grammar::read(&mail.body_text(0).unwrap_or_else(|| panic!("{path} has no text")));
+        shown.extend(body.messages.into_iter().map(|said| {
+            let with = said.with.iter().map(|line| without_facts(line)).collect();
+            (said.day, said.time, said.text, with)
+        }));
+    }
+    let mut said: Vec<Shown> = Office::new(11, 700).truth().iter().map(as_shown).collect();
+    shown.sort();
+    said.sort();
+    for (shown, said) in shown.iter().zip(&said) {
+        assert_eq!(shown, said);
+    }
+    assert_eq!(shown.len(), said.len());
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod check;
 mod demo;
 mod faults;
+#[path = "../../../core/tests/transcript/grammar.rs"]
+mod grammar;
 mod killed;
 mod output;
 mod program;
