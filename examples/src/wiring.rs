@@ -131,8 +131,6 @@ pub(crate) fn settings(config: &Config) -> RunSettings {
     settings.memory = run.memory.map_or(settings.memory, |memory| memory.0);
     settings.chunk_windows = run.chunk_windows.unwrap_or(settings.chunk_windows);
     settings.concurrency = run.concurrency.unwrap_or(settings.concurrency);
-    // Time alone decides when patience ends.
-    settings.retry.tries = u32::MAX;
     settings.retry.total = run.retry_for.map_or(settings.retry.total, |total| total.0);
     settings
 }

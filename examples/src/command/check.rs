@@ -2,8 +2,7 @@ use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use jabber_archive_core::{
-    Address, ArchiveFacts, Assembler, Error, ErrorClass, ErrorKind, Extent, Frontier, Ledger, Neighbour, Record, Result, RunSettings,
-    Source, Timestamp, Window,
+    Address, ArchiveFacts, Assembler, Extent, Frontier, Ledger, Neighbour, Record, Result, Source, Timestamp, Window,
 };
 use jabber_archive_sink::Archive;
 use jabber_archive_sql::{MssqlSource, Survey};
@@ -46,7 +45,7 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
     let facts = wiring::facts(&config)?;
     wiring::converter(&config, &facts)?;
     let settings = wiring::settings(&config);
-    refuse_settings(&settings, &facts)?;
+    settings.check(&facts)?;
     let folder = wiring::archive_folder(&config);
     let frontier = existing(&folder, &facts).await?;
     let people = wiring::people(&config)?;
@@ -87,15 +86,6 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
         || checked.undated + checked.future > 0
         || !checked.unmapped.is_empty();
     Ok(if findings { Outcome::Findings } else { Outcome::Done })
-}
-
-/// Refuses what the archiver refuses before it does anything.
-fn refuse_settings(settings: &RunSettings, facts: &ArchiveFacts) -> Result<()> {
-    if settings.settle < facts.margin() {
-        return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "check", "`settle` is shorter than `margin`")
-            .advise("copies of a message may come a margin after its window's end: raise `settle`"));
-    }
-    Ok(())
 }
 
 /// How far the archive has come, if there is one; one that was made with other facts is refused as a run refuses it.
