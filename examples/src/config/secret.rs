@@ -1,4 +1,8 @@
-use std::{env, fmt, fs, path::PathBuf};
+use std::{
+    env, fmt, fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Secret};
 use serde::{
@@ -44,16 +48,8 @@ impl SecretRef {
     }
 }
 
-#[cfg(unix)]
-fn is_open_to_others(path: &std::path::Path) -> std::io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-
+fn is_open_to_others(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_open_to_others(_: &std::path::Path) -> std::io::Result<bool> {
-    Ok(false)
 }
 
 impl<'de> Deserialize<'de> for SecretRef {
