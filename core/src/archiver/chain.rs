@@ -14,8 +14,8 @@ use crate::{
 pub(super) struct Progress {
     pub(super) facts: Digest,
     pub(super) head: Option<Link>,
-    /// What the last window sealed in order has listed.
-    pub(super) list: List,
+    /// What the last window sealed in order has listed near its end; unknown before this run has sealed one.
+    pub(super) near: Option<Neighbour>,
     pub(super) first_entry: Option<u64>,
     pub(super) report: RunReport,
     /// What was put into windows whose sealing was lost to another program.
@@ -42,13 +42,11 @@ impl Archiver {
         if window.is_undated() || frontier.end != Some(window.start()) {
             return Ok(Neighbour::default());
         }
-        if progress.report.seals == 0 || progress.list.lines().is_empty() {
-            progress.list = match frontier.seal {
-                Some(number) => self.list_of(number, stop).await?,
-                None => List::default(),
-            };
+        match (progress.near.take(), frontier.seal) {
+            (Some(near), _) => Ok(near),
+            (None, Some(number)) => Ok(Neighbour::of(&self.list_of(number, stop).await?, window, self.facts.margin())),
+            (None, None) => Ok(Neighbour::default()),
         }
-        Ok(Neighbour::of(&progress.list, window, self.facts.margin()))
     }
 
     /// The list of a seal.
@@ -142,7 +140,7 @@ impl Archiver {
             start = first.end();
         }
         let outcome = if start < end { self.append_seal(self.empty_seal(Span::new(start, end)), progress).await? } else { Outcome::Sealed };
-        progress.list = List::default();
+        progress.near = Some(Neighbour::default());
         Ok(outcome)
     }
 

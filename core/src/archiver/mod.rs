@@ -30,8 +30,8 @@ pub use self::{
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
 use crate::{
-    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, List, People, Result, Rooms, Seal, Sink, Source,
-    Timestamp, Window,
+    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, List, Neighbour, People, Result, Rooms, Seal, Sink,
+    Source, Timestamp, Window,
 };
 
 /// Clocks further apart than this are a finding.
@@ -156,7 +156,7 @@ impl Archiver {
     async fn open(&self, stop: &Stop<'_>) -> Result<Progress> {
         let facts = self.patience(stop).attempt(|| self.ledger.open(&self.facts)).await?;
         let head = self.patience(stop).attempt(|| self.ledger.head()).await?;
-        Ok(Progress { facts, head, list: List::default(), first_entry: None, report: RunReport::default(), lost: BTreeMap::new() })
+        Ok(Progress { facts, head, near: None, first_entry: None, report: RunReport::default(), lost: BTreeMap::new() })
     }
 
     fn check_settings(&self) -> Result<()> {
@@ -195,7 +195,7 @@ impl Archiver {
             };
             match self.follow(plan, rooms, progress, stop).await? {
                 Outcome::Sealed => return Ok(()),
-                Outcome::Raced => progress.list = List::default(),
+                Outcome::Raced => progress.near = None,
             }
         }
     }
@@ -285,7 +285,7 @@ impl Archiver {
                 return Ok(Outcome::Raced);
             }
             if !window.is_undated() {
-                progress.list = list;
+                progress.near = Some(Neighbour::of(&list, &self.facts.grid.next(&window), self.facts.margin()));
             }
             for (party, conversations) in unmapped {
                 *progress.report.unmapped.entry(party).or_default() += conversations;
