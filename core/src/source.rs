@@ -23,7 +23,9 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// The server's UTC.
     async fn clock(&self) -> Result<Timestamp>;
 
-    /// The first and last plausible row, and how many lie outside.
+    /// The first and last plausible message row, and how many lie outside; those dated after `now` count as of the future.
+    ///
+    /// The archiver asks with a time that is ahead by `settle`: rows are written while it asks, by clocks that may be a little fast.
     async fn extent(&self, now: Timestamp) -> Result<Extent>;
 
     /// Room kinds and titles, and who stands behind a nick; read once per run.

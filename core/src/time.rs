@@ -72,7 +72,7 @@ impl Timestamp {
     }
 
     /// For formatting and calendars.
-    pub fn to_jiff(self) -> jiff::Timestamp {
+    pub(crate) fn to_jiff(self) -> jiff::Timestamp {
         let clamped = self.0.clamp(Self::MIN.0, Self::MAX.0 - 1);
         jiff::Timestamp::from_millisecond(clamped).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }

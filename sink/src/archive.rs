@@ -85,7 +85,7 @@ impl Archive {
         kind: ErrorKind,
         path: &Path,
         mut content: ByteStream,
-        accept: impl AsyncAccept,
+        accept: impl Accept,
     ) -> Result<Stored> {
         let failed = |error| fault::classify(kind, "put", path, error);
         let incoming = Path::from(format!("incoming/{}-{:016x}", path.filename().unwrap_or_default(), unique()));
@@ -118,7 +118,7 @@ impl Archive {
         Ok(stored)
     }
 
-    async fn compare_streamed(&self, kind: ErrorKind, path: &Path, mut accept: impl AsyncAccept) -> Result<Stored> {
+    async fn compare_streamed(&self, kind: ErrorKind, path: &Path, mut accept: impl Accept) -> Result<Stored> {
         let failed = |error| fault::classify(kind, "read", path, error);
         let mut there = self.store.get(path).await.map_err(failed)?.into_stream();
         while let Some(piece) = there.try_next().await.map_err(failed)? {
@@ -158,7 +158,7 @@ impl Archive {
 }
 
 /// Looks at content that streams by.
-pub(crate) trait AsyncAccept: Clone + Send {
+pub(crate) trait Accept: Clone + Send {
     /// Another piece.
     fn piece(&mut self, piece: &[u8]);
 

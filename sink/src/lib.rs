@@ -8,6 +8,9 @@ mod ledger;
 mod sink;
 mod verify;
 
+/// The library of stores that [`Archive::new`] takes.
+pub use object_store;
+
 pub use self::{
     archive::{Archive, Durability},
     ledger::ObjectLedger,

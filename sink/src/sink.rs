@@ -12,7 +12,7 @@ use jabber_archive_core::{
 use object_store::path::Path;
 use sha2::{Digest as _, Sha256};
 
-use crate::archive::{Archive, AsyncAccept};
+use crate::archive::{Accept, Archive};
 
 /// The mails of an [`Archive`].
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ struct Expected {
     hasher: Sha256,
 }
 
-impl AsyncAccept for Expected {
+impl Accept for Expected {
     fn piece(&mut self, piece: &[u8]) {
         self.hasher.update(piece);
     }
