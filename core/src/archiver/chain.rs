@@ -118,6 +118,12 @@ impl Archiver {
         }
     }
 
+    /// The seal of what is dated before 2000, where nothing is; mails that an interrupted run has put there are abandoned.
+    pub(super) async fn seal_empty_undated(&self, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
+        let abandoned = self.left_over(&Window::UNDATED, &List::default(), stop).await?;
+        self.append_seal(Seal { abandoned, ..self.empty_seal(Window::UNDATED.span()) }, progress).await
+    }
+
     /// One seal over the windows without rows from the frontier to `end`.
     ///
     /// Rows that an interrupted run has put as mails may be gone from the source since: a window that holds such mails is sealed by itself and abandons them. Runs

@@ -9,11 +9,11 @@ mod retry;
 mod sealing;
 mod settings;
 
-use std::{collections::BTreeMap, fmt, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration};
 
 use futures::{
     FutureExt,
-    future::{Either, select},
+    future::{OptionFuture, try_join},
 };
 
 use self::{
@@ -30,8 +30,8 @@ pub use self::{
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
 use crate::{
-    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, List, Neighbour, People, Result, Rooms, Seal, Sink,
-    Source, Timestamp, Window,
+    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, Neighbour, People, Result, Rooms, Sink, Source,
+    Timestamp,
 };
 
 /// Clocks further apart than this are a finding.
@@ -216,45 +216,38 @@ impl Archiver {
 
     /// Writes chunk after chunk; the next one is read while one is written.
     async fn follow(&self, mut plan: Plan, rooms: Arc<Rooms>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
-        if plan.undated && plan.chunks.front().is_none_or(|chunk| !chunk[0].is_undated()) {
-            let abandoned = self.left_over(&Window::UNDATED, &List::default(), stop).await?;
-            let seal = Seal { abandoned, ..self.empty_seal(Window::UNDATED.span()) };
-            if let Outcome::Raced = self.append_seal(seal, progress).await? {
-                return Ok(Outcome::Raced);
-            }
+        if plan.undated
+            && !plan.begins_undated()
+            && let Outcome::Raced = self.seal_empty_undated(progress, stop).await?
+        {
+            return Ok(Outcome::Raced);
         }
-        let mut next = match plan.chunks.pop_front() {
-            Some(windows) => Some(self.read(windows, rooms.clone(), stop).await?),
-            None => None,
-        };
-        while let Some(reading) = next.take() {
+        let mut ahead = None;
+        loop {
+            let reading = match ahead.take() {
+                Some(reading) => reading,
+                None => match plan.chunks.pop_front() {
+                    Some(windows) => self.read(windows, rooms.clone(), stop).await?,
+                    None => break,
+                },
+            };
             let chunk = match reading {
                 Reading::Read(chunk) => *chunk,
                 Reading::TooLarge(windows) => {
-                    for window in windows.into_iter().rev() {
-                        plan.chunks.push_front(vec![window]);
-                    }
-                    if let Some(windows) = plan.chunks.pop_front() {
-                        next = Some(self.read(windows, rooms.clone(), stop).await?);
-                    }
+                    plan.divide(windows);
                     continue;
                 }
             };
-            let writing = self.write_chunk(chunk, plan.start, progress, stop);
-            let (outcome, read) = match plan.chunks.pop_front() {
-                None => (writing.await?, None),
-                Some(windows) => match select(pin!(writing), pin!(self.read(windows, rooms.clone(), stop))).await {
-                    Either::Left((outcome, reading)) => {
-                        let outcome = outcome?;
-                        (outcome, Some(reading.await))
-                    }
-                    Either::Right((read, writing)) => (writing.await?, Some(read)),
-                },
-            };
-            if let Outcome::Raced = outcome {
-                return Ok(Outcome::Raced);
+            // What ends the plan ends reading at once; an error of reading waits until what is in hand is sealed.
+            let writing = self.write_chunk(chunk, plan.start, progress, stop).map(|written| match written {
+                Ok(Outcome::Sealed) => Ok(()),
+                ended => Err(ended),
+            });
+            let next = plan.chunks.pop_front().map(|windows| self.read(windows, rooms.clone(), stop));
+            match try_join(writing, OptionFuture::from(next).map(Ok)).await {
+                Ok(((), read)) => ahead = read.transpose()?,
+                Err(ended) => return ended,
             }
-            next = read.transpose()?;
         }
         match plan.end {
             Some(end) => self.seal_empty(plan.start, end, progress, stop).await,

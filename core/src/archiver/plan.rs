@@ -19,14 +19,16 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn span(&self) -> Option<Span> {
-        let start =
-            if self.undated && !self.chunks.is_empty() { Some(Timestamp::MIN).filter(|_| self.chunks[0][0].is_undated()) } else { None };
-        match (start.or(self.start), self.end) {
-            (Some(start), Some(end)) => Some(Span::new(start, end)),
-            (Some(start), None) => Some(Span::new(start, Window::UNDATED.end())),
-            _ => None,
+    /// Windows that are too large together are read one by one, next.
+    pub(super) fn divide(&mut self, windows: Vec<Window>) {
+        for window in windows.into_iter().rev() {
+            self.chunks.push_front(vec![window]);
         }
+    }
+
+    /// Whether there are rows dated before 2000; they are read first.
+    pub(super) fn begins_undated(&self) -> bool {
+        self.chunks.front().is_some_and(|chunk| chunk[0].is_undated())
     }
 }
 
@@ -61,8 +63,10 @@ impl Archiver {
             let size = if extent.indexed { 1 } else { self.settings.chunk_windows.max(1) };
             plan.chunks.extend(windows.chunks(size).map(<[Window]>::to_vec));
         }
-        if let Some(span) = plan.span() {
+        let start = if plan.begins_undated() { Some(Timestamp::MIN) } else { plan.start };
+        if let Some(start) = start {
             let windows = plan.chunks.iter().map(|chunk| chunk.len() as u64).sum();
+            let span = Span::new(start, plan.end.unwrap_or(Window::UNDATED.end()));
             self.observer.observe(&Event::Planned { span, windows, rows });
         }
         Ok(plan)
