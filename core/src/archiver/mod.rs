@@ -9,7 +9,7 @@ mod retry;
 mod sealing;
 mod settings;
 
-use std::{collections::BTreeMap, fmt, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
 use futures::{
     FutureExt,
@@ -33,9 +33,6 @@ use crate::{
     ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, Neighbour, People, Result, Rooms, Sink, Source,
     Timestamp,
 };
-
-/// Clocks further apart than this are a finding.
-const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// Reads the source, folds its rows into conversations, stores them as mails and seals each window in the ledger.
 ///
@@ -208,7 +205,7 @@ impl Archiver {
                 .about(self.source.id())
                 .advise("set the clocks: windows would be sealed before their rows have come"));
         }
-        if apart > CLOCK_SKEW {
+        if apart > RunSettings::CLOCK_SKEW {
             report.findings.push(Finding::ClockSkew { seconds: (ours.millis() - server.millis()) / 1_000 });
         }
         Ok(())

@@ -34,6 +34,9 @@ impl Default for RunSettings {
 }
 
 impl RunSettings {
+    /// Clocks further apart than this are a finding; further apart than `settle`, and a run is refused.
+    pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
     /// Checks that an archive with these facts can be run so.
     ///
     /// # Errors

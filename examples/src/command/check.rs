@@ -1,8 +1,8 @@
-use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use futures::StreamExt;
 use jabber_archive_core::{
-    Address, ArchiveFacts, Assembler, Extent, Frontier, Ledger, Neighbour, Record, Result, Source, Timestamp, Window,
+    Address, ArchiveFacts, Assembler, Extent, Frontier, Ledger, Neighbour, Record, Result, RunSettings, Source, Timestamp, Window,
 };
 use jabber_archive_sink::Archive;
 use jabber_archive_sql::{MssqlSource, Survey};
@@ -13,9 +13,6 @@ use crate::{arguments::Configured, config::Config, console::Console, wiring};
 
 /// How many message rows of the last window are read to find people without an address.
 const SAMPLE: u64 = 100_000;
-
-/// A run makes a finding of clocks that are further apart.
-const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Serialize)]
 struct Checked {
@@ -80,7 +77,7 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
     }
     console.print(&checked)?;
     let findings = faults
-        || apart > CLOCK_SKEW
+        || apart > RunSettings::CLOCK_SKEW
         || checked.refused.is_some()
         || checked.survey.read_only
         || checked.undated + checked.future > 0
