@@ -51,7 +51,7 @@ pub use self::{
     people::People,
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},
     rooms::{Room, RoomKind, Rooms},
-    secret::Secret,
+    secret::{Secret, SecretSource},
     sink::{ByteStream, Capability, Sink, Stored},
     skip::SkipReason,
     source::{Extent, Source, SourceId, Tally},

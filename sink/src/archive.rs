@@ -6,11 +6,20 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream::BoxStream};
-use jabber_archive_core::{ByteStream, ErrorKind, Result, Stored};
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
+use jabber_archive_core::{ByteStream, Error, ErrorClass, ErrorKind, Result, Stored};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart, path::Path};
 
 use crate::{ObjectLedger, ObjectSink, fault};
+
+/// How many parts of one upload wait to be sent while more arrive.
+const PARTS: usize = 4;
+
+/// How much of an object of any length is read at once, in bytes.
+const PIECE: u64 = 8 << 20;
 
 /// An archive in an object store: the mails, and the ledger that proves them.
 ///
@@ -35,6 +44,11 @@ pub trait Durability: fmt::Debug + Send + Sync {
 
     /// The largest object that one put takes, in bytes.
     fn largest_item(&self) -> u64;
+
+    /// Whether completing a multipart upload never replaces what is there. Where it may, an upload goes elsewhere first and is copied from there.
+    fn creates_streams(&self) -> bool {
+        false
+    }
 }
 
 impl Archive {
@@ -80,34 +94,18 @@ impl Archive {
     }
 
     /// Creates an object of unknown length from a stream; `accept` sees the whole of it before it appears under its path.
-    pub(crate) async fn create_streamed(
-        &self,
-        kind: ErrorKind,
-        path: &Path,
-        mut content: ByteStream,
-        accept: impl Accept,
-    ) -> Result<Stored> {
+    pub(crate) async fn create_streamed(&self, kind: ErrorKind, path: &Path, content: ByteStream, accept: impl Accept) -> Result<Stored> {
+        if self.durability.creates_streams() {
+            return match self.upload(kind, path, content, accept.clone()).await? {
+                Uploaded::Whole => Ok(Stored::Created),
+                Uploaded::Taken => self.compare_streamed(kind, path, accept).await,
+            };
+        }
         let failed = |error| fault::classify(kind, "put", path, error);
         let incoming = Path::from(format!("incoming/{}-{:016x}", path.filename().unwrap_or_default(), unique()));
-        let mut upload = object_store::WriteMultipart::new(self.store.put_multipart(&incoming).await.map_err(failed)?);
-        let mut arriving = accept.clone();
-        while let Some(piece) = content.next().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(error) => {
-                    upload.abort().await.map_err(failed)?;
-                    return Err(error);
-                }
-            };
-            arriving.piece(&piece);
-            upload.wait_for_capacity(4).await.map_err(failed)?;
-            upload.put(piece);
-        }
-        if let Err(error) = arriving.whole() {
-            upload.abort().await.map_err(failed)?;
-            return Err(error);
-        }
-        upload.finish().await.map_err(failed)?;
+        let Uploaded::Whole = self.upload(kind, &incoming, content, accept.clone()).await? else {
+            return Err(Error::new(kind, ErrorClass::Transient, "put", "its place is taken by another upload").about(incoming));
+        };
         self.durability.settle(vec![incoming.clone()]).await?;
         let stored = match self.store.copy_if_not_exists(&incoming, path).await {
             Ok(()) => Stored::Created,
@@ -118,13 +116,63 @@ impl Archive {
         Ok(stored)
     }
 
+    /// Uploads a stream in parts, of which a few are under way at once.
+    async fn upload(&self, kind: ErrorKind, path: &Path, mut content: ByteStream, mut arriving: impl Accept) -> Result<Uploaded> {
+        let failed = |error| fault::classify(kind, "put", path, error);
+        let mut upload = WriteMultipart::new(self.store.put_multipart(path).await.map_err(failed)?);
+        // Where what is there may never change, the first part can be refused already; the content is to be looked at all the same.
+        let mut taken = false;
+        loop {
+            let piece = match content.next().await {
+                Some(Ok(piece)) => piece,
+                Some(Err(error)) => {
+                    upload.abort().await.map_err(failed)?;
+                    return Err(error);
+                }
+                None => break,
+            };
+            arriving.piece(&piece);
+            if taken {
+                continue;
+            }
+            match upload.wait_for_capacity(PARTS).await {
+                Ok(()) => upload.put(piece),
+                Err(object_store::Error::AlreadyExists { .. }) => taken = true,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        if let Err(error) = arriving.whole() {
+            upload.abort().await.map_err(failed)?;
+            return Err(error);
+        }
+        if taken {
+            return Ok(Uploaded::Taken);
+        }
+        match upload.finish().await {
+            Ok(_) => Ok(Uploaded::Whole),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(Uploaded::Taken),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     async fn compare_streamed(&self, kind: ErrorKind, path: &Path, mut accept: impl Accept) -> Result<Stored> {
-        let failed = |error| fault::classify(kind, "read", path, error);
-        let mut there = self.store.get(path).await.map_err(failed)?.into_stream();
-        while let Some(piece) = there.try_next().await.map_err(failed)? {
+        let mut there = self.pieces(kind, path).await?;
+        while let Some(piece) = there.try_next().await? {
             accept.piece(&piece);
         }
         Ok(if accept.whole().is_ok() { Stored::AlreadyPresent } else { Stored::Different })
+    }
+
+    /// An object of any length, piece by piece.
+    pub(crate) async fn pieces(&self, kind: ErrorKind, path: &Path) -> Result<ByteStream> {
+        let object = self.store.head(path).await.map_err(|error| fault::classify(kind, "read", path, error))?;
+        let ranges = (0..object.size).step_by(PIECE as usize).map(move |start| start..object.size.min(start + PIECE));
+        let (store, path) = (self.store.clone(), path.clone());
+        let pieces = stream::iter(ranges).then(move |range| {
+            let (store, path) = (store.clone(), path.clone());
+            async move { store.get_range(&path, range).await.map_err(|error| fault::classify(kind, "read", &path, error)) }
+        });
+        Ok(pieces.boxed())
     }
 
     /// The whole of an object.
@@ -155,6 +203,14 @@ impl Archive {
         let listed = self.store.list_with_delimiter(Some(&folder)).await.map_err(|error| fault::classify(kind, "list", &folder, error))?;
         Ok(listed.objects.into_iter().map(|object| object.location).collect())
     }
+}
+
+/// What came of an upload.
+#[derive(Debug)]
+enum Uploaded {
+    Whole,
+    /// Something is there already, and was left alone.
+    Taken,
 }
 
 /// Looks at content that streams by.

@@ -5,6 +5,8 @@ use std::io;
 use jabber_archive_core::{Error, ErrorClass, ErrorKind};
 use object_store::path::Path;
 
+/// What the operating system and a store's library say. Back ends that know more have a table of their own: Azure's refusals pass through here unchanged.
+///
 /// | error | class |
 /// |---|---|
 /// | not found, not permitted, read-only | fatal: trying again changes nothing |
@@ -12,6 +14,10 @@ use object_store::path::Path;
 /// | something in the way, a path or size that cannot be | fatal |
 /// | everything else | transient: the store may come back |
 pub(crate) fn classify(kind: ErrorKind, operation: &'static str, path: &Path, error: object_store::Error) -> Error {
+    #[cfg(feature = "azure")]
+    if let Some(refusal) = crate::azure::Refusal::within(&error) {
+        return refusal.error(kind, operation, path);
+    }
     let (class, what, advice) = match (&error, cause(&error)) {
         (_, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)) => {
             (ErrorClass::Fatal, "no space is left", Some("make space and run again: what is sealed is intact, the rest is done anew"))

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod archive;
+#[cfg(feature = "azure")]
+mod azure;
 mod fault;
 #[cfg(feature = "file")]
 mod file;
@@ -11,6 +13,8 @@ mod verify;
 /// The library of stores that [`Archive::new`] takes.
 pub use object_store;
 
+#[cfg(feature = "azure")]
+pub use self::azure::{AzureConfig, AzureLimits, AzureSignIn};
 pub use self::{
     archive::{Archive, Durability},
     ledger::ObjectLedger,

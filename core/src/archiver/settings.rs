@@ -73,9 +73,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after the `tried`-th try has failed and `waited` was waited before; `None` to give up.
-    pub(super) fn wait(&self, tried: u32, waited: Duration, asked: Option<Duration>) -> Option<Duration> {
-        let doubled = self.first.saturating_mul(1_u32.checked_shl(tried - 1).unwrap_or(u32::MAX)).min(self.longest);
+    /// The wait after the `tried`-th try, counted from 1, has failed and `waited` was waited before; `None` to give up. `asked` is how long the other side asked to be left alone.
+    pub fn wait(&self, tried: u32, waited: Duration, asked: Option<Duration>) -> Option<Duration> {
+        let doubled = self.first.saturating_mul(1_u32.checked_shl(tried.saturating_sub(1)).unwrap_or(u32::MAX)).min(self.longest);
         let wait = doubled.max(asked.unwrap_or_default());
         (tried < self.tries && waited + wait <= self.total).then_some(wait)
     }

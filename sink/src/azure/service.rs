@@ -1,0 +1,264 @@
+//! Every request to the container passes here: it is completed, signed, sent, understood, and sent again where that may help.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use data_encoding::BASE64;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header::IF_NONE_MATCH};
+use http_body_util::BodyExt;
+use jabber_archive_core::{Digest, ErrorClass, ErrorKind, Event, Observer, RetryPolicy};
+use md5::{Digest as _, Md5};
+use object_store::{
+    azure::AzureAuthorizer,
+    client::{HttpError, HttpRequest, HttpRequestBody, HttpResponse, HttpService},
+};
+
+use super::{
+    config::AzureConfig,
+    refusal::{Meaning, Refusal, of_blob_service},
+    sign_in::Credentials,
+    transport::{Transport, as_existing, refused},
+};
+
+const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+const COPY_SOURCE: HeaderName = HeaderName::from_static("x-ms-copy-source");
+const META_SHA256: HeaderName = HeaderName::from_static("x-ms-meta-sha256");
+
+/// An answer whose content does not have the MD5 that comes with it is asked for again so often; what then comes may be wrong in the store itself, and is for the caller to judge.
+const DOUBTS: u32 = 2;
+
+/// The observer is told of one retry in this time: with many requests under way, all fail at once.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// The blob service of one account, seen by one archive. Nothing that passes here can overwrite or delete.
+#[derive(Debug)]
+pub(super) struct BlobService {
+    account: String,
+    container: String,
+    container_url: String,
+    transport: Transport,
+    credentials: Credentials,
+    /// Whether a credential was ever taken: one that never was is wrong, one that was has run out.
+    signed_in: AtomicBool,
+    retry: RetryPolicy,
+    observer: Option<Arc<dyn Observer>>,
+    told: Mutex<Option<Instant>>,
+}
+
+impl BlobService {
+    pub(super) fn new(config: &AzureConfig) -> jabber_archive_core::Result<Self> {
+        let transport = Transport::new(config)?;
+        Ok(Self {
+            account: config.account.clone(),
+            container: config.container.clone(),
+            container_url: config.container_url(),
+            credentials: Credentials::new(config.sign_in.clone(), transport.for_tokens()),
+            transport,
+            signed_in: AtomicBool::new(false),
+            retry: config.retry,
+            observer: config.observer.clone(),
+            told: Mutex::default(),
+        })
+    }
+
+    /// One try.
+    async fn attempt(&self, request: &HttpRequest, sent: &Sent, doubts: &mut u32) -> Result<HttpResponse, Refusal> {
+        let (credential, generation) = self.credentials.current().await?;
+        let mut signed = request.clone();
+        AzureAuthorizer::new(&credential, &self.account)
+            .try_authorize(&mut signed)
+            .map_err(|error| Refusal::new(ErrorClass::Fatal, format!("the request cannot be signed: {error}")))?;
+        let (answer, body) = self.transport.exchange(signed).await?;
+        let meaning = of_blob_service(request.method(), answer.status(), answer.headers(), &body);
+        if let Meaning::Refused(refusal) = meaning {
+            if refusal.class == ErrorClass::Credential {
+                self.credentials.renew(generation);
+            }
+            return Err(self.explain(refusal));
+        }
+        self.signed_in.store(true, Ordering::Relaxed);
+        let named = answer.headers().get(&CONTENT_MD5).map(HeaderValue::as_bytes);
+        match (meaning, named) {
+            (Meaning::Exists, _) => Ok(as_existing(answer)),
+            // The service says what it has stored.
+            (_, Some(named)) if answer.status() == StatusCode::CREATED && sent.md5.as_ref().is_some_and(|md5| md5.as_bytes() != named) => {
+                Err(Refusal::new(ErrorClass::Transient, "the service confirms something else than was sent"))
+            }
+            (_, Some(named))
+                if request.method() == Method::GET && answer.status() == StatusCode::OK && *doubts < DOUBTS && md5(&body).as_bytes() != named =>
+            {
+                *doubts += 1;
+                Err(Refusal::new(ErrorClass::Transient, "the answer does not have the MD5 that comes with it"))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// Adds what this account and container can be told about a refusal.
+    fn explain(&self, mut refusal: Refusal) -> Refusal {
+        if refusal.code == "ContainerNotFound" {
+            let Self { account, container, .. } = self;
+            refusal.advice = Some(format!(
+                "create it with `az storage container create --account-name {account} --name {container} --auth-mode login`, or set `create_container = true`"
+            ));
+        }
+        refusal
+    }
+
+    /// How long to wait before the next try; the refusal as it is to be reported if there is none.
+    fn patience(&self, tries: &Tries, refusal: Refusal) -> Result<Duration, Refusal> {
+        let is_credential = refusal.class == ErrorClass::Credential;
+        if !refusal.class.is_retried() {
+            return Err(refusal);
+        }
+        if is_credential && !self.signed_in.load(Ordering::Relaxed) {
+            return Err(Refusal { class: ErrorClass::Fatal, ..refusal });
+        }
+        // One that has run out may have been renewed long ago.
+        if is_credential && tries.count == 1 {
+            return Ok(Duration::ZERO);
+        }
+        self.retry.wait(tries.count, tries.waited, refusal.wait).ok_or_else(|| {
+            let mut last = Refusal {
+                class: ErrorClass::Fatal,
+                what: format!("{}, {} times in {} s", refusal.what, tries.count, tries.begun.elapsed().as_secs()),
+                ..refusal
+            };
+            last.advice.get_or_insert_with(|| "run again when the store is to be reached: what is sealed is intact".to_owned());
+            last
+        })
+    }
+
+    fn tell(&self, request: &HttpRequest, refusal: &Refusal, wait: Duration) {
+        let Some(observer) = &self.observer else { return };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() > QUIET) {
+            *told = Some(Instant::now());
+            let operation = if request.method() == Method::PUT { "put" } else { "read" };
+            let url = request.uri().to_string();
+            let subject = url.strip_prefix(&self.container_url).map_or(url.as_str(), |path| path.trim_start_matches('/'));
+            observer.observe(&Event::Retrying { error: &refusal.error(ErrorKind::Sink, operation, subject), wait });
+        }
+    }
+}
+
+#[async_trait]
+impl HttpService for BlobService {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (request, sent) = complete(request).await?;
+        let mut tries = Tries { begun: Instant::now(), count: 0, waited: Duration::ZERO };
+        let mut doubts = 0;
+        loop {
+            tries.count += 1;
+            let refusal = match self.attempt(&request, &sent, &mut doubts).await {
+                Ok(answer) => return Ok(answer),
+                Err(refusal) => refusal,
+            };
+            let wait = self.patience(&tries, refusal.clone()).map_err(refused)?;
+            self.tell(&request, &refusal, wait);
+            tokio::time::sleep(wait).await;
+            tries.waited += wait;
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Tries {
+    begun: Instant,
+    count: u32,
+    waited: Duration,
+}
+
+/// What of a request its answer is compared with.
+#[derive(Debug)]
+struct Sent {
+    /// MD5 of a whole blob, in base64.
+    md5: Option<String>,
+}
+
+/// Makes every write one that creates and that the service checks, and refuses what would delete. Before it is signed: a signature covers these headers.
+async fn complete(request: HttpRequest) -> Result<(HttpRequest, Sent), HttpError> {
+    let (mut parts, body) = request.into_parts();
+    // Kept as one piece: sent again without being read again.
+    let body = body.collect().await?.to_bytes();
+    let mut sent = Sent { md5: None };
+    if parts.method == Method::PUT {
+        let query = parts.uri.query().unwrap_or_default();
+        let asks = |pair: &str| query.split('&').any(|asked| asked == pair);
+        let (is_container, is_block, is_list) = (asks("restype=container"), asks("comp=block"), asks("comp=blocklist"));
+        if !is_container && !is_block {
+            parts.headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        }
+        if !is_container && !parts.headers.contains_key(&COPY_SOURCE) {
+            let md5 = md5(&body);
+            parts.headers.insert(CONTENT_MD5, header(&md5));
+            if is_list {
+                // The parts of an attachment passed here one by one; its name is its digest.
+                if let Some(digest) = parts.uri.path().rsplit('/').next().and_then(|name| name.parse::<Digest>().ok()) {
+                    parts.headers.insert(META_SHA256, header(&digest.to_string()));
+                }
+            } else if !is_block {
+                parts.headers.insert(META_SHA256, header(&Digest::of(&body).to_string()));
+                sent.md5 = Some(md5);
+            }
+        }
+    } else if parts.method != Method::GET && parts.method != Method::HEAD {
+        return Err(refused(Refusal::new(ErrorClass::Fatal, format!("an archive is never asked to {}", parts.method))));
+    }
+    Ok((HttpRequest::from_parts(parts, HttpRequestBody::from(body)), sent))
+}
+
+fn md5(content: &Bytes) -> String {
+    BASE64.encode(&Md5::digest(content))
+}
+
+/// Base64 and hexadecimal digits are always a header's value.
+fn header(digits: &str) -> HeaderValue {
+    HeaderValue::from_str(digits).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: Method, query: &str, body: &'static [u8]) -> HttpRequest {
+        let uri = format!("https://examplechats.blob.core.windows.net/jabber/items/a.eml{query}");
+        http::Request::builder().method(method).uri(uri).body(HttpRequestBody::from(Bytes::from_static(body))).unwrap()
+    }
+
+    async fn completed(method: Method, query: &str) -> http::HeaderMap {
+        let (request, _) = complete(request(method, query, b"hello")).await.unwrap();
+        request.headers().clone()
+    }
+
+    #[tokio::test]
+    async fn a_put_creates_and_carries_its_digests() {
+        let headers = completed(Method::PUT, "").await;
+        assert_eq!(headers[IF_NONE_MATCH], "*");
+        assert_eq!(headers[CONTENT_MD5], "XUFAKrxLKna5cZ2REBfFkg==");
+        assert_eq!(headers[META_SHA256], "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    }
+
+    #[tokio::test]
+    async fn a_list_of_blocks_creates_and_a_block_is_checked() {
+        let list = completed(Method::PUT, "?comp=blocklist").await;
+        assert_eq!((&list[IF_NONE_MATCH], list.get(META_SHA256)), (&HeaderValue::from_static("*"), None));
+        let block = completed(Method::PUT, "?comp=block&blockid=YQ%3D%3D").await;
+        assert_eq!((block.get(IF_NONE_MATCH), &block[CONTENT_MD5]), (None, &HeaderValue::from_static("XUFAKrxLKna5cZ2REBfFkg==")));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_ever_deleted() {
+        for method in [Method::DELETE, Method::POST, Method::PATCH] {
+            let error = complete(request(method.clone(), "", b"")).await.unwrap_err();
+            assert_eq!(Refusal::within(&error).unwrap().class, ErrorClass::Fatal, "{method}");
+        }
+    }
+}
