@@ -1,15 +1,19 @@
-use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use futures::StreamExt;
 use jabber_archive_core::{
     Address, ArchiveFacts, Assembler, Extent, Frontier, Ledger, Neighbour, Record, Result, RunSettings, Source, Timestamp, Window,
 };
-use jabber_archive_sink::Archive;
 use jabber_archive_sql::{MssqlSource, Survey};
 use serde::Serialize;
 
 use super::{Outcome, now};
-use crate::{arguments::Configured, config::Config, console::Console, wiring};
+use crate::{
+    arguments::Configured,
+    config::Config,
+    console::Console,
+    wiring::{self, Place},
+};
 
 /// How many message rows of the last window are read to find people without an address.
 const SAMPLE: u64 = 100_000;
@@ -43,8 +47,8 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
     wiring::converter(&config, &facts)?;
     let settings = wiring::settings(&config);
     settings.check(&facts)?;
-    let folder = wiring::archive_folder(&config);
-    let frontier = existing(&folder, &facts).await?;
+    let place = Place::of(&config)?;
+    let frontier = existing(&place, &facts).await?;
     let people = wiring::people(&config)?;
     let source = wiring::source(&config)?;
 
@@ -57,7 +61,7 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
     let extent = if faults { Extent::default() } else { source.extent(latest).await? };
     let mut checked = Checked {
         source: source.id().to_string(),
-        archive: folder.display().to_string(),
+        archive: place.to_string(),
         exists: frontier.is_some(),
         archived_until: frontier.and_then(|frontier| frontier.end),
         refused: (apart > settings.settle)
@@ -86,11 +90,9 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
 }
 
 /// How far the archive has come, if there is one; one that was made with other facts is refused as a run refuses it.
-async fn existing(folder: &Path, facts: &ArchiveFacts) -> Result<Option<Frontier>> {
-    if !folder.join("archive.json").exists() {
-        return Ok(None);
-    }
-    let ledger = Archive::existing_file(folder)?.ledger();
+async fn existing(place: &Place, facts: &ArchiveFacts) -> Result<Option<Frontier>> {
+    let Some(archive) = place.find(Arc::new(Console::progress())).await? else { return Ok(None) };
+    let ledger = archive.ledger();
     let Some((stored, _)) = ledger.facts().await? else { return Ok(None) };
     facts.compare(&stored)?;
     Ok(Some(ledger.head().await?.map(|head| head.entry.frontier).unwrap_or_default()))

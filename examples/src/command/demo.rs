@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Failure, Outcome, report::Report, run::archive};
 use crate::{
     arguments::Demo,
-    config::{Config, ConverterConfig, DirectoryConfig, Encryption, RunConfig, SecretRef, SinkConfig, SinkKind, SourceConfig, SourceKind},
+    config::{Config, ConverterConfig, DirectoryConfig, Encryption, RunConfig, SecretRef, SinkConfig, SourceConfig, SourceKind},
     console::Console,
 };
 
@@ -39,7 +39,7 @@ pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome, Failu
 
     let directory = MemoryDirectory::from_csv(office.directory_csv().as_bytes())?;
     let people = People::new(Arc::new(directory)).internal_domains(office.internal_domains());
-    let report = archive(&config(&demo, server.port()), people, office.end(), &demo.out).await?;
+    let report = archive(&config(&demo, server.port()), people, office.end()).await?;
     let stopped = report.run.cancelled;
     console.print(&Demonstrated { report, seed: demo.seed, asked: demo.messages, written: office.truth().len() })?;
     // The company's oddities are findings of its archive, not of the demonstration.
@@ -71,7 +71,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         source: vec![source],
         directory: DirectoryConfig::default(),
         converter: ConverterConfig::default(),
-        sink: SinkConfig { kind: SinkKind::File, path: demo.out.clone() },
+        sink: SinkConfig::file(demo.out.clone()),
         run: RunConfig::default(),
         folder: PathBuf::new(),
         digest: None,

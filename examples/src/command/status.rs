@@ -1,13 +1,14 @@
 use std::fmt;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use jabber_archive_core::{ArchiveFacts, Digest, EntryRecord, Ledger, Result, RunEntry, Timestamp};
 use serde::Serialize;
 
-use super::{
-    Outcome,
-    verify::{no_archive, open},
-};
+use super::{Outcome, verify::open};
 use crate::{arguments::Located, console::Console};
+
+/// How many entries are read at the same time.
+const AHEAD: usize = 16;
 
 #[derive(Debug, Serialize)]
 struct Status {
@@ -25,13 +26,13 @@ struct Status {
 }
 
 pub(super) async fn status(located: &Located, console: &Console) -> Result<Outcome> {
-    let (folder, archive) = open(located)?;
+    let (place, archive) = open(located).await?;
     let ledger = archive.ledger();
     let Some((facts, _)) = ledger.facts().await? else {
-        return Err(no_archive(&folder));
+        return Err(place.empty());
     };
     let mut status = Status {
-        archive: folder,
+        archive: place.to_string(),
         facts,
         entries: 0,
         archived_until: None,
@@ -43,8 +44,9 @@ pub(super) async fn status(located: &Located, console: &Console) -> Result<Outco
         head: None,
         last_run: None,
     };
-    for number in ledger.numbers().await? {
-        let link = ledger.entry(number).await?;
+    let numbers = ledger.numbers().await?;
+    let mut links = stream::iter(numbers).map(|number| ledger.entry(number)).buffered(AHEAD);
+    while let Some(link) = links.try_next().await? {
         status.entries += 1;
         status.archived_until = link.entry.frontier.end;
         status.head = Some(link.digest);

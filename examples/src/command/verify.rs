@@ -1,7 +1,7 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
-use jabber_archive_sink::{Verification, VerifyOptions};
+use jabber_archive_core::Result;
+use jabber_archive_sink::{Archive, Verification, VerifyOptions};
 use serde::Serialize;
 
 use super::Outcome;
@@ -9,7 +9,7 @@ use crate::{
     arguments::{Located, Verify},
     config::Config,
     console::{Console, LiveLine},
-    wiring,
+    wiring::Place,
 };
 
 #[derive(Debug, Serialize)]
@@ -20,36 +20,27 @@ struct Verified {
 }
 
 pub(super) async fn verify(arguments: &Verify, console: &Console) -> Result<Outcome> {
-    let (folder, archive) = open(&arguments.located)?;
-    let ledger = archive.ledger();
-    // Facts that are missing beside a chain are a problem like others; without either, nothing says that this was ever an archive.
-    if matches!(ledger.facts().await, Ok(None)) && ledger.numbers().await?.is_empty() {
-        return Err(no_archive(&folder));
-    }
+    let (place, archive) = open(&arguments.located).await?;
     let options = arguments.expect.map_or(VerifyOptions::default(), |digest| VerifyOptions::default().expecting(digest));
     let line = LiveLine::new();
     let verification = jabber_archive_sink::verify(&archive, options, |items| line.show(format_args!("{items} mails read"))).await;
     line.leave();
     let verification = verification?;
-    let verified = Verified { archive: folder, verification };
+    let verified = Verified { archive: place.to_string(), verification };
     console.print(&verified)?;
     Ok(if verified.verification.problems.is_empty() { Outcome::Done } else { Outcome::Findings })
 }
 
 /// The archive that is named on the command line, else the one of the configuration. Nothing is created.
-pub(super) fn open(located: &Located) -> Result<(String, jabber_archive_sink::Archive)> {
-    let folder = match &located.archive {
-        Some(folder) => folder.clone(),
-        None => wiring::archive_folder(&Config::read(&located.configured.config)?),
+pub(super) async fn open(located: &Located) -> Result<(Place, Archive)> {
+    let place = match &located.archive {
+        Some(folder) => Place::Folder(folder.clone()),
+        None => Place::of(&Config::read(&located.configured.config)?)?,
     };
-    Ok((folder.display().to_string(), jabber_archive_sink::Archive::existing_file(&folder)?))
-}
-
-/// That a folder is none of an archive.
-pub(super) fn no_archive(folder: &str) -> Error {
-    Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "open", "there is no archive in this folder")
-        .about(folder)
-        .advise("name its folder with --archive, or check `path` under [sink]")
+    match place.find(Arc::new(Console::progress())).await? {
+        Some(archive) => Ok((place, archive)),
+        None => Err(place.empty()),
+    }
 }
 
 impl fmt::Display for Verified {

@@ -1,6 +1,7 @@
 //! The configuration file.
 
 mod secret;
+mod sink;
 mod toml_error;
 mod units;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     secret::SecretRef,
+    sink::{SinkConfig, SinkKind},
     units::{Bytes, Span, TimeOfDay},
 };
 
@@ -109,20 +111,6 @@ pub(crate) struct ConverterConfig {
 pub(crate) enum Mode {
     #[default]
     Transcript,
-}
-
-/// Where an archive is.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum SinkKind {
-    File,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SinkConfig {
-    pub(crate) kind: SinkKind,
-    pub(crate) path: PathBuf,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Secret};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Secret, SecretSource};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -13,7 +13,7 @@ use serde::{
 use super::Config;
 
 /// Where a secret is: `{ env = "NAME" }` or `{ file = "path" }`. One that is written out is refused.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum SecretRef {
     Env(String),
     File(PathBuf),
@@ -24,6 +24,17 @@ pub(crate) enum SecretRef {
 impl SecretRef {
     /// Fetches it; `setting` names it in errors.
     pub(crate) fn fetch(&self, config: &Config, setting: &'static str) -> Result<Secret> {
+        self.read(&config.folder, setting)
+    }
+
+    /// Where it is to be fetched again and again. It is fetched once here, so that one that is not there is told of at once.
+    pub(crate) fn source(&self, config: &Config, setting: &'static str) -> Result<SecretSource> {
+        self.fetch(config, setting)?;
+        let (place, folder) = (self.clone(), config.folder.clone());
+        Ok(SecretSource::new(move || place.read(&folder, setting)))
+    }
+
+    fn read(&self, folder: &Path, setting: &'static str) -> Result<Secret> {
         let refuse = |what: String| Error::new(ErrorKind::Config, ErrorClass::Fatal, "fetch secret", what).about(setting);
         match self {
             Self::Given(secret) => Ok(secret.clone()),
@@ -32,7 +43,7 @@ impl SecretRef {
                 _ => Err(refuse(format!("the environment has no variable `{name}`")).advise("set it for the account that runs this")),
             },
             Self::File(path) => {
-                let path = config.path(path);
+                let path = folder.join(path);
                 let unreadable = |error| refuse(format!("the file {} cannot be read", path.display())).because(error);
                 if is_open_to_others(&path).map_err(unreadable)? {
                     return Err(refuse(format!("the file {} can be read by others", path.display())).advise("chmod 600 it"));

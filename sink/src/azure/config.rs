@@ -42,7 +42,7 @@ pub struct AzureLimits {
 
 impl Default for AzureLimits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), reply: Duration::from_secs(60), bytes_per_second: 64 << 10 }
+        Self { connect: Duration::from_secs(10), reply: Duration::from_mins(1), bytes_per_second: 64 << 10 }
     }
 }
 
@@ -148,7 +148,11 @@ impl AzureConfig {
         // https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/resource-name-rules#microsoftstorage
         let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         if !(3..=24).contains(&self.account.len()) || !plain(&self.account) {
-            return refuse("account", format!("`{}` is no name of a storage account", self.account), "it has 3 to 24 lower-case letters and digits");
+            return refuse(
+                "account",
+                format!("`{}` is no name of a storage account", self.account),
+                "it has 3 to 24 lower-case letters and digits",
+            );
         }
         let words = self.container.split('-');
         if !(3..=63).contains(&self.container.len()) || !words.clone().all(|word| !word.is_empty() && plain(word)) {
@@ -192,9 +196,14 @@ mod tests {
 
     #[test]
     fn names_that_azure_does_not_know_are_refused_before_anything_is_sent() {
-        for (account, container) in
-            [("no", "jabber"), ("UPPER", "jabber"), ("under_score", "jabber"), ("examplechats", "a"), ("examplechats", "-jabber"), ("examplechats", "a--b")]
-        {
+        for (account, container) in [
+            ("no", "jabber"),
+            ("UPPER", "jabber"),
+            ("under_score", "jabber"),
+            ("examplechats", "a"),
+            ("examplechats", "-jabber"),
+            ("examplechats", "a--b"),
+        ] {
             let error = config(account, container).check().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{account} {container}");
         }
@@ -203,10 +212,17 @@ mod tests {
 
     #[test]
     fn plain_http_is_taken_on_a_loopback_address_only() {
-        for endpoint in ["http://127.0.0.1:10000/devstoreaccount1", "http://localhost:10000/devstoreaccount1", "http://[::1]:1/a", "https://example.com"] {
+        for endpoint in [
+            "http://127.0.0.1:10000/devstoreaccount1",
+            "http://localhost:10000/devstoreaccount1",
+            "http://[::1]:1/a",
+            "https://example.com",
+        ] {
             config("devstoreaccount1", "jabber").endpoint(endpoint).check().unwrap();
         }
-        for (endpoint, says) in [("http://example.com", "not encrypted"), ("ftp://127.0.0.1", "not encrypted"), ("example.com", "no address")] {
+        for (endpoint, says) in
+            [("http://example.com", "not encrypted"), ("ftp://127.0.0.1", "not encrypted"), ("example.com", "no address")]
+        {
             let error = config("devstoreaccount1", "jabber").endpoint(endpoint).check().unwrap_err();
             assert!(error.to_string().contains(says), "{endpoint}: {error}");
         }

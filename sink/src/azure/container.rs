@@ -1,24 +1,40 @@
 use http::Method;
-use jabber_archive_core::{ErrorClass, ErrorKind, Result};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 use object_store::client::{HttpClient, HttpError, HttpRequestBody};
 
 use super::{config::AzureConfig, refusal::Refusal};
 
-/// Finds out whether the container is there and may be listed; creates it if it is not and the configuration says so.
-pub(super) async fn open(config: &AzureConfig, client: &HttpClient) -> Result<()> {
+/// What the service says of a container that is not there.
+pub(super) const NOT_FOUND: &str = "ContainerNotFound";
+
+/// Whether the container is there; an error if it may not be listed.
+pub(super) async fn is_there(config: &AzureConfig, client: &HttpClient) -> Result<bool> {
     match send(config, client, Method::GET, "restype=container&comp=list&maxresults=1").await {
-        Err(refusal) if refusal.code == "ContainerNotFound" && config.create_container => create(config, client).await,
-        asked => asked,
+        Ok(()) => Ok(true),
+        Err(refusal) if refusal.code == NOT_FOUND => Ok(false),
+        Err(refusal) => Err(refusal.error(ErrorKind::Sink, "open archive", config)),
     }
-    .map_err(|refusal| refusal.error(kind(&refusal), "open archive", config))
 }
 
-async fn create(config: &AzureConfig, client: &HttpClient) -> Result<(), Refusal> {
+pub(super) async fn create(config: &AzureConfig, client: &HttpClient) -> Result<()> {
     match send(config, client, Method::PUT, "restype=container").await {
+        Ok(()) => Ok(()),
         // Another program was faster.
         Err(refusal) if refusal.code == "ContainerAlreadyExists" => Ok(()),
-        created => created,
+        Err(refusal) => Err(refusal.error(ErrorKind::Sink, "create container", config)),
     }
+}
+
+/// That it is not there.
+pub(super) fn missing(config: &AzureConfig) -> Error {
+    Error::new(ErrorKind::Sink, ErrorClass::Fatal, "open archive", "the container is not there").about(config).advise(how_to_create(config))
+}
+
+pub(super) fn how_to_create(config: &AzureConfig) -> String {
+    let AzureConfig { account, container, .. } = config;
+    format!(
+        "create it with `az storage container create --account-name {account} --name {container} --auth-mode login`, or set `create_container = true`"
+    )
 }
 
 async fn send(config: &AzureConfig, client: &HttpClient, method: Method, query: &str) -> Result<(), Refusal> {
@@ -30,9 +46,4 @@ async fn send(config: &AzureConfig, client: &HttpClient, method: Method, query: 
         .map_err(|error| Refusal::new(ErrorClass::Fatal, format!("the address cannot be: {error}")))?;
     let refused = |error: HttpError| Refusal::within(&error).cloned().unwrap_or_else(|| Refusal::of_transport(error));
     client.execute(request).await.map(|_| ()).map_err(refused)
-}
-
-/// A secret that is not to be had is a setting that is wrong.
-fn kind(refusal: &Refusal) -> ErrorKind {
-    if refusal.code == "secret" { ErrorKind::Config } else { ErrorKind::Sink }
 }

@@ -11,13 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
-use object_store::{
-    ClientOptions, ObjectStore,
-    azure::MicrosoftAzureBuilder,
-    client::HttpClient,
-    path::Path,
-    prefix::PrefixStore,
-};
+use object_store::{ClientOptions, ObjectStore, azure::MicrosoftAzureBuilder, client::HttpClient, path::Path, prefix::PrefixStore};
 
 pub(crate) use self::refusal::Refusal;
 pub use self::{
@@ -40,9 +34,27 @@ impl Archive {
     ///
     /// If a setting cannot be, the sign-in is refused, or the container is not there.
     pub async fn azure(config: AzureConfig) -> Result<Self> {
-        config.check()?;
-        let client = HttpClient::new(BlobService::new(&config)?);
-        container::open(&config, &client).await?;
+        let client = client(&config)?;
+        if !container::is_there(&config, &client).await? {
+            if !config.create_container {
+                return Err(container::missing(&config));
+            }
+            container::create(&config, &client).await?;
+        }
+        Self::in_container(&config, client)
+    }
+
+    /// The archive in a container; `None` if there is no such container. Nothing is created or written by opening it.
+    ///
+    /// # Errors
+    ///
+    /// If a setting cannot be, or the sign-in is refused.
+    pub async fn existing_azure(config: AzureConfig) -> Result<Option<Self>> {
+        let client = client(&config)?;
+        if container::is_there(&config, &client).await? { Self::in_container(&config, client).map(Some) } else { Ok(None) }
+    }
+
+    fn in_container(config: &AzureConfig, client: HttpClient) -> Result<Self> {
         let store = MicrosoftAzureBuilder::new()
             .with_account(config.account.as_str())
             .with_container_name(config.container.as_str())
@@ -55,7 +67,7 @@ impl Archive {
             .with_http_connector(Given(client))
             .build()
             .map_err(|error| {
-                Error::new(ErrorKind::Config, ErrorClass::Fatal, "open archive", "the store cannot be set up").about(&config).because(error)
+                Error::new(ErrorKind::Config, ErrorClass::Fatal, "open archive", "the store cannot be set up").about(config).because(error)
             })?;
         let store: Arc<dyn ObjectStore> = match &config.prefix {
             Some(prefix) => Arc::new(PrefixStore::new(store, prefix.as_str())),
@@ -63,6 +75,11 @@ impl Archive {
         };
         Ok(Self::new(store, Arc::new(AzureDurability)))
     }
+}
+
+fn client(config: &AzureConfig) -> Result<HttpClient> {
+    config.check()?;
+    Ok(HttpClient::new(BlobService::new(config)?))
 }
 
 fn content_types() -> ClientOptions {

@@ -11,6 +11,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub(super) class: ErrorClass,
+    /// Whether a setting is at fault, and not the store.
+    pub(super) is_setting: bool,
     /// The service's own word for it, such as `ContainerNotFound`.
     pub(super) code: String,
     pub(super) what: String,
@@ -77,13 +79,19 @@ pub(super) fn of_blob_service(method: &Method, status: StatusCode, headers: &Hea
         ),
         (404, "ContainerNotFound") => (ErrorClass::Fatal, "the container is not there", ""),
         (404, _) => (ErrorClass::Fatal, "there is no such account or address", "check `account` and `endpoint` under [sink]"),
-        (409, "BlobArchived" | "BlobBeingRehydrated") => {
-            (ErrorClass::Fatal, "it is in the archive tier and cannot be read", "move it to the cool or hot tier (`az storage blob set-tier`), and wait until that is done")
+        (409, "BlobArchived" | "BlobBeingRehydrated") => (
+            ErrorClass::Fatal,
+            "it is in the archive tier and cannot be read",
+            "move it to the cool or hot tier (`az storage blob set-tier`), and wait until that is done",
+        ),
+        (409 | 412, _) => {
+            (ErrorClass::Fatal, "the service does not allow it", "see what its code means: a lease, a tier, a disabled account")
         }
-        (409 | 412, _) => (ErrorClass::Fatal, "the service does not allow it", "see what its code means: a lease, a tier, a disabled account"),
         (413, _) => (ErrorClass::Item, "it is larger than the service takes at once", "lower `max_item_bytes`"),
         (300..=399, _) => (ErrorClass::Fatal, "the address answers with a redirect", "check `endpoint` under [sink]"),
-        (407, _) => (ErrorClass::Fatal, "the proxy asks for a sign-in", "set HTTPS_PROXY with a name and password, or NO_PROXY for this host"),
+        (407, _) => {
+            (ErrorClass::Fatal, "the proxy asks for a sign-in", "set HTTPS_PROXY with a name and password, or NO_PROXY for this host")
+        }
         _ => (ErrorClass::Fatal, "the service does not take the request", "please report this with the code"),
     };
     let mut refusal = Refusal::new(class, format!("{what} ({})", said(status, &code, headers)));
@@ -123,7 +131,11 @@ pub(super) fn of_token_service(status: StatusCode, headers: &HeaderMap, body: &[
         _ => {
             let mut refusal = Refusal::new(
                 ErrorClass::Credential,
-                format!("the token service refuses the sign-in ({}{})", said(status, &answer.error, headers), reason(&answer.error_description)),
+                format!(
+                    "the token service refuses the sign-in ({}{})",
+                    said(status, &answer.error, headers),
+                    reason(&answer.error_description)
+                ),
             );
             refusal.advice = Some("check `tenant_id`, `client_id` and the secret or identity under [sink]".to_owned());
             refusal
@@ -135,7 +147,12 @@ pub(super) fn of_token_service(status: StatusCode, headers: &HeaderMap, body: &[
 
 impl Refusal {
     pub(super) fn new(class: ErrorClass, what: impl Into<String>) -> Self {
-        Self { class, code: String::new(), what: what.into(), advice: None, wait: None, cause: None }
+        Self { class, is_setting: false, code: String::new(), what: what.into(), advice: None, wait: None, cause: None }
+    }
+
+    /// A secret is not to be had, or is none.
+    pub(super) fn of_setting(error: &Error) -> Self {
+        Self { is_setting: true, ..Self::new(ErrorClass::Credential, error.to_string()) }
     }
 
     /// There was no answer at all, or only a part of one.
@@ -166,6 +183,7 @@ impl Refusal {
 
     /// As the error of an operation on a thing.
     pub(crate) fn error(&self, kind: ErrorKind, operation: &'static str, subject: impl fmt::Display) -> Error {
+        let kind = if self.is_setting { ErrorKind::Config } else { kind };
         let mut error = Error::new(kind, self.class, operation, self.what.as_str()).about(subject);
         if let Some(advice) = &self.advice {
             error = error.advise(advice.as_str());
@@ -284,9 +302,14 @@ mod tests {
     #[test]
     fn a_refused_sign_in_says_why_without_trace_ids() {
         let body = br#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Trace ID: 0 Correlation ID: 1"}"#;
-        let Meaning::Refused(refusal) = of_token_service(StatusCode::UNAUTHORIZED, &HeaderMap::new(), body) else { panic!("401 is a refusal") };
+        let Meaning::Refused(refusal) = of_token_service(StatusCode::UNAUTHORIZED, &HeaderMap::new(), body) else {
+            panic!("401 is a refusal")
+        };
         assert_eq!(refusal.class, Credential);
-        assert_eq!(refusal.to_string(), "the token service refuses the sign-in (401 invalid_client, AADSTS7000215: Invalid client secret provided.)");
+        assert_eq!(
+            refusal.to_string(),
+            "the token service refuses the sign-in (401 invalid_client, AADSTS7000215: Invalid client secret provided.)"
+        );
     }
 
     #[test]

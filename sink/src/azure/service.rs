@@ -22,6 +22,7 @@ use object_store::{
 
 use super::{
     config::AzureConfig,
+    container,
     refusal::{Meaning, Refusal, of_blob_service},
     sign_in::Credentials,
     transport::{Transport, as_existing, refused},
@@ -41,7 +42,7 @@ const QUIET: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct BlobService {
     account: String,
-    container: String,
+    how_to_create: String,
     container_url: String,
     transport: Transport,
     credentials: Credentials,
@@ -57,7 +58,7 @@ impl BlobService {
         let transport = Transport::new(config)?;
         Ok(Self {
             account: config.account.clone(),
-            container: config.container.clone(),
+            how_to_create: container::how_to_create(config),
             container_url: config.container_url(),
             credentials: Credentials::new(config.sign_in.clone(), transport.for_tokens()),
             transport,
@@ -77,11 +78,14 @@ impl BlobService {
             .map_err(|error| Refusal::new(ErrorClass::Fatal, format!("the request cannot be signed: {error}")))?;
         let (answer, body) = self.transport.exchange(signed).await?;
         let meaning = of_blob_service(request.method(), answer.status(), answer.headers(), &body);
-        if let Meaning::Refused(refusal) = meaning {
+        if let Meaning::Refused(mut refusal) = meaning {
+            if refusal.code == container::NOT_FOUND {
+                refusal.advice = Some(self.how_to_create.clone());
+            }
             if refusal.class == ErrorClass::Credential {
                 self.credentials.renew(generation);
             }
-            return Err(self.explain(refusal));
+            return Err(refusal);
         }
         self.signed_in.store(true, Ordering::Relaxed);
         let named = answer.headers().get(&CONTENT_MD5).map(HeaderValue::as_bytes);
@@ -92,24 +96,16 @@ impl BlobService {
                 Err(Refusal::new(ErrorClass::Transient, "the service confirms something else than was sent"))
             }
             (_, Some(named))
-                if request.method() == Method::GET && answer.status() == StatusCode::OK && *doubts < DOUBTS && md5(&body).as_bytes() != named =>
+                if request.method() == Method::GET
+                    && answer.status() == StatusCode::OK
+                    && *doubts < DOUBTS
+                    && md5(&body).as_bytes() != named =>
             {
                 *doubts += 1;
                 Err(Refusal::new(ErrorClass::Transient, "the answer does not have the MD5 that comes with it"))
             }
             _ => Ok(answer),
         }
-    }
-
-    /// Adds what this account and container can be told about a refusal.
-    fn explain(&self, mut refusal: Refusal) -> Refusal {
-        if refusal.code == "ContainerNotFound" {
-            let Self { account, container, .. } = self;
-            refusal.advice = Some(format!(
-                "create it with `az storage container create --account-name {account} --name {container} --auth-mode login`, or set `create_container = true`"
-            ));
-        }
-        refusal
     }
 
     /// How long to wait before the next try; the refusal as it is to be reported if there is none.

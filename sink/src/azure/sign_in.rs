@@ -73,11 +73,7 @@ impl Credentials {
 
     /// A credential, and which one it is: [`renew`](Self::renew) takes that back.
     pub(super) async fn current(&self) -> Result<(Arc<AzureCredential>, u64), Refusal> {
-        let (provider, generation) = self.provider().map_err(|error| {
-            let mut refusal = Refusal::new(ErrorClass::Credential, error.to_string());
-            refusal.code = "secret".to_owned();
-            refusal
-        })?;
+        let (provider, generation) = self.provider().map_err(|error| Refusal::of_setting(&error))?;
         match provider.get_credential().await {
             Ok(credential) => Ok((credential, generation)),
             // The token service may come to itself; what was fetched so far is not to be asked again.

@@ -48,12 +48,14 @@ impl Transport {
         let mut options = ClientOptions::new()
             .with_timeout_disabled()
             .with_connect_timeout(limits.connect)
-            .with_pool_idle_timeout(Duration::from_secs(60))
+            .with_pool_idle_timeout(Duration::from_mins(1))
             // Metadata services of managed identities speak plain HTTP; the endpoint itself has been checked.
             .with_allow_http(true);
         if let Some(pem) = &config.authority {
             let authorities = Certificate::from_pem_bundle(pem).map_err(|error| {
-                Error::new(ErrorKind::Config, ErrorClass::Fatal, "open archive", "it holds no certificates (PEM)").about("ca_file").because(error)
+                Error::new(ErrorKind::Config, ErrorClass::Fatal, "open archive", "it holds no certificates (PEM)")
+                    .about("ca_file")
+                    .because(error)
             })?;
             options = authorities.into_iter().fold(options, ClientOptions::with_root_certificate);
         }

@@ -1,20 +1,17 @@
 //! Builds the parts of the line from a configuration.
 
-use std::{
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod place;
+
+use std::{fs::File, io, path::Path, sync::Arc};
 
 use jabber_archive_core::{
     ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, JidIsEmail, MemoryDirectory, Observer, People, Result,
     RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
 };
-use jabber_archive_sink::Archive;
 use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
-use crate::config::{Config, Encryption, Mode, SinkKind, SourceConfig, SourceKind};
+pub(crate) use self::place::Place;
+use crate::config::{Config, Encryption, Mode, SourceConfig, SourceKind};
 
 fn refuse(setting: &str, what: &str) -> Error {
     Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(setting)
@@ -116,12 +113,6 @@ pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn
     Ok(Arc::new(Transcript::new(facts, settings)?))
 }
 
-/// The folder of the archive.
-pub(crate) fn archive_folder(config: &Config) -> PathBuf {
-    let SinkKind::File = config.sink.kind;
-    config.path(&config.sink.path)
-}
-
 /// How the archive is run.
 pub(crate) fn settings(config: &Config) -> RunSettings {
     let run = &config.run;
@@ -147,11 +138,13 @@ pub(crate) fn identity(config: &Config) -> RunIdentity {
 }
 
 /// The whole line.
-pub(crate) fn archiver(config: &Config, people: People, observer: Arc<dyn Observer>) -> Result<Archiver> {
+pub(crate) async fn archiver(config: &Config, place: &Place, people: People, observer: Arc<dyn Observer>) -> Result<Archiver> {
     let facts = facts(config)?;
     let source: Arc<dyn Source> = Arc::new(source(config)?);
     let converter = converter(config, &facts)?;
-    let archive = Archive::file(archive_folder(config))?;
+    let settings = settings(config);
+    settings.check(&facts)?;
+    let archive = place.open(observer.clone()).await?;
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
-    Ok(line.people(people).settings(settings(config)).identity(identity(config)).observer(observer))
+    Ok(line.people(people).settings(settings).identity(identity(config)).observer(observer))
 }
