@@ -8,6 +8,8 @@ mod fault;
 mod file;
 mod ledger;
 mod sink;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verify;
 
 /// The library of stores that [`Archive::new`] takes.
