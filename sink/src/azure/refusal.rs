@@ -21,6 +21,9 @@ pub(crate) struct Refusal {
     pub(super) cause: Option<Arc<HttpError>>,
 }
 
+/// A right is lacking: perhaps only that to overwrite what is there, which is never asked for.
+pub(super) const NO_RIGHT: &str = "AuthorizationPermissionMismatch";
+
 /// What an answer means.
 #[derive(Debug)]
 pub(super) enum Meaning {
@@ -39,8 +42,9 @@ pub(super) enum Meaning {
 /// | success | answer |
 /// | 404 of a blob, 409 and 412 because it exists | answer: the caller compares |
 /// | 403 `UnauthorizedBlobOverwrite`, 409 `BlobImmutableDueToPolicy` to a put | exists |
+/// | 403 `AuthorizationPermissionMismatch` to a put | exists, if it does: a right to create is none to overwrite |
 /// | 400 `Md5Mismatch`, 408, 409 `ContainerBeingDeleted`, 429, 5xx | transient; Retry-After is obeyed |
-/// | 401, 403 `AuthenticationFailed` | credential: fetched anew |
+/// | 401, 403 `AuthenticationFailed`, 403 `AuthorizationFailure` | credential: fetched anew |
 /// | 413 | item |
 /// | every other one | fatal |
 pub(super) fn of_blob_service(method: &Method, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Meaning {
@@ -55,7 +59,10 @@ pub(super) fn of_blob_service(method: &Method, status: StatusCode, headers: &Hea
         _ => {}
     }
     let (class, what, advice) = match (status.as_u16(), code.as_str()) {
-        (400, "Md5Mismatch") => (ErrorClass::Transient, "what arrived is not what was sent", ""),
+        // The second is Azurite's word for it.
+        (400, "Md5Mismatch" | "InvalidOperation") if method == Method::PUT => {
+            (ErrorClass::Transient, "what arrived is not what was sent", "")
+        }
         (409, "ContainerBeingDeleted") => (ErrorClass::Transient, "the container is being deleted", ""),
         (429, _) | (503, "ServerBusy") => (ErrorClass::Transient, "the service is busy", ""),
         (408 | 500..=599, _) => (ErrorClass::Transient, "the service failed", ""),
@@ -65,9 +72,9 @@ pub(super) fn of_blob_service(method: &Method, status: StatusCode, headers: &Hea
             "check it under [sink]: has it run out, is it for this account, and is this machine's clock right?",
         ),
         (403, "AuthorizationFailure") => (
-            ErrorClass::Fatal,
-            "not permitted",
-            "allow this machine in the account's network rules, and give the credential the right to read, list and create",
+            ErrorClass::Credential,
+            "the credential is refused from here",
+            "check it under [sink], and allow this machine in the account's network rules",
         ),
         (403, "KeyBasedAuthenticationNotPermitted") => {
             (ErrorClass::Fatal, "the account takes no keys", "sign in with `client_secret`, `managed_identity` or `workload_identity`")
@@ -255,10 +262,11 @@ mod tests {
     fn what_a_refusal_of_the_blob_service_means_is_told_by_status_and_code() {
         for (status, code, class) in [
             (400, "Md5Mismatch", Transient),
+            (400, "InvalidOperation", Transient),
             (400, "InvalidHeaderValue", Fatal),
             (401, "InvalidAuthenticationInfo", Credential),
             (403, "AuthenticationFailed", Credential),
-            (403, "AuthorizationFailure", Fatal),
+            (403, "AuthorizationFailure", Credential),
             (403, "AuthorizationPermissionMismatch", Fatal),
             (403, "KeyBasedAuthenticationNotPermitted", Fatal),
             (404, "ContainerNotFound", Fatal),

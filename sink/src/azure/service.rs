@@ -16,14 +16,14 @@ use http_body_util::BodyExt;
 use jabber_archive_core::{Digest, ErrorClass, ErrorKind, Event, Observer, RetryPolicy};
 use md5::{Digest as _, Md5};
 use object_store::{
-    azure::AzureAuthorizer,
+    azure::{AzureAuthorizer, AzureCredential},
     client::{HttpError, HttpRequest, HttpRequestBody, HttpResponse, HttpService},
 };
 
 use super::{
     config::AzureConfig,
     container,
-    refusal::{Meaning, Refusal, of_blob_service},
+    refusal::{Meaning, NO_RIGHT, Refusal, of_blob_service},
     sign_in::Credentials,
     transport::{Transport, as_existing, refused},
 };
@@ -72,11 +72,7 @@ impl BlobService {
     /// One try.
     async fn attempt(&self, request: &HttpRequest, sent: &Sent, doubts: &mut u32) -> Result<HttpResponse, Refusal> {
         let (credential, generation) = self.credentials.current().await?;
-        let mut signed = request.clone();
-        AzureAuthorizer::new(&credential, &self.account)
-            .try_authorize(&mut signed)
-            .map_err(|error| Refusal::new(ErrorClass::Fatal, format!("the request cannot be signed: {error}")))?;
-        let (answer, body) = self.transport.exchange(signed).await?;
+        let (answer, body) = self.send(request.clone(), &credential).await?;
         let meaning = of_blob_service(request.method(), answer.status(), answer.headers(), &body);
         if let Meaning::Refused(mut refusal) = meaning {
             if refusal.code == container::NOT_FOUND {
@@ -84,6 +80,9 @@ impl BlobService {
             }
             if refusal.class == ErrorClass::Credential {
                 self.credentials.renew(generation);
+            }
+            if refusal.code == NO_RIGHT && sent.creates && self.is_there(request, &credential).await? {
+                return Ok(as_existing(answer));
             }
             return Err(refusal);
         }
@@ -106,6 +105,23 @@ impl BlobService {
             }
             _ => Ok(answer),
         }
+    }
+
+    async fn send(&self, mut request: HttpRequest, credential: &AzureCredential) -> Result<(HttpResponse, Bytes), Refusal> {
+        AzureAuthorizer::new(credential, &self.account)
+            .try_authorize(&mut request)
+            .map_err(|error| Refusal::new(ErrorClass::Fatal, format!("the request cannot be signed: {error}")))?;
+        self.transport.exchange(request).await
+    }
+
+    /// Whether there is a blob where a request was to put one.
+    async fn is_there(&self, put: &HttpRequest, credential: &AzureCredential) -> Result<bool, Refusal> {
+        let path = put.uri().to_string();
+        let path = path.split('?').next().unwrap_or_default();
+        let head = http::Request::head(path)
+            .body(HttpRequestBody::empty())
+            .map_err(|error| Refusal::new(ErrorClass::Fatal, format!("the address cannot be: {error}")))?;
+        Ok(self.send(head, credential).await?.0.status().is_success())
     }
 
     /// How long to wait before the next try; the refusal as it is to be reported if there is none.
@@ -177,6 +193,8 @@ struct Tries {
 struct Sent {
     /// MD5 of a whole blob, in base64.
     md5: Option<String>,
+    /// Whether it makes a blob appear.
+    creates: bool,
 }
 
 /// Makes every write one that creates and that the service checks, and refuses what would delete. Before it is signed: a signature covers these headers.
@@ -184,13 +202,14 @@ async fn complete(request: HttpRequest) -> Result<(HttpRequest, Sent), HttpError
     let (mut parts, body) = request.into_parts();
     // Kept as one piece: sent again without being read again.
     let body = body.collect().await?.to_bytes();
-    let mut sent = Sent { md5: None };
+    let mut sent = Sent { md5: None, creates: false };
     if parts.method == Method::PUT {
         let query = parts.uri.query().unwrap_or_default();
         let asks = |pair: &str| query.split('&').any(|asked| asked == pair);
         let (is_container, is_block, is_list) = (asks("restype=container"), asks("comp=block"), asks("comp=blocklist"));
         if !is_container && !is_block {
             parts.headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+            sent.creates = true;
         }
         if !is_container && !parts.headers.contains_key(&COPY_SOURCE) {
             let md5 = md5(&body);

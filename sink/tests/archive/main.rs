@@ -3,6 +3,8 @@
 #![cfg(all(unix, feature = "file"))]
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
+#[cfg(all(feature = "azure", feature = "testing"))]
+mod azure;
 mod child;
 mod conformance;
 mod durability;

@@ -168,7 +168,7 @@ async fn two_archivers(settings: [TranscriptSettings; 2]) {
 }
 
 /// The messages that the seals list, each once.
-async fn messages(archive: &Archive) -> BTreeSet<String> {
+pub(crate) async fn messages(archive: &Archive) -> BTreeSet<String> {
     let ledger = archive.ledger();
     let mut messages = BTreeSet::new();
     for number in ledger.numbers().await.unwrap() {

@@ -1,0 +1,113 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use jabber_archive_core::{ErrorClass, Secret, SecretSource, Sink, Stored};
+use jabber_archive_sink::{Archive, AzureSignIn, testing::sas};
+
+use super::Container;
+use crate::{
+    example::{Example, day, item, run},
+    snapshot::files,
+};
+
+impl Container {
+    fn sas(&self, permissions: &str, lasts: Duration) -> String {
+        sas::container(self.azurite.account(), self.azurite.key(), &self.name, permissions, SystemTime::now() + lasts)
+    }
+}
+
+fn fixed(secret: &str) -> SecretSource {
+    Secret::new(secret).into()
+}
+
+/// Counts how often it is asked.
+fn counted(fetch: impl Fn(u32) -> String + Send + Sync + 'static) -> (SecretSource, Arc<AtomicU32>) {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = asked.clone();
+    (SecretSource::new(move || Ok(Secret::new(fetch(count.fetch_add(1, Ordering::Relaxed))))), asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_key_signs_in() {
+    let Some(container) = Container::new("sign-in-key").await else { return };
+    run(&container.archive().await).await;
+    assert_eq!(container.blobs().await, files(Example::new().await.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_with_the_rights_to_read_list_and_create_is_enough() {
+    let Some(container) = Container::new("sign-in-sas").await else { return };
+    let sas = container.sas("rcl", Duration::from_hours(1));
+    for sas in [sas.clone(), format!("?{sas}\n")] {
+        let archive = Archive::azure(container.signed_in(container.azurite.endpoint(), AzureSignIn::Sas(fixed(&sas)))).await.unwrap();
+        run(&archive).await;
+        let mail = |content| item(day("2026-12-24"), 'a', content);
+        let created = archive.sink().put(&mail("first")).await.unwrap();
+        assert_eq!(created, if sas.starts_with('?') { Stored::AlreadyPresent } else { Stored::Created });
+        assert_eq!(archive.sink().put(&mail("other")).await.unwrap(), Stored::Different);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_without_the_right_to_create_is_refused_with_what_it_lacks() {
+    let Some(container) = Container::new("sign-in-read-only").await else { return };
+    let sas = container.sas("rl", Duration::from_hours(1));
+    let archive = Archive::azure(container.signed_in(container.azurite.endpoint(), AzureSignIn::Sas(fixed(&sas)))).await.unwrap();
+    let error = archive.sink().put(&item(day("2026-11-20"), 'a', "mail")).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Fatal);
+    assert!(
+        error.to_string().contains("not permitted (403 AuthorizationPermissionMismatch") && error.to_string().contains("`rcl`"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_wrong_is_refused_at_once() {
+    let Some(container) = Container::new("sign-in-wrong").await else { return };
+    let (key, asked) = counted(|_| "d3Jvbmc=".to_owned());
+    let begun = Instant::now();
+    let error = Archive::azure(container.signed_in(container.azurite.endpoint(), AzureSignIn::AccessKey(key))).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Fatal, "{error}");
+    assert!(error.to_string().contains("the credential is refused") && error.advice().is_some(), "{error}");
+    assert!(!error.to_string().contains("d3Jvbmc"), "{error}");
+    assert!(asked.load(Ordering::Relaxed) == 1 && begun.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_that_has_run_out_is_read_again_and_the_work_goes_on() {
+    let Some(container) = Container::new("sign-in-expires").await else { return };
+    let lasts = |asked| Duration::from_secs(if asked == 0 { 4 } else { 3_600 });
+    let (account, key, name) = (container.azurite.account(), container.azurite.key(), container.name.clone());
+    let (sas, asked) = counted(move |asked| sas::container(account, key, &name, "rcl", SystemTime::now() + lasts(asked)));
+    let archive = Archive::azure(container.signed_in(container.azurite.endpoint(), AzureSignIn::Sas(sas))).await.unwrap();
+    let sink = archive.sink();
+    let mut put = 0;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(6) {
+        let mail = item(day("2026-11-20"), 'a', &"the same".repeat(put % 2));
+        let stored = sink.put(&mail).await.unwrap();
+        assert_eq!(stored, [Stored::Created, Stored::Different, Stored::AlreadyPresent][if put == 0 { 0 } else { 2 - put % 2 }]);
+        put += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "fetched at the beginning, and when it had run out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_that_is_renewed_late_is_waited_for() {
+    let Some(container) = Container::new("sign-in-late").await else { return };
+    // The first runs out in the middle; the next two are still that one; then somebody has renewed it.
+    let expiry = SystemTime::now() + Duration::from_secs(5);
+    let old = sas::container(container.azurite.account(), container.azurite.key(), &container.name, "rcl", expiry);
+    let new = container.sas("rcl", Duration::from_hours(1));
+    let (sas, asked) = counted(move |asked| if asked < 3 { old.clone() } else { new.clone() });
+    let archive = Archive::azure(container.signed_in(container.azurite.endpoint(), AzureSignIn::Sas(sas))).await.unwrap();
+    tokio::time::sleep(expiry.duration_since(SystemTime::now()).unwrap_or_default() + Duration::from_secs(1)).await;
+    assert_eq!(archive.sink().put(&item(day("2026-11-20"), 'a', "mail")).await.unwrap(), Stored::Created);
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
