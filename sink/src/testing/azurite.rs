@@ -1,13 +1,13 @@
 use std::{
-    env, fmt,
-    io::{BufRead, BufReader, Read},
+    env, fmt, fs,
+    io::{self, BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
     sync::{OnceLock, mpsc},
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Request, sas};
+use super::{Request, Response, certificate::Certificate, sas};
 
 /// Names the executable `azurite-blob`.
 const PROGRAM: &str = "JABBER_ARCHIVE_TEST_AZURITE";
@@ -50,6 +50,7 @@ wait
 /// ```
 pub struct Azurite {
     endpoint: String,
+    authority: Option<String>,
     keeper: Child,
 }
 
@@ -62,7 +63,18 @@ impl Azurite {
     ///
     /// If it does not start, with its output. Also if the environment does not say which to start, while `JABBER_ARCHIVE_TEST_ALL` is set.
     pub fn start() -> Option<Self> {
-        Some(Self::run(&program()?, &[]))
+        Some(Self::run(&program()?, None))
+    }
+
+    /// Starts one that speaks HTTPS alone, and accepts the tokens of a [`TokenServer`](super::TokenServer) too. The certificate is for `localhost` and `127.0.0.1`,
+    /// by a new [`authority`](Self::authority).
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with_oauth() -> Option<Self> {
+        let certificate = Certificate::new().expect("certificates can be made");
+        Some(Self::run(&program()?, Some(certificate)))
     }
 
     /// One for all tests of this process, [started](Self::start) when first asked for.
@@ -82,6 +94,11 @@ impl Azurite {
         &self.endpoint
     }
 
+    /// The certificate, as PEM, of the authority that vouches for one with HTTPS.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
+    }
+
     /// The name of the only account.
     pub fn account(&self) -> &'static str {
         ACCOUNT
@@ -97,6 +114,11 @@ impl Azurite {
         owner()
     }
 
+    /// Sends a request, as it is, over TLS where it has that.
+    pub async fn send(&self, request: Request) -> io::Result<Response> {
+        request.send_to(&self.endpoint, self.authority()).await
+    }
+
     /// Creates a container.
     ///
     /// # Panics
@@ -104,22 +126,33 @@ impl Azurite {
     /// If that fails, also because there is one of this name.
     pub async fn create_container(&self, name: &str) {
         let request = Request::new("PUT", &format!("{name}?restype=container")).signed(&owner());
-        let response = request.send(&self.endpoint).await.expect("Azurite answers");
+        let response = self.send(request).await.expect("Azurite answers");
         assert_eq!(response.status, 201, "container {name}: {}", String::from_utf8_lossy(&response.body));
     }
 
-    fn run(program: &str, options: &[&str]) -> Self {
-        let mut keeper = Command::new("sh")
-            .args(["-c", KEEPER, "sh", program, "--blobHost", "127.0.0.1", "--blobPort", "0"])
-            .args(["--inMemoryPersistence", "--skipApiVersionCheck", "--disableProductStyleUrl", "--disableTelemetry", "--silent"])
-            .args(options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sh runs");
+    fn run(program: &str, certificate: Option<Certificate>) -> Self {
+        let folder = tempfile::tempdir().expect("there is a place for temporary files");
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER, "sh", program, "--blobHost", "127.0.0.1", "--blobPort", "0"]).args([
+            "--inMemoryPersistence",
+            "--skipApiVersionCheck",
+            "--disableProductStyleUrl",
+            "--disableTelemetry",
+            "--silent",
+        ]);
+        if let Some(certificate) = &certificate {
+            let (chain, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+            fs::write(&chain, &certificate.chain).expect("temporary files can be written");
+            fs::write(&key, &certificate.key).expect("temporary files can be written");
+            command.args(["--oauth", "basic"]).arg("--cert").arg(chain).arg("--key").arg(key);
+        }
+        let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("sh runs");
         let output = keeper.stdout.take().expect("standard output is piped");
+        // It has read the files of the folder when it says that it listens.
         match address(output) {
-            Ok(address) => Self { endpoint: format!("{address}/{ACCOUNT}"), keeper },
+            Ok(address) => {
+                Self { endpoint: format!("{address}/{ACCOUNT}"), authority: certificate.map(|certificate| certificate.authority), keeper }
+            }
             Err(output) => {
                 end(&mut keeper);
                 panic!("{program} does not start:\n{output}");

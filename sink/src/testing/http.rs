@@ -1,11 +1,19 @@
 //! Messages of HTTP/1.1 as they are on a socket.
 
-use std::{fmt::Write as _, io};
+use std::{fmt::Write as _, io, sync::Arc};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    },
 };
 
 const MAX_HEAD: usize = 64 * 1024;
@@ -55,7 +63,22 @@ impl Request {
     /// # Panics
     ///
     /// If the endpoint is of another form.
-    pub async fn send(mut self, endpoint: &str) -> io::Result<Response> {
+    pub async fn send(self, endpoint: &str) -> io::Result<Response> {
+        self.send_to(endpoint, None).await
+    }
+
+    /// Sends it to an endpoint, `https://host:port/path`, whose certificate is by this authority alone, given as PEM.
+    ///
+    /// # Panics
+    ///
+    /// If the endpoint is of another form, or the authority is no certificate.
+    pub async fn send_trusting(self, endpoint: &str, authority: &str) -> io::Result<Response> {
+        self.send_to(endpoint, Some(authority)).await
+    }
+
+    pub(super) async fn send_to(mut self, endpoint: &str, authority: Option<&str>) -> io::Result<Response> {
+        let scheme = if authority.is_some() { "https://" } else { "http://" };
+        assert!(endpoint.starts_with(scheme), "{endpoint} does not begin with {scheme}");
         let (host, path) = split(endpoint);
         self.target = format!("{path}/{}", self.target);
         self.headers.push("Host", host);
@@ -63,7 +86,15 @@ impl Request {
         if !self.headers.chunked() && (!self.body.is_empty() || matches!(self.method.as_str(), "PUT" | "POST")) {
             self.headers.push("Content-Length", &self.body.len().to_string());
         }
-        exchange(TcpStream::connect(host).await?, &self).await
+        let stream = TcpStream::connect(host).await?;
+        match authority {
+            None => exchange(stream, &self).await,
+            Some(authority) => {
+                let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
+                let name = ServerName::try_from(name).map_err(invalid)?;
+                exchange(connector(authority).connect(name, stream).await?, &self).await
+            }
+        }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -147,6 +178,13 @@ impl Response {
     /// The value of a header; the first, if there are several.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.first(name)
+    }
+
+    /// With the header that frames the body.
+    pub(super) fn with_length(mut self) -> Self {
+        self.headers.remove("Content-Length");
+        let length = self.body.len().to_string();
+        self.with_header("Content-Length", &length)
     }
 
     pub(super) fn head(&self) -> Bytes {
@@ -330,6 +368,18 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, r
     stream.write_all(&request.bytes()).await?;
     stream.flush().await?;
     Reader::new(stream).response(&request.method).await
+}
+
+fn connector(authority: &str) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(authority.as_bytes()).expect("an authority is a certificate as PEM");
+    roots.add(authority).expect("an authority can be trusted");
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider knows the versions of TLS")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
 }
 
 /// The host with its port, and the path, of an endpoint.

@@ -148,9 +148,8 @@ impl Connection {
         self.write(request, response).await
     }
 
-    async fn answer(&mut self, number: usize, request: &Request, mut response: Response) -> io::Result<Next> {
-        response.headers.remove("Content-Length");
-        response.headers.push("Content-Length", &response.body.len().to_string());
+    async fn answer(&mut self, number: usize, request: &Request, response: Response) -> io::Result<Next> {
+        let response = response.with_length();
         self.script.record(number, Outcome::Answered(response.status));
         self.write(request, &response).await
     }
