@@ -51,6 +51,7 @@ fn azurite_ends_with_a_process_that_is_killed() {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "azurite::child", "--nocapture", "--include-ignored"])
         .env(CHILD, "1")
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -71,7 +72,8 @@ fn azurite_ends_with_a_process_that_is_killed() {
 fn child() {
     if env::var_os(CHILD).is_some() {
         println!("\n{}", Azurite::shared().unwrap().endpoint());
-        thread::sleep(Duration::from_mins(1));
+        // Until the test that runs it ends, if that does not kill it before.
+        let _ = io::stdin().read_line(&mut String::new());
     }
 }
 
