@@ -7,7 +7,10 @@ use std::{
 };
 
 use jabber_archive_core::{ErrorClass, Secret, SecretSource, Sink, Stored};
-use jabber_archive_sink::{Archive, AzureSignIn, testing::sas};
+use jabber_archive_sink::{
+    Archive, AzureConfig, AzureSignIn,
+    testing::{Azurite, TokenServer, sas},
+};
 
 use super::Container;
 use crate::{
@@ -110,4 +113,104 @@ async fn a_signature_that_is_renewed_late_is_waited_for() {
     tokio::time::sleep(expiry.duration_since(SystemTime::now()).unwrap_or_default() + Duration::from_secs(1)).await;
     assert_eq!(archive.sink().put(&item(day("2026-11-20"), 'a', "mail")).await.unwrap(), Stored::Created);
     assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
+
+/// An account that takes tokens alone, over HTTPS, and what gives them out.
+struct Directory {
+    azurite: Azurite,
+    tokens: TokenServer,
+}
+
+impl Directory {
+    async fn start() -> Option<Self> {
+        Some(Self { azurite: Azurite::start_with_oauth()?, tokens: TokenServer::start().await.unwrap() })
+    }
+
+    fn config(&self, sign_in: AzureSignIn) -> AzureConfig {
+        AzureConfig::new(self.azurite.account(), "jabber", sign_in)
+            .endpoint(self.azurite.endpoint())
+            .certificate_authority(self.azurite.authority().unwrap())
+            .create_container(true)
+            .retry(super::quick())
+            .limits(super::LIMITS)
+    }
+
+    fn client_secret(&self, secret: SecretSource) -> AzureSignIn {
+        AzureSignIn::ClientSecret {
+            tenant_id: "tenant".to_owned(),
+            client_id: "client".to_owned(),
+            secret,
+            authority_host: Some(self.tokens.endpoint().to_owned()),
+        }
+    }
+
+    /// What the token service was asked with.
+    fn asked(&self, name: &str) -> Vec<String> {
+        self.tokens.requests().iter().filter_map(|request| request.field(name).map(str::to_owned)).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_signs_in_with_its_secret() {
+    let Some(directory) = Directory::start().await else { return };
+    let archive = Archive::azure(directory.config(directory.client_secret(fixed("its secret")))).await.unwrap();
+    assert_eq!(run(&archive).await, Example::new().await.report);
+    assert_eq!(directory.asked("client_secret"), ["its secret"], "one token serves the whole run");
+    assert_eq!(directory.asked("grant_type"), ["client_credentials"]);
+    assert_eq!(directory.asked("scope"), ["https://storage.azure.com/.default"]);
+    assert_eq!(directory.tokens.requests()[0].path, "/tenant/oauth2/v2.0/token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_identity_of_the_machine_signs_in() {
+    let Some(directory) = Directory::start().await else { return };
+    let endpoint = Some(directory.tokens.identity_endpoint());
+    let identity = AzureSignIn::ManagedIdentity { client_id: Some("client".to_owned()), endpoint };
+    let archive = Archive::azure(directory.config(identity)).await.unwrap();
+    assert_eq!(run(&archive).await, Example::new().await.report);
+    assert_eq!((directory.asked("client_id"), directory.tokens.requests().len()), (vec!["client".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_another_issuer_signs_in() {
+    let Some(directory) = Directory::start().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let token_file = folder.path().join("token");
+    std::fs::write(&token_file, "a token of Kubernetes").unwrap();
+    let identity = AzureSignIn::WorkloadIdentity {
+        tenant_id: "tenant".to_owned(),
+        client_id: "client".to_owned(),
+        token_file,
+        authority_host: Some(format!("{}/", directory.tokens.endpoint())),
+    };
+    let archive = Archive::azure(directory.config(identity)).await.unwrap();
+    assert_eq!(run(&archive).await, Example::new().await.report);
+    assert_eq!(directory.asked("client_assertion"), ["a token of Kubernetes"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_directory_refuses_is_told_at_once_and_never_shown() {
+    let Some(directory) = Directory::start().await else { return };
+    directory.tokens.refuse(100);
+    let error = Archive::azure(directory.config(directory.client_secret(fixed("hunter2")))).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Fatal);
+    for word in ["the token service refuses the sign-in (401 invalid_client", "`client_id`"] {
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    assert!(!format!("{error:?}").contains("hunter2"));
+    assert_eq!(directory.tokens.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ends_soon_is_replaced_and_a_directory_that_refuses_for_a_while_is_waited_for() {
+    let Some(directory) = Directory::start().await else { return };
+    // A new token is fetched five minutes before the old one ends, here from 0.1 s on.
+    directory.tokens.set_lifetime(Duration::from_mins(1));
+    let (secret, asked) = counted(|asked| format!("secret {asked}"));
+    let archive = Archive::azure(directory.config(directory.client_secret(secret))).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    directory.tokens.refuse(2);
+    assert_eq!(archive.sink().put(&item(day("2026-11-20"), 'a', "mail")).await.unwrap(), Stored::Created);
+    assert_eq!(directory.asked("client_secret").last().unwrap(), &format!("secret {}", asked.load(Ordering::Relaxed) - 1));
+    assert_eq!(asked.load(Ordering::Relaxed), 3, "read again after each refusal");
 }
