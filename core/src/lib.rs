@@ -10,6 +10,7 @@ mod digest;
 mod directory;
 mod error;
 mod file;
+mod gate;
 mod header;
 mod item;
 mod jid;
@@ -41,12 +42,13 @@ pub use self::{
     directory::{Directory, JidIsEmail, MemoryDirectory, Person},
     error::{Error, ErrorClass, ErrorKind, Result},
     file::{FileRef, FileStore},
+    gate::{Gate, Passage},
     header::HeaderText,
     item::{Issue, ItemId, ItemKey, MailItem, MessageLine, ObjectKey, Part},
     jid::{BareJid, Jid},
     ledger::{
         Accounts, Appended, ArchiveFacts, Disposition, Entry, EntryRecord, Finding, Frontier, KeptKind, Ledger, Link, List, ListLine,
-        RunEntry, Seal, TableAccount,
+        NewerEntry, RunEntry, Seal, TableAccount,
     },
     people::People,
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},

@@ -6,15 +6,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, lock::Mutex, stream};
 
 use super::{
-    Archiver,
+    Archiver, RunSettings,
     retry::{Stop, unless_stopped},
 };
 use crate::{
-    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Finding, Issue, ItemId,
-    KeptKind, List, ListLine, MailItem, Message, MessageLine, Result, Seal, Stored, Table, Window,
+    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Finding, Gate, Issue,
+    ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, Passage, Result, Seal, Stored, Table, Window,
 };
 
 /// More editions than this are not left over from interrupted attempts: something else writes here.
@@ -44,6 +44,29 @@ enum Placed {
     Taken(usize),
     /// The sink takes this one from nobody.
     Refused(usize, Error),
+}
+
+/// Bounds the mails of a window that are made and not yet stored.
+#[derive(Debug)]
+struct InFlight {
+    gate: Gate,
+    /// How large mails are is known when they are made: one conversation at a time makes them and waits for room, so that those that wait do not add up.
+    turn: Mutex<()>,
+}
+
+impl InFlight {
+    fn new(settings: &RunSettings) -> Self {
+        Self { gate: Gate::new(settings.in_flight as u64), turn: Mutex::new(()) }
+    }
+
+    /// Makes mails and waits until there is room for them. The room is theirs until the passage is dropped: nobody may hold one and ask for another.
+    async fn admit(&self, make: impl FnOnce() -> Result<Vec<MailItem>>) -> Result<(Vec<MailItem>, Passage)> {
+        let turn = self.turn.lock().await;
+        let mails = make()?;
+        let passage = self.gate.enter(mails.iter().map(|mail| mail.content.len() as u64).sum()).await;
+        drop(turn);
+        Ok((mails, passage))
+    }
 }
 
 impl Archiver {
@@ -76,7 +99,8 @@ impl Archiver {
             seal.context = Some(self.keep(KeptKind::Context, assembly.context.to_bytes(), stop).await?);
         }
 
-        let conversations = assembly.conversations.into_iter().map(|conversation| self.issue(conversation, stop));
+        let in_flight = InFlight::new(&self.settings);
+        let conversations = assembly.conversations.into_iter().map(|conversation| self.issue(conversation, &in_flight, stop));
         let mut issued = pin!(stream::iter(conversations).buffer_unordered(self.settings.concurrency.max(1)));
         let mut dead = DeadLetter::of_rows(&assembly.undecodable, window);
         let mut lines = Vec::new();
@@ -108,12 +132,12 @@ impl Archiver {
     }
 
     /// Stores a conversation under the first edition that is free or equal.
-    async fn issue(&self, mut conversation: Conversation, stop: &Stop<'_>) -> Result<Issued> {
+    async fn issue(&self, mut conversation: Conversation, in_flight: &InFlight, stop: &Stop<'_>) -> Result<Issued> {
         let mut issued = Issued::default();
         let mut issue = Issue::FIRST;
         while !conversation.messages.is_empty() {
-            let mails = match self.converter.mails(&conversation, issue) {
-                Ok(mails) => mails,
+            let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
+                Ok(admitted) => admitted,
                 Err(error) if error.class() == ErrorClass::Item => {
                     bury(&mut conversation, &error, &[], &mut issued.dead);
                     continue;

@@ -16,6 +16,8 @@ pub struct RunSettings {
     pub memory: usize,
     /// How many conversations are stored at the same time.
     pub concurrency: usize,
+    /// How many bytes of mails may wait to be stored at the same time; a conversation with more is stored alone.
+    pub in_flight: usize,
     /// How errors that may pass are retried.
     pub retry: RetryPolicy,
 }
@@ -28,6 +30,7 @@ impl Default for RunSettings {
             chunk_windows: 7,
             memory: 1 << 30,
             concurrency: 16,
+            in_flight: 64 << 20,
             retry: RetryPolicy::default(),
         }
     }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::NewerEntry;
 use crate::{Digest, Error, ErrorClass, ErrorKind, ItemId, Recipe, Result, ShortDigest, SkipReason, Span, Table, Timestamp};
 
 /// One entry of the chain, as stored in `ledger/<number>.json`.
@@ -302,7 +303,14 @@ impl Link {
                 .about(Entry::path(number))
                 .advise("run `jabber-archive verify` to see what else is damaged, and restore it from a copy")
         };
-        let entry: Entry = serde_json::from_slice(bytes).map_err(|error| damaged("it is damaged").because(error))?;
+        let entry: Entry = serde_json::from_slice(bytes).map_err(|error| match NewerEntry::from_bytes(number, bytes) {
+            Some(newer) => {
+                let what =
+                    format!("it is of a kind that this version does not know, `{}`: a newer version wrote it", newer.kind.escape_debug());
+                Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "read entry", what).about(Entry::path(number)).advise("use that version")
+            }
+            None => damaged("it is damaged").because(error),
+        })?;
         if entry.number != number {
             return Err(damaged("it holds another number"));
         }

@@ -3,6 +3,7 @@
 mod entry;
 mod facts;
 mod list;
+mod newer;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ pub use self::{
     entry::{Accounts, Disposition, Entry, Finding, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
     facts::ArchiveFacts,
     list::{List, ListLine},
+    newer::NewerEntry,
 };
 use crate::{ByteStream, Digest, Result};
 

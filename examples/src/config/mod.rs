@@ -125,6 +125,7 @@ pub(crate) struct RunConfig {
     pub(crate) memory: Option<Bytes>,
     pub(crate) chunk_windows: Option<usize>,
     pub(crate) concurrency: Option<usize>,
+    pub(crate) in_flight: Option<Bytes>,
     pub(crate) retry_for: Option<Span>,
 }
 
