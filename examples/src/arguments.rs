@@ -64,4 +64,13 @@ pub(crate) struct Verify {
     /// The digest that a run printed: proves that nothing was cut off at the end
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect: Option<Digest>,
+    /// Read the content of so many mails only, chosen at random; all else is checked completely
+    #[arg(long, value_name = "N")]
+    pub(crate) sample: Option<u64>,
+    /// Choose the mails that an earlier sample of this seed chose
+    #[arg(long, value_name = "S", requires = "sample")]
+    pub(crate) seed: Option<u64>,
+    /// Only print the number and the digest of the last entry, to be kept elsewhere
+    #[arg(long, conflicts_with_all = ["expect", "sample", "seed"])]
+    pub(crate) head: bool,
 }

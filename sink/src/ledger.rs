@@ -34,7 +34,7 @@ impl ObjectLedger {
     /// The numbers of all entries, in order.
     pub async fn numbers(&self) -> Result<Vec<u64>> {
         let paths = self.archive.within(ErrorKind::Ledger, "ledger").await?;
-        let mut numbers: Vec<u64> = paths.iter().filter_map(number).collect();
+        let mut numbers: Vec<u64> = paths.iter().filter_map(entry_number).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -51,7 +51,7 @@ pub(crate) fn facts_path() -> Path {
 }
 
 /// The number in a path such as `ledger/00000042.json`.
-fn number(path: &Path) -> Option<u64> {
+pub(crate) fn entry_number(path: &Path) -> Option<u64> {
     let number = path.filename()?.strip_suffix(".json")?.parse().ok()?;
     (Entry::path(number) == path.as_ref()).then_some(number)
 }

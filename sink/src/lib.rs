@@ -21,5 +21,5 @@ pub use self::{
     archive::{Archive, Durability},
     ledger::ObjectLedger,
     sink::ObjectSink,
-    verify::{Fault, Problem, Verification, VerifyOptions, verify},
+    verify::{Fault, Problem, Sample, Sampled, Verification, VerifyOptions, VerifyProgress, verify},
 };

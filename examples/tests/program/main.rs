@@ -12,3 +12,4 @@ mod output;
 mod program;
 mod run;
 mod usage;
+mod verify;

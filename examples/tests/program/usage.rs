@@ -14,6 +14,8 @@ fn arguments_that_are_none_are_a_matter_of_usage() {
     program(&["archive-all"]).assert(2, &["unrecognized subcommand"]);
     program(&["demo", "--messages", "many"]).assert(2, &["--messages"]);
     program(&["verify", "--expect", "abc"]).assert(2, &["64 hexadecimal digits"]);
+    program(&["verify", "--seed", "1"]).assert(2, &["--sample"]);
+    program(&["verify", "--head", "--sample", "1"]).assert(2, &["--head", "cannot be used with"]);
     program(&["--help"]).assert(0, &["Exit codes", "demo", "check", "run", "status", "verify"]);
 }
 
@@ -47,6 +49,7 @@ fn values_that_are_none_are_refused() {
         ("retry_for = \"1s\"", "settle = \"1m\"", &["`settle` is shorter than `margin`"]),
         ("retry_for = \"1s\"", "anchor = \"25:00\"", &["no time of day"]),
         ("retry_for = \"1s\"", "memory = \"much\"", &["no amount such as 512MiB"]),
+        ("retry_for = \"1s\"", "in_flight = 64", &["line 24", "in_flight"]),
         ("name = \"test\"", "name = \"Test!\"", &["`Test!`", "a-z, 0-9"]),
         ("encrypt = \"off\"", "encrypt = \"maybe\"", &["line 10", "maybe"]),
         ("kind = \"file\"", "kind = \"azur\"", &["azur"]),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jabber_archive_core::{Digest, Entry, EntryRecord, ErrorKind, Frontier, ItemId, KeptKind, Link, Result, Seal, Window};
+use jabber_archive_core::{Digest, Entry, EntryRecord, ErrorKind, Frontier, ItemId, KeptKind, Link, NewerEntry, Result, Seal, Window};
 use object_store::path::Path;
 
 use super::{Fault, Problem, Verification, VerifyOptions};
@@ -18,8 +18,23 @@ pub(super) struct Sealed {
     pub(super) frontier: Frontier,
     /// Items that run entries name as counting for nothing.
     pub(super) abandoned: BTreeSet<ItemId>,
+    /// Everything that entries name by digest, with the first that does.
+    pub(super) kept: BTreeMap<(KeptKind, Digest), String>,
     /// Whether an entry is missing or cannot be read: it may have sealed windows of which nothing else is known.
     pub(super) incomplete: bool,
+}
+
+impl Sealed {
+    /// The windows in whose folders something may lie.
+    pub(super) fn used(&self) -> impl Iterator<Item = (&Window, &SealedWindow)> {
+        self.windows.iter().filter(|(_, seals)| !(seals.lists.is_empty() && seals.abandoned.is_empty()))
+    }
+
+    /// How many items the seals count in their lists.
+    pub(super) fn items(&self) -> u64 {
+        // An entry may have been forged, so that its counts need not have a sum.
+        self.windows.values().flat_map(|seals| &seals.lists).fold(0, |sum, list| sum.saturating_add(list.items))
+    }
 }
 
 /// What the seals of one window say.
@@ -81,23 +96,22 @@ pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
         expected_seen |= options.expect == Some(digest);
         match Link::from_bytes(number, &bytes) {
             Ok(link) => {
-                if let Some((before, found)) = &previous
-                    && *found != link.entry.previous
-                {
-                    verification.problems.push(if options.expect == Some(*found) {
-                        Problem::inconsistent(path.as_str(), format!("it names another digest of {before}, which is as expected"))
-                    } else {
-                        let fault = Fault::Changed { says: path.clone(), expected: link.entry.previous, found: *found };
-                        Problem::new(before.as_str(), fault)
-                    });
-                }
-                examine(archive, &path, link.entry, follows, &mut sealed, verification).await?;
+                verification.problems.extend(break_before(options, &path, previous.as_ref(), link.entry.previous));
+                examine(&path, link.entry, follows, &mut sealed, verification);
                 follows = true;
             }
-            Err(error) => {
-                verification.problems.push(Problem::new(path.as_str(), Fault::Damaged { why: error.to_string() }));
-                (follows, sealed.incomplete) = (false, true);
-            }
+            Err(error) => match NewerEntry::from_bytes(number, &bytes) {
+                // Where it stands in the chain is known all the same; what it seals is not.
+                Some(newer) => {
+                    verification.problems.extend(break_before(options, &path, previous.as_ref(), newer.previous));
+                    verification.problems.push(Problem::new(path.as_str(), Fault::Newer { kind: newer.kind }));
+                    (follows, sealed.incomplete, sealed.frontier) = (true, true, newer.frontier);
+                }
+                None => {
+                    verification.problems.push(Problem::new(path.as_str(), Fault::Damaged { why: error.to_string() }));
+                    (follows, sealed.incomplete) = (false, true);
+                }
+            },
         }
         previous = Some((path, digest));
     }
@@ -116,14 +130,17 @@ pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
     Ok(sealed)
 }
 
-async fn examine(
-    archive: &Archive,
-    path: &str,
-    entry: Entry,
-    follows: bool,
-    sealed: &mut Sealed,
-    verification: &mut Verification,
-) -> Result<()> {
+/// What is wrong where an entry names another digest of the object before it than that has.
+fn break_before(options: &VerifyOptions, path: &str, before: Option<&(String, Digest)>, named: Digest) -> Option<Problem> {
+    let (before, found) = before.filter(|(_, found)| *found != named)?;
+    Some(if options.expect == Some(*found) {
+        Problem::inconsistent(path, format!("it names another digest of {before}, which is as expected"))
+    } else {
+        Problem::new(before.as_str(), Fault::Changed { says: path.to_owned(), expected: named, found: *found })
+    })
+}
+
+fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verification: &mut Verification) {
     let before = std::mem::replace(&mut sealed.frontier, entry.frontier);
     let mut expected = before;
     match entry.record {
@@ -141,13 +158,11 @@ async fn examine(
                 expected.seal = Some(entry.number);
             }
             check_sums(path, &seal, verification);
-            for (kind, digest) in seal
-                .context
-                .iter()
-                .map(|digest| (KeptKind::Context, digest))
-                .chain(seal.dead_letters.iter().map(|digest| (KeptKind::DeadLetter, digest)))
-            {
-                check_kept(archive, path, kind, digest, verification).await?;
+            let contexts = seal.context.iter().map(|digest| (KeptKind::Context, *digest));
+            let letters = seal.dead_letters.iter().map(|digest| (KeptKind::DeadLetter, *digest));
+            let lists = seal.list.iter().map(|digest| (KeptKind::List, *digest));
+            for named in contexts.chain(letters).chain(lists) {
+                sealed.kept.entry(named).or_insert_with(|| path.to_owned());
             }
             match (Window::try_from(seal.span), seal.list) {
                 (Ok(window), list) => {
@@ -176,7 +191,6 @@ async fn examine(
     if follows && expected != entry.frontier {
         verification.problems.push(Problem::inconsistent(path, "the frontier does not follow from the entries before"));
     }
-    Ok(())
 }
 
 fn check_sums(path: &str, seal: &Seal, verification: &mut Verification) {
@@ -190,17 +204,4 @@ fn check_sums(path: &str, seal: &Seal, verification: &mut Verification) {
     if !seal.messages.closes() || starts != Some(seal.messages.starts) {
         verification.problems.push(Problem::inconsistent(path, "the messages do not add up"));
     }
-}
-
-async fn check_kept(archive: &Archive, entry: &str, kind: KeptKind, digest: &Digest, verification: &mut Verification) -> Result<()> {
-    let path = kind.path(digest);
-    let fault = match archive.find(ErrorKind::Ledger, &Path::from(path.as_str())).await? {
-        None => Fault::Missing,
-        Some(bytes) if Digest::of(&bytes) != *digest => {
-            Fault::Changed { says: entry.to_owned(), expected: *digest, found: Digest::of(&bytes) }
-        }
-        Some(_) => return Ok(()),
-    };
-    verification.problems.push(Problem::new(path, fault));
-    Ok(())
 }

@@ -1,15 +1,23 @@
 //! Checks an archive against its chain.
 
+mod attachments;
 mod chain;
 mod items;
+mod kept;
+mod leftover;
 mod problem;
+mod sample;
 
 use std::fmt;
 
-pub use self::problem::{Fault, Problem};
+pub use self::{
+    problem::{Fault, Problem},
+    sample::{Sample, Sampled},
+};
 use jabber_archive_core::{Digest, Result};
 use serde::Serialize;
 
+use self::sample::Choice;
 use crate::Archive;
 
 /// How an archive is verified.
@@ -20,11 +28,15 @@ pub struct VerifyOptions {
     pub expect: Option<Digest>,
     /// How many items are read at the same time.
     pub concurrency: usize,
+    /// How many bytes the items that are read at the same time may have together; a larger one is read alone.
+    pub in_flight: u64,
+    /// Of how many items the content is read; without it, of all.
+    pub sample: Option<Sample>,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { expect: None, concurrency: 16 }
+        Self { expect: None, concurrency: 16, in_flight: 256 << 20, sample: None }
     }
 }
 
@@ -34,6 +46,24 @@ impl VerifyOptions {
     pub fn expecting(self, digest: Digest) -> Self {
         Self { expect: Some(digest), ..self }
     }
+
+    /// Reads the content of some items only; everything else is checked as without it, but the content of attachments is not read.
+    #[must_use]
+    pub fn sampling(self, sample: Sample) -> Self {
+        Self { sample: Some(sample), ..self }
+    }
+}
+
+/// How far a verification is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyProgress {
+    /// Items that are done with: read, or found to be missing.
+    pub items: u64,
+    /// How many there are to read in all, as the seals count them.
+    pub of: u64,
+    /// The bytes of those that were read.
+    pub bytes: u64,
 }
 
 /// What a verification found.
@@ -42,14 +72,23 @@ impl VerifyOptions {
 pub struct Verification {
     /// Entries of the chain.
     pub entries: u64,
-    /// Items that are there and as listed.
+    /// Items whose content is there as listed; of a sample only those that were chosen.
     pub items: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// What was chosen, if not the content of all items was to be read.
+    #[serde(flatten)]
+    pub sampled: Option<Sampled>,
+    /// Files too large for a mail whose content has the digest in their name; in a sample they are not read.
+    pub attachments: u64,
     /// Items of windows that are not sealed yet: left by a run that is not done.
     pub pending: u64,
     /// Items that an entry names as counting for nothing.
     pub abandoned: u64,
+    /// Lists, contexts and dead letters that no seal names: left by a run that is not done, or that another one overtook.
+    pub unreferenced: u64,
+    /// Writes that were killed before they came to their end: they count for nothing.
+    pub leftover: u64,
     /// The digest of the last entry.
     pub head: Option<Digest>,
     /// Everything that is not as it should be, sorted by path.
@@ -58,19 +97,27 @@ pub struct Verification {
 
 impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} entries, {} items of {} bytes verified, {} problems", self.entries, self.items, self.bytes, self.problems.len())
+        write!(f, "{} entries, {} items of {} bytes verified, {} problems", self.entries, self.items, self.bytes, self.problems.len())?;
+        match self.sampled {
+            Some(Sampled { items, of, seed }) => write!(f, "; a sample of {items} of {of} items, seed {seed}"),
+            None => Ok(()),
+        }
     }
 }
 
-/// Reads everything that the chain refers to and compares. Nothing is written. `progress` is told how many items have been read.
+/// Reads everything that the chain refers to and compares, or a [`Sample`] of its items. Nothing is written, and what is held does not grow with the number of items.
 ///
 /// # Errors
 ///
 /// If the store fails; what is missing or wrong in it is a [`Problem`], not an error.
-pub async fn verify(archive: &Archive, options: VerifyOptions, mut progress: impl FnMut(u64) + Send) -> Result<Verification> {
+pub async fn verify(archive: &Archive, options: VerifyOptions, mut progress: impl FnMut(VerifyProgress) + Send) -> Result<Verification> {
     let mut verification = Verification::default();
     let sealed = chain::walk(archive, &options, &mut verification).await?;
-    items::compare(archive, &options, &sealed, &mut verification, &mut progress).await?;
+    let (choice, sampled) = Choice::among(sealed.items(), options.sample);
+    verification.sampled = sampled;
+    kept::compare(archive, &sealed, &mut verification).await?;
+    attachments::compare(archive, &mut verification).await?;
+    items::compare(archive, &options, &sealed, choice, &mut verification, &mut progress).await?;
     verification.problems.sort();
     verification.problems.dedup();
     Ok(verification)

@@ -34,8 +34,13 @@ pub enum Fault {
         /// The digest of the content that is there.
         found: Digest,
     },
-    /// It was added: no seal lists it.
+    /// It was added: it is no part of the archive.
     Extra,
+    /// It is an entry that a newer version wrote. What it seals is not known here.
+    Newer {
+        /// Its kind.
+        kind: String,
+    },
     /// What it says does not agree with what else it says, or with what it refers to.
     Inconsistent {
         /// How.
@@ -59,8 +64,11 @@ impl fmt::Display for Problem {
         match &self.fault {
             Fault::Missing => f.write_str("missing"),
             Fault::Damaged { why } => write!(f, "damaged: {why}"),
-            Fault::Changed { says, expected, found } => write!(f, "changed: {says} names SHA-256 {expected}, its content has {found}"),
-            Fault::Extra => f.write_str("extra: no seal lists it"),
+            Fault::Changed { says, expected, found } => write!(f, "changed: {says} says SHA-256 {expected}, its content has {found}"),
+            Fault::Extra => f.write_str("extra: it is no part of the archive"),
+            Fault::Newer { kind } => {
+                write!(f, "written by a newer version: an entry of kind `{}`; verify with that version", kind.escape_debug())
+            }
             Fault::Inconsistent { how } => write!(f, "inconsistent: {how}"),
         }
     }

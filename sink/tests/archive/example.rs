@@ -30,6 +30,22 @@ impl Example {
         Self { folder, archive, report }
     }
 
+    /// Three days with 24 chats each, the larger the later.
+    pub(crate) async fn large() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::file(folder.path()).unwrap();
+        let rows = (0..72).map(|number| {
+            let (day, hour) = (20 + number / 24, number % 24);
+            let from = format!("p{number}@example.com/jabber_1");
+            let body = "word ".repeat(1 + number * 40);
+            Row::jm(&from, "bob@example.com").at(&format!("2026-11-{day}T{hour:02}:30:00Z")).id(&format!("n{number}")).body(&body).record()
+        });
+        let report =
+            archiver_of(&archive, rows.collect(), "host", TranscriptSettings::default()).run(now(), future::pending()).await.unwrap();
+        assert_eq!(report.items, 72);
+        Self { folder, archive, report }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -72,7 +88,11 @@ pub(crate) fn rows() -> Vec<Record> {
 }
 
 pub(crate) fn archiver(archive: &Archive, host: &str, settings: TranscriptSettings) -> Archiver {
-    let source = MemorySource::new(rows(), NOW.parse().unwrap());
+    archiver_of(archive, rows(), host, settings)
+}
+
+fn archiver_of(archive: &Archive, rows: Vec<Record>, host: &str, settings: TranscriptSettings) -> Archiver {
+    let source = MemorySource::new(rows, NOW.parse().unwrap());
     let transcript = Transcript::new(&facts(), settings).unwrap();
     Archiver::new(
         facts(),

@@ -5,12 +5,16 @@
 
 #[cfg(all(feature = "azure", feature = "testing"))]
 mod azure;
+mod beside;
 mod child;
 mod conformance;
 mod durability;
 mod example;
+mod flight;
 mod opening;
 mod putting;
 mod races;
+mod sampling;
 mod snapshot;
+mod store;
 mod tamper;
