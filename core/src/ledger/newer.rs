@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::Frontier;
 use crate::Digest;
@@ -26,7 +27,7 @@ struct Stored {
     previous: Digest,
     frontier: Frontier,
     #[serde(flatten)]
-    record: BTreeMap<String, IgnoredAny>,
+    record: BTreeMap<String, Value>,
 }
 
 impl NewerEntry {

@@ -97,8 +97,8 @@ impl Draw {
     fn below(&mut self, limit: u64) -> u64 {
         let digest = FieldHasher::new().field("sample").field(&self.seed.to_string()).field(&self.drawn.to_string()).finish();
         self.drawn += 1;
-        let high = digest.as_bytes()[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        (u128::from(high) * u128::from(limit) >> 64) as u64
+        let high = digest.as_bytes()[..8].iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        ((u128::from(high) * u128::from(limit)) >> 64) as u64
     }
 }
 
