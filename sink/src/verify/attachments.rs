@@ -3,6 +3,7 @@
 use futures::TryStreamExt;
 use jabber_archive_core::{Digest, ErrorKind, ObjectKey, Result};
 use object_store::path::Path;
+use sha2::{Digest as _, Sha256};
 
 use super::{Fault, Problem, Verification, leftover::killed_put};
 use crate::Archive;
@@ -28,11 +29,14 @@ pub(super) async fn compare(archive: &Archive, verification: &mut Verification) 
     Ok(())
 }
 
-/// One file at a time: nothing tells how large it is before it is read.
+/// One file after another, piece by piece: any of them may be larger than memory.
 async fn check(archive: &Archive, path: &Path, key: &ObjectKey) -> Result<Option<Fault>> {
-    // It was listed just now.
-    let Some(bytes) = archive.find(ErrorKind::Sink, path).await? else { return Ok(Some(Fault::Missing)) };
-    let found = Digest::of(&bytes);
+    let mut hasher = Sha256::new();
+    let mut pieces = archive.pieces(ErrorKind::Sink, path).await?;
+    while let Some(piece) = pieces.try_next().await? {
+        hasher.update(piece);
+    }
+    let found = Digest::from_bytes(hasher.finalize().into());
     Ok((found != *key.digest()).then(|| Fault::Changed { says: "its name".to_owned(), expected: *key.digest(), found }))
 }
 
