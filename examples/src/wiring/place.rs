@@ -37,7 +37,11 @@ impl Place {
         let archive = match self {
             Self::Folder(folder) if !folder.is_dir() => None,
             Self::Folder(folder) => Some(Archive::existing_file(folder)?),
-            Self::Container(config) => Archive::existing_azure((**config).clone().observer(observer)).await?,
+            Self::Container(config) => {
+                let config = (**config).clone().observer(observer);
+                // One that a run would create may be missing; every other one is refused as a run refuses it.
+                if config.creates_container() { Archive::existing_azure(config).await? } else { Some(Archive::azure(config).await?) }
+            }
         };
         // Facts that are missing beside a chain are for a verification to tell of; without either, nothing says that this was ever an archive.
         match archive {
@@ -53,6 +57,9 @@ impl Place {
     /// That there is no archive.
     pub(crate) fn empty(&self) -> Error {
         let (what, advice) = match self {
+            Self::Folder(folder) if !folder.is_dir() => {
+                ("there is no such folder", "check `path` under [sink]; the first run makes the folder")
+            }
             Self::Folder(_) => ("there is no archive in this folder", "name its folder with --archive, or check `path` under [sink]"),
             Self::Container(_) => {
                 ("there is no archive in this container", "check `container` and `prefix` under [sink]; the first run makes the archive")

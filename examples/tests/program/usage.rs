@@ -67,6 +67,39 @@ fn values_that_are_none_are_refused() {
 }
 
 #[test]
+fn settings_of_the_store_that_do_not_belong_together_are_refused() {
+    let setting = setting();
+    let azure = "kind = \"azure\"\naccount = \"examplechats\"\ncontainer = \"jabber\"";
+    let key = "access_key = { env = \"JABBER_TEST_PASSWORD\" }";
+    for (sink, words) in [
+        ("kind = \"file\"".to_owned(), &["[sink]", "`path` is missing"][..]),
+        ("kind = \"file\"\npath = \"archive\"\naccount = \"examplechats\"".to_owned(), &["`account` has no meaning with kind = \"file\""]),
+        (
+            azure.to_owned(),
+            &["does not say how to sign in", "`access_key`, `sas`, `client_secret`, `managed_identity`, `workload_identity`"],
+        ),
+        (format!("{azure}\n{key}\nmanaged_identity = true"), &["`access_key`, `managed_identity` exclude each other"]),
+        (format!("{azure}\n{key}\npath = \"archive\""), &["`path` has no meaning with kind = \"azure\""]),
+        (format!("{azure}\n{key}\ntenant_id = \"t\""), &["`tenant_id` has no meaning", "`access_key`"]),
+        (format!("{azure}\n{key}").replace("account", "acount"), &["no key `acount`", "did you mean `account`?"]),
+        (format!("{azure}\n{key}").replace("account = \"examplechats\"\n", ""), &["`account` is missing"]),
+        (format!("{azure}\naccess_key = \"hunter2\""), &["never written here"]),
+        (format!("{azure}\nsas = {{ env = \"JABBER_NO_SUCH_VARIABLE\" }}"), &["sas", "no variable `JABBER_NO_SUCH_VARIABLE`"]),
+        (format!("{azure}\nclient_secret = {{ env = \"JABBER_TEST_PASSWORD\" }}"), &["`tenant_id` is missing"]),
+        (format!("{azure}\nworkload_identity = true"), &["`token_file` is missing", "AZURE_FEDERATED_TOKEN_FILE"]),
+        (format!("{azure}\n{key}").replace("examplechats", "Example_Chats"), &["account", "no name of a storage account"]),
+        (format!("{azure}\n{key}\nendpoint = \"http://example.com\""), &["endpoint", "is not encrypted"]),
+        (format!("{azure}\n{key}\nca_file = \"nobody.pem\""), &["read ca_file", "nobody.pem: the file cannot be read"]),
+        (format!("{azure}\naccess_key = {{ env = \"PATH\" }}"), &["access_key", "it is not base64"]),
+    ] {
+        setting.configure(|text| text.replace("kind = \"file\"\npath = \"archive\"", &sink));
+        for name in ["check", "run", "status", "verify"] {
+            setting.run(name, &[]).assert(2, words);
+        }
+    }
+}
+
+#[test]
 fn a_secret_is_never_written_out_and_never_shown() {
     let setting = setting();
     setting.configure(|text| text.replace("{ env = \"JABBER_TEST_PASSWORD\" }", "\"hunter2\""));

@@ -93,10 +93,15 @@ impl AzureConfig {
         Self { authority: Some(pem.into()), ..self }
     }
 
-    /// Whether a container that is not there is created.
+    /// Creates the container if it is not there, or does not, as without this.
     #[must_use]
     pub fn create_container(self, create: bool) -> Self {
         Self { create_container: create, ..self }
+    }
+
+    /// Whether a container that is not there is created.
+    pub fn creates_container(&self) -> bool {
+        self.create_container
     }
 
     /// How requests that may pass are sent again. When that is over, the error is fatal: nobody above needs to try once more.

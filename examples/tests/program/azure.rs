@@ -1,0 +1,182 @@
+//! An archive in a container of a real Azurite, as an administrator has it.
+
+use std::{collections::BTreeMap, env, sync::Arc, thread, time::Duration};
+
+use futures::TryStreamExt;
+use jabber_archive_sink::{
+    object_store::{ObjectStore, ObjectStoreExt, PutPayload, azure::MicrosoftAzureBuilder, path::Path},
+    testing::{Azurite, FaultProxy, Response, Rule},
+};
+
+use crate::program::{Ran, Setting, command, content, ran};
+
+/// A database, and a container for its archive.
+struct Azure {
+    azurite: &'static Azurite,
+    setting: Setting,
+    container: &'static str,
+    store: Arc<dyn ObjectStore>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Azure {
+    /// None where there is no Azurite, which has been said then.
+    fn new(container: &'static str, seed: u64, messages: usize) -> Option<Self> {
+        let azurite = Azurite::shared()?;
+        let store = MicrosoftAzureBuilder::new()
+            .with_account(azurite.account())
+            .with_access_key(azurite.key())
+            .with_container_name(container)
+            .with_endpoint(azurite.endpoint().to_owned())
+            .with_allow_http(true)
+            .build()
+            .unwrap();
+        let azure = Self {
+            azurite,
+            setting: Setting::new(seed, messages),
+            container,
+            store: Arc::new(store),
+            runtime: tokio::runtime::Runtime::new().unwrap(),
+        };
+        azure.configure(azurite.endpoint(), "create_container = true");
+        Some(azure)
+    }
+
+    fn configure(&self, endpoint: &str, more: &str) {
+        let sink = format!(
+            "kind = \"azure\"\naccount = \"{}\"\ncontainer = \"{}\"\nprefix = \"prod\"\nendpoint = \"{endpoint}\"\n\
+             access_key = {{ env = \"JABBER_TEST_KEY\" }}\n{more}",
+            self.azurite.account(),
+            self.container,
+        );
+        self.setting.configure(|text| text.replace("kind = \"file\"\npath = \"archive\"", &sink));
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Ran {
+        ran(command().arg(name).arg("--config").arg(self.setting.config()).args(arguments).env("JABBER_TEST_KEY", self.azurite.key()))
+    }
+
+    /// Every blob of the archive, by its path there.
+    fn blobs(&self) -> BTreeMap<String, Vec<u8>> {
+        self.runtime.block_on(async {
+            let listed: Vec<_> = self.store.list(Some(&Path::from("prod"))).try_collect().await.unwrap();
+            let mut blobs = BTreeMap::new();
+            for object in listed {
+                let content = self.store.get(&object.location).await.unwrap().bytes().await.unwrap();
+                blobs.insert(object.location.as_ref().trim_start_matches("prod/").to_owned(), content.to_vec());
+            }
+            blobs
+        })
+    }
+
+    fn put(&self, path: &str, content: &[u8]) {
+        let path = Path::from(format!("prod/{path}"));
+        self.runtime.block_on(self.store.put(&path, PutPayload::from(content.to_vec()))).unwrap();
+    }
+
+    fn delete(&self, path: &str) {
+        self.runtime.block_on(self.store.delete(&Path::from(format!("prod/{path}")))).unwrap();
+    }
+}
+
+/// What follows from the rows alone.
+fn of_rows(blobs: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
+    let folders = ["items/", "ledger/lists/", "context/", "dead-letters/"];
+    blobs.into_iter().filter(|(path, _)| folders.iter().any(|folder| path.starts_with(folder))).collect()
+}
+
+#[test]
+fn an_archive_in_a_container_has_the_bytes_of_one_in_a_folder_and_is_checked_and_verified_alike() {
+    let Some(azure) = Azure::new("program-alike", 41, 300) else { return };
+    azure.run("verify", &[]).assert(1, &["there is no archive in this container"]);
+    azure.run("check", &[]).assert(3, &["program-alike/prod will be made", "nothing was written"]);
+    let report = azure.run("run", &["--json"]).assert(3, &[]).json();
+    let status = azure.run("status", &["--json"]).assert(0, &[]).json();
+    assert_eq!((&status["items"], &status["head"]), (&report["items"], &report["head"]));
+    let head = report["head"].as_str().unwrap();
+    azure.run("verify", &["--expect", head]).assert(0, &["are as they were archived"]);
+    azure.run("check", &[]).assert(3, &["program-alike/prod exists, archived until"]);
+    let before = azure.blobs();
+    azure.run("run", &[]).assert(0, &["nothing to archive", head]);
+    assert!(azure.blobs() == before);
+
+    azure.setting.configure(|text| text);
+    azure.setting.run("run", &[]).assert(3, &[]);
+    assert!(of_rows(before) == content(&azure.setting.archive()));
+}
+
+#[test]
+fn damage_in_a_container_is_named_blob_by_blob() {
+    let Some(azure) = Azure::new("program-damage", 42, 200) else { return };
+    azure.run("run", &[]).assert(3, &[]);
+    let blobs = azure.blobs();
+    let items: Vec<&String> = blobs.keys().filter(|path| path.starts_with("items/")).collect();
+    let (changed, missing) = (items[0], items[items.len() / 2]);
+    let extra = format!("{}/{}.eml", changed.rsplit_once('/').unwrap().0, "a".repeat(26));
+    azure.put(changed, &[&blobs[changed][..], b"P.S. ..."].concat());
+    azure.delete(missing);
+    azure.put(&extra, b"From: nobody");
+    azure.put("ledger/00000001.json", b"{}");
+    let named =
+        [format!("{changed}: changed"), format!("{missing}: missing"), format!("{extra}: extra"), "ledger/00000001.json".to_owned()];
+    let named: Vec<&str> = named.iter().map(String::as_str).collect();
+    azure.run("verify", &[]).assert(3, &named);
+    azure.put(changed, &blobs[changed]);
+    azure.put(missing, &blobs[missing]);
+    azure.put("ledger/00000001.json", &blobs["ledger/00000001.json"]);
+    azure.delete(&extra);
+    azure.run("verify", &[]).assert(0, &["are as they were archived"]);
+}
+
+#[test]
+fn a_container_that_is_not_there_is_an_error_with_the_command_that_creates_it() {
+    let Some(azure) = Azure::new("program-missing", 43, 20) else { return };
+    azure.configure(azure.azurite.endpoint(), "");
+    for name in ["run", "status", "verify", "check"] {
+        azure
+            .run(name, &[])
+            .assert(1, &["program-missing", "the container is not there", "az storage container create", "create_container = true"]);
+    }
+}
+
+#[test]
+fn an_outage_is_told_while_it_is_waited_for_and_the_next_run_goes_on() {
+    let Some(azure) = Azure::new("program-outage", 44, 100) else { return };
+    let refused = Rule::answer(Response::server_busy()).method("PUT").path_contains("/items/");
+    let proxy = azure.runtime.block_on(FaultProxy::start(azure.azurite.endpoint(), [refused])).unwrap();
+    azure.configure(proxy.endpoint(), "create_container = true");
+    let ran = azure.run("run", &[]);
+    ran.assert(1, &["the service is busy (503 ServerBusy", "trying again in", " times in ", "what is sealed is intact"]);
+    proxy.clear();
+    azure.run("run", &[]).assert(3, &[]);
+    azure.run("verify", &[]).assert(0, &["are as they were archived"]);
+}
+
+#[test]
+fn an_archive_in_a_container_that_was_killed_over_and_over_has_the_same_bytes() {
+    let kills: u64 = env::var("JABBER_ARCHIVE_KILLS").map_or(6, |kills| kills.parse().unwrap());
+    let Some(azure) = Azure::new("program-killed", 45, 400) else { return };
+    azure.setting.configure(|text| text);
+    let begun = std::time::Instant::now();
+    azure.setting.run("run", &[]).assert(3, &[]);
+    let whole = begun.elapsed();
+    azure.configure(azure.azurite.endpoint(), "create_container = true");
+    let mut landed = 0;
+    for round in 0..kills {
+        let mut run = command();
+        run.arg("run").arg("--config").arg(azure.setting.config()).env("JABBER_TEST_KEY", azure.azurite.key());
+        let mut run = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        thread::sleep(whole.mul_f64((round * 7 + 3) as f64 % 10.0 / 10.0) + Duration::from_micros(round * 7_919 % 1_000));
+        if run.try_wait().unwrap().is_none() {
+            // SIGKILL on Unix.
+            run.kill().unwrap();
+            landed += 1;
+        }
+        run.wait().unwrap();
+    }
+    assert!(landed > 0, "no kill met the program at work");
+    assert!(matches!(azure.run("run", &[]).code, Some(0 | 3)));
+    azure.run("verify", &[]).assert(0, &["are as they were archived"]);
+    assert!(of_rows(azure.blobs()) == content(&azure.setting.archive()), "the bytes differ after {landed} kills");
+    println!("{landed} of {kills} kills met the program at work");
+}
