@@ -3,6 +3,8 @@
 mod archive;
 #[cfg(feature = "azure")]
 mod azure;
+#[cfg(feature = "export")]
+mod export;
 mod fault;
 #[cfg(feature = "file")]
 mod file;
@@ -17,6 +19,8 @@ pub use object_store;
 
 #[cfg(feature = "azure")]
 pub use self::azure::{AzureConfig, AzureLimits, AzureSignIn};
+#[cfg(feature = "export")]
+pub use self::export::{ExportFilter, ExportForm, Exported, export};
 pub use self::{
     archive::{Archive, Durability},
     ledger::ObjectLedger,

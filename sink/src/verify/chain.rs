@@ -13,8 +13,8 @@ const NAMED: u64 = 1_000;
 
 /// What the chain says of the items.
 #[derive(Debug, Default)]
-pub(super) struct Sealed {
-    pub(super) windows: BTreeMap<Window, SealedWindow>,
+pub(crate) struct Sealed {
+    pub(crate) windows: BTreeMap<Window, SealedWindow>,
     pub(super) frontier: Frontier,
     /// Items that run entries name as counting for nothing.
     pub(super) abandoned: BTreeSet<ItemId>,
@@ -39,22 +39,22 @@ impl Sealed {
 
 /// What the seals of one window say.
 #[derive(Debug, Default)]
-pub(super) struct SealedWindow {
-    pub(super) lists: Vec<SealedList>,
+pub(crate) struct SealedWindow {
+    pub(crate) lists: Vec<SealedList>,
     pub(super) abandoned: BTreeSet<ItemId>,
 }
 
 /// A list, and what its seal counted.
 #[derive(Debug)]
-pub(super) struct SealedList {
-    pub(super) entry: String,
-    pub(super) digest: Digest,
+pub(crate) struct SealedList {
+    pub(crate) entry: String,
+    pub(crate) digest: Digest,
     pub(super) items: u64,
     pub(super) bytes: u64,
     pub(super) messages: u64,
 }
 
-pub(super) async fn walk(archive: &Archive, options: &VerifyOptions, verification: &mut Verification) -> Result<Sealed> {
+pub(crate) async fn walk(archive: &Archive, options: &VerifyOptions, verification: &mut Verification) -> Result<Sealed> {
     let mut sealed = Sealed::default();
     let ledger = archive.ledger();
     // What the next entry is to name, unless that is unknown because the object before is missing.

@@ -1,7 +1,7 @@
 //! Checks an archive against its chain.
 
 mod attachments;
-mod chain;
+pub(crate) mod chain;
 mod items;
 mod kept;
 mod leftover;

@@ -1,0 +1,96 @@
+use std::{borrow::Cow, fmt::Write as _};
+
+use jabber_archive_core::Timestamp;
+use mail_parser::{HeaderForm, Message, MessageParser};
+
+/// The layout of transcripts that is read here: what `X-Jabber-Archive-Version` says.
+const LAYOUT: &str = "1";
+
+/// What the header and the head of the text say of a mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Mail {
+    pub(super) date: Option<Timestamp>,
+    pub(super) subject: String,
+    /// `Name <address>`.
+    pub(super) from: String,
+    /// Without angle brackets.
+    pub(super) message_id: String,
+    pub(super) kind: String,
+    /// The JIDs of a pair, or that of a room.
+    pub(super) conversation: String,
+    pub(super) title: Option<String>,
+    /// The participants that the text lists.
+    pub(super) people: Vec<Person>,
+    /// Whether they are all of the conversation: a long list may go on in other parts.
+    pub(super) everybody: bool,
+}
+
+/// A participant as the text shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Person {
+    pub(super) address: String,
+    pub(super) jid: String,
+}
+
+/// A mail that was read.
+pub(super) struct Reading {
+    pub(super) mail: Mail,
+    /// The text/plain body of a transcript, whose layout tells filters what they need; none of other mails.
+    pub(super) text: Option<String>,
+}
+
+impl Reading {
+    pub(super) fn of(content: &[u8]) -> Self {
+        let Some(message) = MessageParser::default().parse(content) else { return Self { mail: Mail::default(), text: None } };
+        let fact = |name: &str| {
+            let values = message.header_as(format!("X-Jabber-Archive-{name}"), HeaderForm::Text);
+            let value = values.into_iter().next().and_then(|value| value.as_text().map(|text| text.trim().to_owned()));
+            value.unwrap_or_default()
+        };
+        let mut mail = Mail {
+            date: message.date().map(|date| Timestamp::from_millis(date.to_timestamp().saturating_mul(1_000))),
+            subject: message.subject().unwrap_or_default().trim().to_owned(),
+            from: from(&message),
+            message_id: message.message_id().unwrap_or_default().to_owned(),
+            kind: fact("Kind"),
+            conversation: fact("Conversation"),
+            ..Mail::default()
+        };
+        let text = (fact("Version") == LAYOUT).then(|| message.body_text(0)).flatten();
+        let text = text.filter(|text| mail.read_head(text).is_some()).map(Cow::into_owned);
+        Self { mail, text }
+    }
+}
+
+fn from(message: &Message<'_>) -> String {
+    let mut from = String::new();
+    if let Some(sender) = message.from().and_then(mail_parser::Address::first) {
+        let (name, address) = (sender.name().unwrap_or_default().trim(), sender.address().unwrap_or_default());
+        from.push_str(name);
+        let _ = write!(from, "{}<{address}>", if name.is_empty() { "" } else { " " });
+    }
+    from
+}
+
+impl Mail {
+    /// Reads title and participants. What others chose is always one line there, so that it can forge none of them (see
+    /// [`Transcript`](jabber_archive_core::Transcript)).
+    fn read_head(&mut self, text: &str) -> Option<()> {
+        let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+        // Subject and window come first.
+        let head: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+        self.title = head.get(2).and_then(|line| line.strip_prefix("Title: ")).map(str::to_owned);
+        let all: usize = lines.next()?.strip_prefix("Participants: ")?.split(',').next()?.parse().ok()?;
+        for line in lines.take_while(|line| !line.is_empty()) {
+            if let Some(address) = line.strip_prefix("    Address: ") {
+                // How the address is known stands behind it in parentheses.
+                let address = address.rsplit_once(" (").map_or(address, |(address, _)| address);
+                self.people.push(Person { address: address.to_owned(), jid: String::new() });
+            } else if let (Some(jid), Some(person)) = (line.strip_prefix("    JID: "), self.people.last_mut()) {
+                jid.clone_into(&mut person.jid);
+            }
+        }
+        self.everybody = self.people.len() == all;
+        Some(())
+    }
+}
