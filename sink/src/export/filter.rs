@@ -4,7 +4,8 @@ use jabber_archive_core::{ConversationKind, HeaderText, ListLine, Span, Timestam
 
 use super::mail::{Mail, Reading};
 
-/// Which items are exported: all, until something is asked for. What is of different kinds has to hold together; of several persons, rooms or kinds, one does.
+/// Which items are exported: all, until something is asked for. What is of different kinds has to hold together; of several persons, rooms
+/// or kinds, one does.
 ///
 /// ```
 /// use jabber_archive_core::ConversationKind;
@@ -56,8 +57,8 @@ impl ExportFilter {
         self
     }
 
-    /// Conversations in this room: the whole of its title or JID, without regard to case. Private messages between its occupants are conversations of
-    /// persons, `room@conference.example.com/nick`.
+    /// Conversations in this room: the whole of its title or JID, without regard to case. Private messages between its occupants are
+    /// conversations of persons, `room@conference.example.com/nick`.
     #[must_use]
     pub fn room(mut self, title_or_jid: &str) -> Self {
         self.rooms.insert(exact(title_or_jid));
@@ -83,7 +84,8 @@ impl ExportFilter {
         Self { until: Some(time), ..self }
     }
 
-    /// Items in whose subject or text this occurs, within longer words too, without regard to case in any script; each word that is asked for has to.
+    /// Items in whose subject or text this occurs, within longer words too, without regard to case in any script; each word that is asked
+    /// for has to.
     #[must_use]
     pub fn word(mut self, word: &str) -> Self {
         self.words.insert(folded(word.trim()));
@@ -155,7 +157,8 @@ fn exact(text: &str) -> String {
     text.trim().to_lowercase().replace('\u{2236}', ":")
 }
 
-/// Close to Unicode's full case folding, with the tables of the standard library: what differs in case alone becomes equal, `ß` and `SS`, `ς` and `Σ` too.
+/// Close to Unicode's full case folding, with the tables of the standard library: what differs in case alone becomes equal, `ß` and `SS`,
+/// `ς` and `Σ` too.
 fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for char in text.chars() {

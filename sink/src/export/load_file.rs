@@ -9,8 +9,8 @@ use super::form::Item;
 
 /// The load file of a zip: one line a mail, comma-separated values (RFC 4180) in UTF-8, so that a review tool finds the mails by `path`.
 ///
-/// What people of a chat chose for a name must not become a formula where a spreadsheet opens the file, so that such cells begin with `'`. A review
-/// tool shows that character; it reads the mail itself for the exact text, and never compares these cells.
+/// What people of a chat chose for a name must not become a formula where a spreadsheet opens the file, so that such cells begin with `'`.
+/// Review tools load cells as they are and show that character; the exact text stands in the mail, which they read too.
 pub(super) struct LoadFile<W: Write> {
     rows: Writer<W>,
 }
@@ -75,8 +75,8 @@ impl<W: Write> LoadFile<W> {
     }
 }
 
-/// A cell that no spreadsheet takes for a formula: behind `'` where it begins with what would make it one (OWASP, "CSV Injection"), and where it begins
-/// with `'`, so that removing one always gives the text back.
+/// A cell that no spreadsheet takes for a formula: behind `'` where it begins with what would make it one (OWASP, "CSV Injection"), and
+/// where it begins with `'`, so that removing one always gives the text back.
 fn defused(cell: &str) -> Cow<'_, str> {
     let dangerous = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\''];
     if cell.starts_with(dangerous) { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }

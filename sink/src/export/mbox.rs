@@ -15,8 +15,8 @@ use super::{
 /// The sender of every envelope line: that of a chat is in its header.
 const SENDER: &str = "jabber-archive@localhost.invalid";
 
-/// One file of mails in the `mboxrd` form (qmail's mbox(5), RFC 4155): an envelope line before each, an empty line behind it, lines that could be taken
-/// for an envelope line quoted by `>` so that removing one `>` gives them back.
+/// One file of mails in the `mboxrd` form (qmail's mbox(5), RFC 4155): an envelope line before each, an empty line behind it, lines that
+/// could be taken for an envelope line quoted by `>` so that removing one `>` gives them back.
 #[derive(Debug)]
 pub(super) struct Mbox {
     file: BufWriter<File>,
@@ -61,8 +61,8 @@ fn is_from_line(line: &[u8]) -> bool {
     line[quotes..].starts_with(b"From ")
 }
 
-/// `Sat Nov 21 09:14:03 2026`, as C's `asctime` writes it. What is before 1970 becomes 1970: mutt, for one, takes a line with a much earlier year for text,
-/// and two mails for one.
+/// `Sat Nov 21 09:14:03 2026`, as C's `asctime` writes it. What is before 1970 becomes 1970: mutt, for one, takes a line with a much
+/// earlier year for text, and two mails for one.
 fn asctime(time: Timestamp) -> String {
     const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

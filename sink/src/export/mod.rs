@@ -59,15 +59,16 @@ impl fmt::Display for Exported {
 
 /// Copies the items that a filter selects to `path`, which must not be there yet. `progress` is told how many items have been read.
 ///
-/// Only what verifies is exported: an item whose bytes are those that its list names, in a list that is the one that its seal names, in an entry
-/// against which nothing speaks. What does not is [`refused`](Exported::refused), whether the filter would have selected it or not. The same archive
-/// and filter give the same bytes. Windows outside the filter's dates are not read.
+/// Only what verifies is exported: an item whose bytes are those that its list names, in a list that is the one that its seal names, in an
+/// entry against which nothing speaks. What does not is [`refused`](Exported::refused), whether the filter would have selected it or not.
+/// The same archive and filter give the same bytes. Windows outside the filter's dates are not read.
 ///
 /// Until it is whole, the export lies in `<path>.partial`, which goes away with an error and stays where the process is killed.
 ///
 /// # Errors
 ///
-/// If the store fails, if `path` or `<path>.partial` is there already (an empty folder may be, for a Maildir), or if the export cannot be written.
+/// If the store fails, if `path` or `<path>.partial` is there already (an empty folder may be, for a Maildir), or if the export cannot be
+/// written.
 pub async fn export(
     archive: &Archive,
     filter: &ExportFilter,

@@ -82,7 +82,7 @@ impl<'a> Selection<'a> {
                 Naming::Named => {}
                 Naming::Unnamed => return Ok(Found::Unwanted),
                 Naming::Unknown => {
-                    let how = "another part of its conversation does not verify, so that nothing tells whether a person who was asked for is in it";
+                    let how = "another part of its conversation does not verify, so that nothing tells whether it was asked for";
                     return refuse(Fault::Inconsistent { how: how.to_owned() });
                 }
             },

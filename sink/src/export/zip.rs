@@ -114,8 +114,8 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-/// Takes everything in silence after it has failed once: [`ZipWriter`] writes on when it is dropped, to standard error if that fails, and panics where
-/// it is not told the places that it expects.
+/// Takes everything in silence after it has failed once: [`ZipWriter`] writes on when it is dropped, to standard error if that fails, and
+/// panics where it is not told the places that it expects.
 struct Quiet {
     file: BufWriter<File>,
     place: u64,

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use jabber_archive_core::{Digest, Sink};
-use jabber_archive_sink::{ExportFilter, ExportForm, Fault, Problem};
+use bytes::Bytes;
+use jabber_archive_core::{Digest, FieldHasher, Grid, Issue, ItemKey, List, MailItem, Part, Sink};
+use jabber_archive_sink::{Archive, ExportFilter, ExportForm, Fault, Problem};
 
 use crate::{
     archived::{exported, mbox, seal, varied},
@@ -50,7 +51,7 @@ async fn a_list_that_is_not_the_sealed_one_proves_nothing() {
     let (archive, mails) = varied(&place, 40).await;
     let list = files(&place).into_keys().find(|path| path.starts_with("ledger/lists/")).unwrap();
     let content = fs::read(place.join(&list)).unwrap();
-    let lines = content.iter().filter(|byte| **byte == b'\n').count();
+    let lines = List::from_bytes(&content).unwrap().lines().len();
     for (number, damaged) in [Some(content[..content.len() - 1].to_vec()), None].into_iter().enumerate() {
         match damaged {
             Some(damaged) => fs::write(place.join(&list), damaged).unwrap(),
@@ -92,14 +93,13 @@ async fn items_that_no_list_names_are_no_part_of_an_export() {
 #[tokio::test]
 async fn a_mail_that_is_no_transcript_is_exported_whole_and_refused_where_it_would_have_to_be_judged() {
     let folder = tempfile::tempdir().unwrap();
-    let archive = jabber_archive_sink::Archive::file(folder.path().join("archive")).unwrap();
-    let window = generators_window();
+    let archive = Archive::file(folder.path().join("archive")).unwrap();
+    let window = Grid::daily().window_at("2026-11-21T12:00:00Z".parse().unwrap());
     let id = "b".repeat(26).parse().unwrap();
-    let conversation = jabber_archive_core::FieldHasher::new().finish().short();
-    let key = jabber_archive_core::ItemKey::new(window, id);
-    let content = bytes::Bytes::from_static(b"Subject: another converter\r\nFrom: a@example.com\r\n\r\nFrom here\r\n");
-    let issue = jabber_archive_core::Issue::FIRST;
-    let mail = jabber_archive_core::MailItem::new(key, conversation, issue, jabber_archive_core::Part::new(1, 1), content.clone());
+    let conversation = FieldHasher::new().finish().short();
+    let key = ItemKey::new(window, id);
+    let content = Bytes::from_static(b"Subject: another converter\r\nFrom: a@example.com\r\n\r\nFrom here\r\n");
+    let mail = MailItem::new(key, conversation, Issue::FIRST, Part::new(1, 1), content.clone());
     seal(&archive, &[mail]).await;
     let all = folder.path().join("all");
     assert_eq!(exported(&archive, &ExportFilter::new(), ExportForm::Mbox, &all).await.items, 1);
@@ -107,8 +107,4 @@ async fn a_mail_that_is_no_transcript_is_exported_whole_and_refused_where_it_wou
     let exported = exported(&archive, &ExportFilter::new().word("another"), ExportForm::Mbox, &folder.path().join("some")).await;
     assert_eq!((exported.items, exported.refused.len()), (0, 1));
     assert!(exported.refused[0].to_string().contains("no transcript"), "{}", exported.refused[0]);
-}
-
-fn generators_window() -> jabber_archive_core::Window {
-    jabber_archive_core::Grid::daily().window_at("2026-11-21T12:00:00Z".parse().unwrap())
 }
