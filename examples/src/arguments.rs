@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use jabber_archive_core::Digest;
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use jabber_archive_core::{ConversationKind, Digest, Timestamp};
+use jabber_archive_sink::ExportForm;
 
 /// Archives the chats of Cisco Jabber from SQL Server as mails, with a proof that an outsider can check.
 #[derive(Debug, Parser)]
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Status(Located),
     /// Compare an archive with the chain of entries that proves it
     Verify(Verify),
+    /// Copy mails that verify to a file or folder for other programs
+    Export(Export),
 }
 
 #[derive(Debug, Args)]
@@ -73,4 +76,86 @@ pub(crate) struct Verify {
     /// Only print the number and the digest of the last entry, to be kept elsewhere
     #[arg(long, conflicts_with_all = ["expect", "sample", "seed"])]
     pub(crate) head: bool,
+}
+
+/// What is asked for has to hold together; of several persons, rooms or kinds, one does.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) located: Located,
+    /// The form
+    #[arg(long, value_name = "FORM")]
+    pub(crate) to: Form,
+    /// The file or folder to make; it must not be there yet
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: PathBuf,
+    /// Conversations of this person: a whole address or JID
+    #[arg(long, value_name = "ADDRESS", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) person: Vec<String>,
+    /// Conversations in this room: its whole title or JID
+    #[arg(long, value_name = "ROOM", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) room: Vec<String>,
+    /// Conversations of this kind
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Vec<Kind>,
+    /// Mails with a message from this date or time on: 2026-11-21, or 2026-11-21T09:00:00Z
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) since: Option<Timestamp>,
+    /// Mails with a message before this date or time
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) until: Option<Timestamp>,
+    /// Mails with this in their subject or text; each of several words has to be there
+    #[arg(long, value_name = "WORD", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) word: Vec<String>,
+}
+
+/// What an export looks like.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Form {
+    /// One file for mail programs and converters
+    Mbox,
+    /// A folder for mail programs and servers
+    Maildir,
+    /// For review tools, with a load file and the digests of all
+    Zip,
+}
+
+impl From<Form> for ExportForm {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Mbox => Self::Mbox,
+            Form::Maildir => Self::Maildir,
+            Form::Zip => Self::Zip,
+        }
+    }
+}
+
+/// What a conversation is called.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Kind {
+    /// Two people
+    OneToOne,
+    /// A group chat that ended when everybody had left
+    AdHoc,
+    /// A persistent room
+    Room,
+    /// Private messages between two occupants of a room
+    RoomPrivate,
+}
+
+impl From<Kind> for ConversationKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::OneToOne => Self::OneToOne,
+            Kind::AdHoc => Self::AdHoc,
+            Kind::Room => Self::Room,
+            Kind::RoomPrivate => Self::RoomPrivate,
+        }
+    }
+}
+
+/// A time, or a date for its first instant in UTC.
+fn date(text: &str) -> Result<Timestamp, &'static str> {
+    let midnight = if text.contains(['T', 't']) { text.to_owned() } else { format!("{text}T00:00:00Z") };
+    midnight.parse().map_err(|_| "neither a date such as 2026-11-21 nor a time such as 2026-11-21T09:00:00Z")
 }

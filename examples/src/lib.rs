@@ -14,3 +14,6 @@ pub mod administration {}
 
 #[doc = include_str!("../../docs/extending.md")]
 pub mod extending {}
+
+#[doc = include_str!("../../docs/export.md")]
+pub mod export {}

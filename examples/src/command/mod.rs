@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod export;
 mod report;
 mod run;
 mod status;
@@ -42,6 +43,7 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Check(configured) => Ok(check::check(&configured, console).await?),
         Command::Run(configured) => run::run(&configured, console).await,
         Command::Status(located) => Ok(status::status(&located, console).await?),
+        Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Verify(verify) => Ok(verify::verify(&verify, console).await?),
     }
 }

@@ -5,6 +5,7 @@
 mod azure;
 mod check;
 mod demo;
+mod export;
 mod faults;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;

@@ -16,7 +16,7 @@ fn arguments_that_are_none_are_a_matter_of_usage() {
     program(&["verify", "--expect", "abc"]).assert(2, &["64 hexadecimal digits"]);
     program(&["verify", "--seed", "1"]).assert(2, &["--sample"]);
     program(&["verify", "--head", "--sample", "1"]).assert(2, &["--head", "cannot be used with"]);
-    program(&["--help"]).assert(0, &["Exit codes", "demo", "check", "run", "status", "verify"]);
+    program(&["--help"]).assert(0, &["Exit codes", "demo", "check", "run", "status", "verify", "export"]);
 }
 
 #[test]
