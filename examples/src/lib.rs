@@ -12,6 +12,9 @@ pub mod archive {}
 #[doc = include_str!("../../docs/administration.md")]
 pub mod administration {}
 
+#[doc = include_str!("../../docs/azure.md")]
+pub mod azure {}
+
 #[doc = include_str!("../../docs/extending.md")]
 pub mod extending {}
 

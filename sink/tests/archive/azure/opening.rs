@@ -26,7 +26,7 @@ async fn a_container_is_created_if_that_is_asked_for_and_found_the_next_time() {
         let archive = Archive::azure(container.config().create_container(true)).await.unwrap();
         archive.ledger().open(&facts()).await.unwrap();
     }
-    assert_eq!(container.blobs().await, [("archive.json".to_owned(), Vec::from(facts().to_bytes()))].into());
+    assert_eq!(container.blobs().await, [("archive.json".to_owned(), facts().to_bytes())].into());
     assert!(Archive::existing_azure(container.config()).await.unwrap().is_some());
 }
 
