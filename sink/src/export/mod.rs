@@ -19,11 +19,14 @@ use serde::Serialize;
 pub use self::{filter::ExportFilter, form::ExportForm};
 use self::{
     form::Form,
-    selection::{Found, Selection, read_list},
+    selection::{Found, Selection},
 };
 use crate::{
     Archive, Fault, Problem, Verification, VerifyOptions,
-    verify::chain::{self, SealedList},
+    verify::{
+        chain::{self, SealedList},
+        listed,
+    },
 };
 
 /// How many mails are read at the same time; each is held whole, and its text beside it.
@@ -93,7 +96,7 @@ pub async fn export(
         for list in &seals.lists {
             let lines = match accuse(list, &accused) {
                 Some(problem) => Err(problem),
-                None => read_list(archive, list).await?,
+                None => listed::list(archive, list).await?,
             };
             let lines = match lines {
                 Ok(lines) => lines,

@@ -1,9 +1,7 @@
 use std::{collections::HashMap, sync::Arc};
 
-use bytes::Bytes;
 use futures::lock::Mutex;
-use jabber_archive_core::{Digest, ErrorKind, ItemKey, KeptKind, List, ListLine, Result, ShortDigest, Window};
-use object_store::path::Path;
+use jabber_archive_core::{Digest, List, ListLine, Result, ShortDigest, Window};
 
 use super::{
     blocking,
@@ -11,7 +9,7 @@ use super::{
     form::Item,
     mail::Reading,
 };
-use crate::{Archive, Fault, Problem, verify::chain::SealedList};
+use crate::{Archive, Fault, Problem, verify::listed::Listed};
 
 /// What came of looking at an item.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ pub(super) enum Found {
 pub(super) struct Selection<'a> {
     archive: &'a Archive,
     window: Window,
-    list: String,
+    list: Digest,
     lines: &'a List,
     filter: Arc<ExportFilter>,
     /// By conversation and edition, for those whose participants go on from part to part.
@@ -41,30 +39,16 @@ enum Naming {
     Unknown,
 }
 
-/// The list that a seal names, if it is there and the one that was sealed.
-pub(super) async fn read_list(archive: &Archive, sealed: &SealedList) -> Result<Result<List, Problem>> {
-    let path = KeptKind::List.path(&sealed.digest);
-    let problem = |fault| Ok(Err(Problem { path: path.clone(), fault }));
-    let Some(bytes) = archive.find(ErrorKind::Ledger, &Path::from(path.as_str())).await? else { return problem(Fault::Missing) };
-    let found = Digest::of(&bytes);
-    if found != sealed.digest {
-        return problem(Fault::Changed { says: sealed.entry.clone(), expected: sealed.digest, found });
-    }
-    match List::from_bytes(&bytes) {
-        Ok(list) => Ok(Ok(list)),
-        Err(error) => problem(Fault::Damaged { why: error.to_string() }),
-    }
-}
-
 impl<'a> Selection<'a> {
     /// Of a list that has this digest.
     pub(super) fn new(archive: &'a Archive, window: Window, list: Digest, lines: &'a List, filter: Arc<ExportFilter>) -> Self {
-        Self { archive, window, list: KeptKind::List.path(&list), lines, filter, naming: Mutex::default() }
+        Self { archive, window, list, lines, filter, naming: Mutex::default() }
     }
 
     /// Reads an item, compares it with its line, and asks the filter.
     pub(super) async fn examine(&self, line: ListLine) -> Result<Found> {
-        let content = match self.content(&line).await? {
+        let item = self.listed(&line);
+        let content = match item.read(self.archive).await? {
             Ok(content) => content,
             Err(problem) => return Ok(Found::Refused(problem)),
         };
@@ -74,7 +58,7 @@ impl<'a> Selection<'a> {
             Ok((filter.judge(&reading), reading.mail))
         })
         .await?;
-        let refuse = |fault| Ok(Found::Refused(Problem { path: self.key(&line).path(), fault }));
+        let refuse = |fault| Ok(Found::Refused(Problem { path: item.key.path(), fault }));
         match verdict {
             Verdict::Wanted => {}
             Verdict::Unwanted => return Ok(Found::Unwanted),
@@ -91,26 +75,11 @@ impl<'a> Selection<'a> {
                 return refuse(Fault::Damaged { why: why.to_owned() });
             }
         }
-        Ok(Found::Wanted(Box::new(Item { key: self.key(&line), line, content, mail })))
+        Ok(Found::Wanted(Box::new(Item { key: item.key, line, content, mail })))
     }
 
-    fn key(&self, line: &ListLine) -> ItemKey {
-        ItemKey::new(self.window, line.id.clone())
-    }
-
-    /// The bytes that were archived, or what is there instead.
-    async fn content(&self, line: &ListLine) -> Result<Result<Bytes, Problem>> {
-        let path = self.key(line).path();
-        let Some(content) = self.archive.find(ErrorKind::Sink, &Path::from(path.as_str())).await? else {
-            return Ok(Err(Problem { path, fault: Fault::Missing }));
-        };
-        let whole = content.clone();
-        let found = blocking(move || Ok(Digest::of(&whole))).await?;
-        if found != line.sha256 || content.len() as u64 != line.bytes {
-            let fault = Fault::Changed { says: self.list.clone(), expected: line.sha256, found };
-            return Ok(Err(Problem { path, fault }));
-        }
-        Ok(Ok(content))
+    fn listed(&self, line: &ListLine) -> Listed {
+        Listed::new(self.window, line, self.list)
     }
 
     /// Looks for the persons in all parts of the conversation of this line.
@@ -123,7 +92,7 @@ impl<'a> Selection<'a> {
         }
         let mut naming = Naming::Unnamed;
         for line in self.lines.lines().iter().filter(|line| (line.key, line.edition) == conversation) {
-            let Ok(content) = self.content(line).await? else {
+            let Ok(content) = self.listed(line).read(self.archive).await? else {
                 naming = Naming::Unknown;
                 continue;
             };

@@ -1,15 +1,16 @@
 //! The items: those that lists name, and those that none does.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, future::try_join, stream};
-use jabber_archive_core::{Digest, ErrorKind, Gate, ItemId, ItemKey, KeptKind, List, Result, Timestamp, Window};
+use jabber_archive_core::{ErrorKind, Gate, ItemId, KeptKind, ListLine, Result, Timestamp, Window};
 use object_store::path::Path;
 
 use super::{
     Fault, Problem, Verification, VerifyOptions, VerifyProgress,
     chain::{Sealed, SealedList, SealedWindow},
     leftover::killed_put,
+    listed::{self, Listed},
     sample::Choice,
 };
 use crate::{Archive, sink::item_id};
@@ -17,7 +18,7 @@ use crate::{Archive, sink::item_id};
 /// What the lists and the folder of a window say.
 #[derive(Debug, Default)]
 struct Compared {
-    listed: Vec<Listed>,
+    listed: Vec<(Listed, Presence)>,
     /// Items that seals count and no list tells of.
     untold: u64,
     /// Whether a list is missing or cannot be read.
@@ -33,27 +34,24 @@ struct Found {
     leftover: u64,
 }
 
-/// An item of a list: whether it is there, and what it must be.
-#[derive(Debug)]
-struct Listed {
-    key: ItemKey,
-    bytes: u64,
-    sha256: Digest,
-    list: Arc<str>,
-    there: bool,
+/// Whether an item was found when its folder was listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    There,
+    Missing,
 }
 
 #[derive(Debug)]
 enum Step {
     Found(Found),
-    Item(Listed),
+    Item(Listed, Presence),
 }
 
 #[derive(Debug)]
 enum Done {
     Found(Found),
     Right { bytes: u64 },
-    Wrong { bytes: u64, problem: Problem },
+    Wrong(Problem),
 }
 
 /// Reads the chosen items across all windows: the next window is looked at while the last items of the one before are read.
@@ -85,10 +83,7 @@ pub(super) async fn compare(
                 verification.bytes += bytes;
                 shown.bytes += bytes;
             }
-            Done::Wrong { bytes, problem } => {
-                verification.problems.push(problem);
-                shown.bytes += bytes;
-            }
+            Done::Wrong(problem) => verification.problems.push(problem),
         }
         shown.items += 1;
         progress(shown);
@@ -126,7 +121,7 @@ async fn sweep(archive: &Archive, sealed: &Sealed, verification: &mut Verificati
 async fn compare_window(archive: &Archive, sealed: &Sealed, window: Window, seals: &SealedWindow) -> Result<Compared> {
     let folder = format!("items/{}", window.folder());
     let (mut compared, paths) = try_join(read_lists(archive, window, seals), archive.within(ErrorKind::Sink, &folder)).await?;
-    let listed: BTreeSet<&ItemId> = compared.listed.iter().map(|item| &item.key.id).collect();
+    let listed: BTreeSet<&ItemId> = compared.listed.iter().map(|(item, _)| &item.key.id).collect();
     let mut there = BTreeSet::new();
     for path in paths {
         let is_abandoned = |id: &ItemId| seals.abandoned.contains(id) || sealed.abandoned.contains(id);
@@ -141,58 +136,41 @@ async fn compare_window(archive: &Archive, sealed: &Sealed, window: Window, seal
             _ => compared.found.problems.push(Problem::new(path.as_ref(), Fault::Extra)),
         }
     }
-    for item in &mut compared.listed {
-        item.there = there.contains(&item.key.id);
+    for (item, presence) in &mut compared.listed {
+        if there.contains(&item.key.id) {
+            *presence = Presence::There;
+        }
     }
     Ok(compared)
 }
 
 async fn read_lists(archive: &Archive, window: Window, seals: &SealedWindow) -> Result<Compared> {
     let mut compared = Compared::default();
-    for list in &seals.lists {
-        let path: Arc<str> = KeptKind::List.path(&list.digest).into();
-        let Some(lines) = read_list(archive, list, &path, &mut compared.found.problems).await? else {
-            compared.unread_list = true;
-            compared.untold = compared.untold.saturating_add(list.items);
-            continue;
+    for sealed in &seals.lists {
+        let list = match listed::list(archive, sealed).await? {
+            Ok(list) => list,
+            Err(problem) => {
+                compared.found.problems.push(problem);
+                compared.unread_list = true;
+                compared.untold = compared.untold.saturating_add(sealed.items);
+                continue;
+            }
         };
-        let lines = lines.lines();
-        compared.untold = compared.untold.saturating_add(list.items.saturating_sub(lines.len() as u64));
-        compared.listed.extend(lines.iter().map(|line| Listed {
-            key: ItemKey::new(window, line.id.clone()),
-            bytes: line.bytes,
-            sha256: line.sha256,
-            list: path.clone(),
-            there: false,
-        }));
+        let lines = list.lines();
+        compared.found.problems.extend(count(sealed, lines));
+        compared.untold = compared.untold.saturating_add(sealed.items.saturating_sub(lines.len() as u64));
+        compared.listed.extend(lines.iter().map(|line| (Listed::new(window, line, sealed.digest), Presence::Missing)));
     }
     Ok(compared)
 }
 
-/// The list, if it is there and is the one that its seal names.
-async fn read_list(archive: &Archive, list: &SealedList, path: &str, problems: &mut Vec<Problem>) -> Result<Option<List>> {
-    let Some(bytes) = archive.find(ErrorKind::Ledger, &Path::from(path)).await? else {
-        problems.push(Problem::new(path, Fault::Missing));
-        return Ok(None);
-    };
-    let found = Digest::of(&bytes);
-    if found != list.digest {
-        problems.push(Problem::new(path, Fault::Changed { says: list.entry.clone(), expected: list.digest, found }));
-        return Ok(None);
-    }
-    let lines = match List::from_bytes(&bytes) {
-        Ok(lines) => lines,
-        Err(error) => {
-            problems.push(Problem::new(path, Fault::Damaged { why: error.to_string() }));
-            return Ok(None);
-        }
-    };
-    let bytes = lines.lines().iter().fold(0_u64, |sum, line| sum.saturating_add(line.bytes));
-    let messages: u64 = lines.lines().iter().map(|line| line.messages.len() as u64).sum();
-    if (lines.lines().len() as u64, bytes, messages) != (list.items, list.bytes, list.messages) {
-        problems.push(Problem::inconsistent(list.entry.as_str(), format!("its counts are not those of {path}")));
-    }
-    Ok(Some(lines))
+/// Compares what a seal counted with its list.
+fn count(sealed: &SealedList, lines: &[ListLine]) -> Option<Problem> {
+    let bytes = lines.iter().fold(0_u64, |sum, line| sum.saturating_add(line.bytes));
+    let messages: u64 = lines.iter().map(|line| line.messages.len() as u64).sum();
+    let agree = (lines.len() as u64, bytes, messages) == (sealed.items, sealed.bytes, sealed.messages);
+    let how = || format!("its counts are not those of {}", KeptKind::List.path(&sealed.digest));
+    (!agree).then(|| Problem::inconsistent(sealed.entry.as_str(), how()))
 }
 
 /// What is to be done for a window: of the items that are not chosen, those that are missing are named all the same.
@@ -200,10 +178,10 @@ fn steps(compared: Compared, choice: &mut Choice) -> Vec<Step> {
     let Compared { listed, untold, mut found, .. } = compared;
     choice.pass(untold);
     let mut chosen = Vec::new();
-    for item in listed {
+    for (item, presence) in listed {
         if choice.next() {
-            chosen.push(Step::Item(item));
-        } else if !item.there {
+            chosen.push(Step::Item(item, presence));
+        } else if presence == Presence::Missing {
             found.problems.push(Problem::new(item.key.path(), Fault::Missing));
         }
     }
@@ -214,22 +192,15 @@ fn steps(compared: Compared, choice: &mut Choice) -> Vec<Step> {
 async fn take(archive: &Archive, gate: &Gate, step: Step) -> Result<Done> {
     let item = match step {
         Step::Found(found) => return Ok(Done::Found(found)),
-        Step::Item(item) => item,
+        Step::Item(item, Presence::There) => item,
+        Step::Item(item, Presence::Missing) => return Ok(Done::Wrong(Problem::new(item.key.path(), Fault::Missing))),
     };
-    let path = item.key.path();
-    let missing = |path| Ok(Done::Wrong { bytes: 0, problem: Problem::new(path, Fault::Missing) });
-    if !item.there {
-        return missing(path);
-    }
     let _passage = gate.enter(item.bytes).await;
     // It may have gone since it was listed.
-    let Some(content) = archive.find(ErrorKind::Sink, &Path::from(path.as_str())).await? else { return missing(path) };
-    let (bytes, found) = (content.len() as u64, Digest::of(&content));
-    if (bytes, found) == (item.bytes, item.sha256) {
-        return Ok(Done::Right { bytes });
-    }
-    let fault = Fault::Changed { says: item.list.to_string(), expected: item.sha256, found };
-    Ok(Done::Wrong { bytes, problem: Problem::new(path, fault) })
+    Ok(match item.read(archive).await? {
+        Ok(_) => Done::Right { bytes: item.bytes },
+        Err(problem) => Done::Wrong(problem),
+    })
 }
 
 fn is_killed_put(path: &Path) -> bool {

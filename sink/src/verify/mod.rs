@@ -5,6 +5,7 @@ pub(crate) mod chain;
 mod items;
 mod kept;
 mod leftover;
+pub(crate) mod listed;
 mod problem;
 mod sample;
 
