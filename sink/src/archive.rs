@@ -5,7 +5,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
@@ -96,10 +96,7 @@ impl Archive {
     /// Creates an object of unknown length from a stream; `accept` sees the whole of it before it appears under its path.
     pub(crate) async fn create_streamed(&self, kind: ErrorKind, path: &Path, content: ByteStream, accept: impl Accept) -> Result<Stored> {
         if self.durability.creates_streams() {
-            return match self.upload(kind, path, content, accept.clone()).await? {
-                Uploaded::Whole => Ok(Stored::Created),
-                Uploaded::Taken => self.compare_streamed(kind, path, accept).await,
-            };
+            return self.create_in_place(kind, path, content, accept).await;
         }
         let failed = |error| fault::classify(kind, "put", path, error);
         let incoming = Path::from(format!("incoming/{}-{:016x}", path.filename().unwrap_or_default(), unique()));
@@ -116,12 +113,36 @@ impl Archive {
         Ok(stored)
     }
 
+    /// Where an upload replaces nothing, it goes where it belongs; by a single put if it is short, for which a right to create is enough.
+    async fn create_in_place(&self, kind: ErrorKind, path: &Path, mut content: ByteStream, accept: impl Accept) -> Result<Stored> {
+        let mut begun = BytesMut::new();
+        while begun.len() as u64 <= PIECE {
+            let Some(piece) = content.try_next().await? else {
+                let whole = begun.freeze();
+                let mut arriving = accept;
+                arriving.piece(&whole);
+                arriving.whole()?;
+                return self.create(kind, path, whole).await;
+            };
+            begun.extend_from_slice(&piece);
+        }
+        let content = stream::iter([Ok(begun.freeze())]).chain(content).boxed();
+        match self.upload(kind, path, content, accept.clone()).await? {
+            Uploaded::Whole => Ok(Stored::Created),
+            Uploaded::Taken => self.compare_streamed(kind, path, accept).await,
+        }
+    }
+
     /// Uploads a stream in parts, of which a few are under way at once.
     async fn upload(&self, kind: ErrorKind, path: &Path, mut content: ByteStream, mut arriving: impl Accept) -> Result<Uploaded> {
         let failed = |error| fault::classify(kind, "put", path, error);
+        // What is there already is not sent, but looked at all the same: whether it is what its name says is for the caller to know.
+        let mut taken = match self.store.head(path).await {
+            Ok(_) => true,
+            Err(object_store::Error::NotFound { .. }) => false,
+            Err(error) => return Err(failed(error)),
+        };
         let mut upload = WriteMultipart::new(self.store.put_multipart(path).await.map_err(failed)?);
-        // Where what is there may never change, the first part can be refused already; the content is to be looked at all the same.
-        let mut taken = false;
         loop {
             let piece = match content.next().await {
                 Some(Ok(piece)) => piece,

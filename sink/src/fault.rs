@@ -12,6 +12,7 @@ use object_store::path::Path;
 /// | not found, not permitted, read-only | fatal: trying again changes nothing |
 /// | no space | fatal, so that the run stops where it is |
 /// | something in the way, a path or size that cannot be | fatal |
+/// | an answer of Azure that is none | fatal |
 /// | everything else | transient: the store may come back |
 pub(crate) fn classify(kind: ErrorKind, operation: &'static str, path: &Path, error: object_store::Error) -> Error {
     #[cfg(feature = "azure")]
@@ -46,6 +47,10 @@ pub(crate) fn classify(kind: ErrorKind, operation: &'static str, path: &Path, er
         }
         (object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }, _) => {
             (ErrorClass::Fatal, "the store cannot do this", None)
+        }
+        // Its requests have been sent again already.
+        (object_store::Error::Generic { store: "MicrosoftAzure", .. }, _) => {
+            (ErrorClass::Fatal, "the service's answer cannot be read", Some("check `endpoint` under [sink], and what answers in its place"))
         }
         _ => (ErrorClass::Transient, "the store failed", None),
     };
@@ -161,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_transport_error_without_a_status_may_pass() {
-        let error = of("put", object_store::Error::Generic { store: "MicrosoftAzure", source: "error sending request".into() });
+        let error = of("put", object_store::Error::Generic { store: "S3", source: "error sending request".into() });
         assert_eq!(error.class(), Transient);
     }
 }

@@ -80,7 +80,7 @@ impl RetryPolicy {
     pub fn wait(&self, tried: u32, waited: Duration, asked: Option<Duration>) -> Option<Duration> {
         let doubled = self.first.saturating_mul(1_u32.checked_shl(tried.saturating_sub(1)).unwrap_or(u32::MAX)).min(self.longest);
         let wait = doubled.max(asked.unwrap_or_default());
-        (tried < self.tries && waited + wait <= self.total).then_some(wait)
+        (tried < self.tries && waited.saturating_add(wait) <= self.total).then_some(wait)
     }
 }
 

@@ -8,6 +8,7 @@ mod run;
 mod status;
 mod verify;
 
+use futures::{FutureExt, channel::oneshot};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -53,7 +54,8 @@ fn now() -> Timestamp {
     Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
 
-/// Listens from now on to whoever asks to stop: Ctrl-C, or SIGTERM as service managers send it. Neither ends the process any more; the future completes with the first.
+/// Listens from now on to whoever asks to stop: Ctrl-C, or SIGTERM as service managers send it. The future completes with the first, the process ends with the second:
+/// whatever it was doing is found again by the next run.
 fn asked_to_stop() -> Result<impl Future<Output = ()> + Send> {
     let listen = |kind| {
         signal(kind)
@@ -61,10 +63,19 @@ fn asked_to_stop() -> Result<impl Future<Output = ()> + Send> {
     };
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
+    let (asked, stop) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut signal = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        signal().await;
+        // Nobody listens any more once the run is over.
+        let _: Result<(), ()> = asked.send(());
+        signal().await;
+        std::process::exit(1);
+    });
+    Ok(stop.map(drop))
 }

@@ -108,11 +108,11 @@ fn azure(config: &Config, sink: &SinkConfig) -> Result<AzureConfig> {
 fn sign_in(config: &Config, sink: &SinkConfig) -> Result<AzureSignIn> {
     // What the identity webhook of Kubernetes sets, where the configuration does not say.
     let or_environment = |setting: &'static str, given: Option<&String>, variable: &str| {
-        given.cloned().or_else(|| env::var(variable).ok().filter(|value| !value.is_empty())).ok_or_else(|| {
+        given.cloned().or_else(|| environment(variable)).ok_or_else(|| {
             refuse("[sink]", &format!("`{setting}` is missing")).advise(format!("add it, or set {variable} in the environment"))
         })
     };
-    let authority_host = sink.authority_host.clone().or_else(|| env::var("AZURE_AUTHORITY_HOST").ok());
+    let authority_host = sink.authority_host.clone().or_else(|| environment("AZURE_AUTHORITY_HOST"));
     if let Some(key) = &sink.access_key {
         return Ok(AzureSignIn::AccessKey(key.source(config, "access_key")?));
     }
@@ -140,7 +140,11 @@ fn sign_in(config: &Config, sink: &SinkConfig) -> Result<AzureSignIn> {
         });
     }
     // App Service and Functions say so where their identity is to be had; virtual machines do not.
-    Ok(AzureSignIn::ManagedIdentity { client_id: sink.client_id.clone(), endpoint: env::var("IDENTITY_ENDPOINT").ok() })
+    Ok(AzureSignIn::ManagedIdentity { client_id: sink.client_id.clone(), endpoint: environment("IDENTITY_ENDPOINT") })
+}
+
+fn environment(variable: &str) -> Option<String> {
+    env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
 fn required<'a, T>(setting: &'static str, given: Option<&'a T>) -> Result<&'a T> {

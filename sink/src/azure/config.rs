@@ -1,9 +1,8 @@
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use http::{Uri, uri::Scheme};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Observer, Result, RetryPolicy};
 
-use super::AzureSignIn;
+use super::{AzureSignIn, sign_in::address};
 
 /// A container of Azure Blob Storage, and how it is reached.
 ///
@@ -167,20 +166,9 @@ impl AzureConfig {
                 "it has 3 to 63 lower-case letters, digits and single hyphens",
             );
         }
-        let url = self.endpoint_url();
-        let uri: Option<Uri> = url.parse().ok();
-        let Some((scheme, host)) = uri.as_ref().and_then(|uri| Some((uri.scheme()?, uri.host()?))) else {
-            return refuse("endpoint", format!("`{url}` is no address"), "it looks like https://examplechats.blob.core.windows.net");
-        };
-        if *scheme == Scheme::HTTPS || *scheme == Scheme::HTTP && is_loopback(host) {
-            return Ok(());
-        }
-        refuse("endpoint", format!("`{url}` is not encrypted"), "use https; plain http is for an emulator on this machine")
+        address("endpoint", &self.endpoint_url(), "https://examplechats.blob.core.windows.net")?;
+        self.sign_in.check()
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 impl fmt::Display for AzureConfig {
@@ -231,6 +219,34 @@ mod tests {
             let error = config("devstoreaccount1", "jabber").endpoint(endpoint).check().unwrap_err();
             assert!(error.to_string().contains(says), "{endpoint}: {error}");
         }
+    }
+
+    #[test]
+    fn a_sign_in_that_would_go_wrong_or_in_the_clear_is_refused_before_anything_is_sent() {
+        let signed = |tenant_id: &str, host: &str| {
+            let sign_in = AzureSignIn::ClientSecret {
+                tenant_id: tenant_id.to_owned(),
+                client_id: "client".to_owned(),
+                secret: Secret::new("hunter2").into(),
+                authority_host: Some(host.to_owned()),
+            };
+            AzureConfig::new("examplechats", "jabber", sign_in).check()
+        };
+        signed("72f988bf-86f1-41af-91ab-2d7cd011db47", "https://login.microsoftonline.us/").unwrap();
+        for (tenant, host, says) in [
+            ("tenant", "login.microsoftonline.us", "authority_host: `login.microsoftonline.us` is no address"),
+            ("tenant", "", "authority_host: `` is no address"),
+            ("tenant", "/x", "authority_host: `/x` is no address"),
+            ("tenant", "http://login.example.com", "authority_host: `http://login.example.com` is not encrypted"),
+            ("my tenant", "https://login.microsoftonline.us", "tenant_id: `my tenant` is none"),
+            ("", "https://login.microsoftonline.us", "tenant_id: `` is none"),
+        ] {
+            let error = signed(tenant, host).unwrap_err();
+            assert!(error.kind() == ErrorKind::Config && error.to_string().contains(says), "{error}");
+        }
+        let identity = AzureSignIn::ManagedIdentity { client_id: None, endpoint: Some("msi/token".to_owned()) };
+        let error = AzureConfig::new("examplechats", "jabber", identity).check().unwrap_err();
+        assert!(error.to_string().contains("IDENTITY_ENDPOINT: `msi/token` is no address"), "{error}");
     }
 
     #[test]

@@ -45,5 +45,9 @@ async fn send(config: &AzureConfig, client: &HttpClient, method: Method, query: 
         .body(HttpRequestBody::empty())
         .map_err(|error| Refusal::new(ErrorClass::Fatal, format!("the address cannot be: {error}")))?;
     let refused = |error: HttpError| Refusal::within(&error).cloned().unwrap_or_else(|| Refusal::of_transport(error));
-    client.execute(request).await.map(|_| ()).map_err(refused)
+    let answer = client.execute(request).await.map_err(refused)?;
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorClass::Fatal, format!("what answers is no blob service ({})", answer.status())))
 }

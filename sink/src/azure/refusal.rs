@@ -1,6 +1,6 @@
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, StatusCode, header::RETRY_AFTER};
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind};
 use object_store::client::HttpError;
 use serde::Deserialize;
@@ -35,34 +35,53 @@ pub(super) enum Meaning {
     Refused(Refusal),
 }
 
+/// What a request was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The container: its list, or its making.
+    Container,
+    /// A blob that is read.
+    Read,
+    /// A blob that is to appear.
+    Create,
+    /// A part of one.
+    Block,
+}
+
 /// The meaning of an answer of Blob Storage. Codes: <https://learn.microsoft.com/en-us/rest/api/storageservices/blob-service-error-codes>
 ///
 /// | answer | meaning |
 /// |---|---|
 /// | success | answer |
-/// | 404 of a blob, 409 and 412 because it exists | answer: the caller compares |
-/// | 403 `UnauthorizedBlobOverwrite`, 409 `BlobImmutableDueToPolicy` to a put | exists |
-/// | 403 `AuthorizationPermissionMismatch` to a put | exists, if it does: a right to create is none to overwrite |
+/// | 404 of a blob | answer |
+/// | to a put: 409 `BlobAlreadyExists`, 409 `BlobImmutableDueToPolicy`, 412 `ConditionNotMet`, 403 `UnauthorizedBlobOverwrite` | exists: the caller compares |
+/// | 403 `AuthorizationPermissionMismatch` and 400 `InvalidBlockList` to a put | exists, if a HEAD says so |
 /// | 400 `Md5Mismatch`, 408, 409 `ContainerBeingDeleted`, 429, 5xx | transient; Retry-After is obeyed |
 /// | 401, 403 `AuthenticationFailed`, 403 `AuthorizationFailure` | credential: fetched anew |
 /// | 413 | item |
 /// | every other one | fatal |
-pub(super) fn of_blob_service(method: &Method, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Meaning {
+pub(super) fn of_blob_service(subject: Subject, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Meaning {
     if status.is_success() {
         return Meaning::Answer;
     }
     let code = code(headers, body);
+    let puts = matches!(subject, Subject::Create | Subject::Block);
     match (status.as_u16(), code.as_str()) {
         // A HEAD has no body, and a proxy on the way may drop the header.
-        (404, "BlobNotFound" | "") | (409, "BlobAlreadyExists") | (412, "ConditionNotMet" | "") => return Meaning::Answer,
-        (403, "UnauthorizedBlobOverwrite") | (409, "BlobImmutableDueToPolicy") if method == Method::PUT => return Meaning::Exists,
+        (404, "BlobNotFound" | "") if subject == Subject::Read => return Meaning::Answer,
+        (409, "BlobAlreadyExists" | "BlobImmutableDueToPolicy") | (412, "ConditionNotMet" | "") | (403, "UnauthorizedBlobOverwrite")
+            if puts =>
+        {
+            return Meaning::Exists;
+        }
         _ => {}
     }
+    let rights = match subject {
+        Subject::Block => "give the credential the right to write: large files go in blocks, for which a SAS needs `rcwl`",
+        _ => "give the credential the right to read, list and create: a SAS with `rcl`, or the role Storage Blob Data Contributor",
+    };
     let (class, what, advice) = match (status.as_u16(), code.as_str()) {
-        // The second is Azurite's word for it.
-        (400, "Md5Mismatch" | "InvalidOperation") if method == Method::PUT => {
-            (ErrorClass::Transient, "what arrived is not what was sent", "")
-        }
+        (400, "Md5Mismatch") => (ErrorClass::Transient, "what arrived is not what was sent", ""),
         (409, "ContainerBeingDeleted") => (ErrorClass::Transient, "the container is being deleted", ""),
         (429, _) | (503, "ServerBusy") => (ErrorClass::Transient, "the service is busy", ""),
         (408 | 500..=599, _) => (ErrorClass::Transient, "the service failed", ""),
@@ -79,11 +98,21 @@ pub(super) fn of_blob_service(method: &Method, status: StatusCode, headers: &Hea
         (403, "KeyBasedAuthenticationNotPermitted") => {
             (ErrorClass::Fatal, "the account takes no keys", "sign in with `client_secret`, `managed_identity` or `workload_identity`")
         }
-        (403, _) => (
+        (403, "AuthorizationPermissionMismatch" | "InsufficientAccountPermissions") => (ErrorClass::Fatal, "not permitted", rights),
+        (403, "AuthorizationSourceIPMismatch") => (
+            ErrorClass::Fatal,
+            "not permitted from here",
+            "make a SAS whose range of addresses (`sip`) has this machine's, as the service sees it",
+        ),
+        (403, "AuthorizationProtocolMismatch") => (ErrorClass::Fatal, "not permitted", "make a SAS for the protocol of `endpoint` (`spr`)"),
+        (403, "AuthorizationResourceTypeMismatch" | "AuthorizationServiceMismatch") => (
             ErrorClass::Fatal,
             "not permitted",
-            "give the credential the right to read, list and create: a SAS with `rcl`, or the role Storage Blob Data Contributor",
+            "make a SAS of the container, or one of the account for blobs (`ss=b`), containers and objects (`srt=co`)",
         ),
+        (403, "AccountIsDisabled") => (ErrorClass::Fatal, "the account is disabled", "see to its subscription"),
+        (403, "") => (ErrorClass::Fatal, "not permitted", "no service of Azure says it so: ask who runs the proxy or firewall on the way"),
+        (403, _) => (ErrorClass::Fatal, "not permitted", "see what its code means, and what the credential may do"),
         (404, "ContainerNotFound") => (ErrorClass::Fatal, "the container is not there", ""),
         (404, _) => (ErrorClass::Fatal, "there is no such account or address", "check `account` and `endpoint` under [sink]"),
         (409, "BlobArchived" | "BlobBeingRehydrated") => (
@@ -130,19 +159,17 @@ pub(super) fn of_token_service(status: StatusCode, headers: &HeaderMap, body: &[
     if status.is_success() {
         return Meaning::Answer;
     }
-    let answer = serde_json::from_slice(body).unwrap_or(Answer { error: String::new(), error_description: String::new() });
+    let Answer { error, error_description } =
+        serde_json::from_slice(body).unwrap_or(Answer { error: String::new(), error_description: String::new() });
+    let error = clean(&error, 80);
     let mut refusal = match status.as_u16() {
         404 | 408 | 410 | 429 | 500..=599 => {
-            Refusal::new(ErrorClass::Transient, format!("the token service failed ({})", said(status, &answer.error, headers)))
+            Refusal::new(ErrorClass::Transient, format!("the token service failed ({})", said(status, &error, headers)))
         }
         _ => {
             let mut refusal = Refusal::new(
                 ErrorClass::Credential,
-                format!(
-                    "the token service refuses the sign-in ({}{})",
-                    said(status, &answer.error, headers),
-                    reason(&answer.error_description)
-                ),
+                format!("the token service refuses the sign-in ({}{})", said(status, &error, headers), reason(&error_description)),
             );
             refusal.advice = Some("check `tenant_id`, `client_id` and the secret or identity under [sink]".to_owned());
             refusal
@@ -159,16 +186,24 @@ impl Refusal {
 
     /// A secret is not to be had, or is none.
     pub(super) fn of_setting(error: &Error) -> Self {
-        Self { is_setting: true, ..Self::new(ErrorClass::Credential, error.to_string()) }
+        let what = match error.source() {
+            Some(cause) => format!("{error} ({cause})"),
+            None => error.to_string(),
+        };
+        Self { is_setting: true, ..Self::new(ErrorClass::Credential, what) }
     }
 
     /// There was no answer at all, or only a part of one.
     pub(super) fn of_transport(error: HttpError) -> Self {
-        let what = match error.kind() {
-            object_store::client::HttpErrorKind::Connect => "the service cannot be reached",
-            _ => "the connection was lost",
+        let mut refusal = match error.kind() {
+            object_store::client::HttpErrorKind::Connect => Self {
+                advice: Some("check `account` and `endpoint` under [sink], this machine's name service, and HTTPS_PROXY".to_owned()),
+                ..Self::new(ErrorClass::Transient, "the service cannot be reached")
+            },
+            _ => Self::new(ErrorClass::Transient, "the connection was lost"),
         };
-        Self { cause: Some(Arc::new(error)), ..Self::new(ErrorClass::Transient, what) }
+        refusal.cause = Some(Arc::new(error));
+        refusal
     }
 
     /// The service took too long.
@@ -224,20 +259,24 @@ fn code(headers: &HeaderMap, body: &[u8]) -> String {
         let text = std::str::from_utf8(body).ok()?;
         Some(text.split_once("<Code>")?.1.split_once("</Code>")?.0)
     };
-    let code = header.or_else(in_body).unwrap_or_default();
-    code.chars().filter(char::is_ascii_alphanumeric).take(80).collect()
+    header.or_else(in_body).unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(80).collect()
+}
+
+/// Text of somebody else, fit to be shown.
+fn clean(text: &str, longest: usize) -> String {
+    text.chars().filter(|char| !char.is_control()).take(longest).collect()
 }
 
 /// The first words of a reason such as `AADSTS7000215: Invalid client secret provided.`: what follows are trace ids.
 fn reason(description: &str) -> String {
     let first = description.lines().next().unwrap_or_default();
     let first = first.split(" Trace ID").next().unwrap_or_default();
-    let clean: String = first.chars().filter(|char| !char.is_control()).take(200).collect();
-    if clean.is_empty() { clean } else { format!(", {clean}") }
+    let first = clean(first, 200);
+    if first.is_empty() { first } else { format!(", {first}") }
 }
 
 fn said(status: StatusCode, code: &str, headers: &HeaderMap) -> String {
-    let request = headers.get("x-ms-request-id").and_then(|id| id.to_str().ok()).map(|id| format!(", request {id}"));
+    let request = headers.get("x-ms-request-id").and_then(|id| id.to_str().ok()).map(|id| format!(", request {}", clean(id, 80)));
     let code = if code.is_empty() { status.canonical_reason().unwrap_or_default() } else { code };
     format!("{} {code}{}", status.as_u16(), request.unwrap_or_default())
 }
@@ -253,16 +292,16 @@ mod tests {
 
     use super::*;
 
-    fn answer(method: &Method, status: u16, code: &str) -> Meaning {
+    fn answer(subject: Subject, status: u16, code: &str) -> Meaning {
         let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>…</Message></Error>");
-        of_blob_service(method, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+        of_blob_service(subject, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
     }
 
     #[test]
     fn what_a_refusal_of_the_blob_service_means_is_told_by_status_and_code() {
         for (status, code, class) in [
             (400, "Md5Mismatch", Transient),
-            (400, "InvalidOperation", Transient),
+            (400, "InvalidBlockList", Fatal),
             (400, "InvalidHeaderValue", Fatal),
             (401, "InvalidAuthenticationInfo", Credential),
             (403, "AuthenticationFailed", Credential),
@@ -280,7 +319,7 @@ mod tests {
             (503, "ServerBusy", Transient),
             (307, "", Fatal),
         ] {
-            match answer(&Method::PUT, status, code) {
+            match answer(Subject::Create, status, code) {
                 Meaning::Refused(refusal) => assert_eq!(refusal.class, class, "{status} {code}: {refusal}"),
                 other => panic!("{status} {code} is a refusal, not {other:?}"),
             }
@@ -288,20 +327,39 @@ mod tests {
     }
 
     #[test]
-    fn what_says_that_something_is_there_is_no_refusal() {
-        for (status, code) in [(404, "BlobNotFound"), (404, ""), (409, "BlobAlreadyExists"), (412, "ConditionNotMet"), (201, "")] {
-            assert!(matches!(answer(&Method::PUT, status, code), Meaning::Answer), "{status} {code}");
+    fn what_says_that_something_is_there_is_no_refusal_of_a_put_and_one_of_everything_else() {
+        let words = [
+            (409, "BlobAlreadyExists"),
+            (409, "BlobImmutableDueToPolicy"),
+            (412, "ConditionNotMet"),
+            (412, ""),
+            (403, "UnauthorizedBlobOverwrite"),
+        ];
+        for (status, code) in words {
+            for subject in [Subject::Create, Subject::Block] {
+                assert!(matches!(answer(subject, status, code), Meaning::Exists), "{status} {code}");
+            }
+            for subject in [Subject::Container, Subject::Read] {
+                assert!(matches!(answer(subject, status, code), Meaning::Refused(_)), "{status} {code}");
+            }
         }
-        for (status, code) in [(403, "UnauthorizedBlobOverwrite"), (409, "BlobImmutableDueToPolicy")] {
-            assert!(matches!(answer(&Method::PUT, status, code), Meaning::Exists), "{status} {code}");
-            assert!(matches!(answer(&Method::DELETE, status, code), Meaning::Refused(_)), "{status} {code}");
+    }
+
+    #[test]
+    fn a_blob_that_is_not_there_is_an_answer_and_everything_else_that_is_not_there_is_none() {
+        for code in ["BlobNotFound", ""] {
+            assert!(matches!(answer(Subject::Read, 404, code), Meaning::Answer), "{code}");
+            for subject in [Subject::Container, Subject::Create, Subject::Block] {
+                assert!(matches!(answer(subject, 404, code), Meaning::Refused(_)), "{code}");
+            }
         }
+        assert!(matches!(answer(Subject::Read, 404, "ContainerNotFound"), Meaning::Refused(_)));
     }
 
     #[test]
     fn retry_after_is_taken_over() {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, "7".parse().unwrap())]);
-        let Meaning::Refused(refusal) = of_blob_service(&Method::GET, StatusCode::TOO_MANY_REQUESTS, &headers, b"") else {
+        let Meaning::Refused(refusal) = of_blob_service(Subject::Read, StatusCode::TOO_MANY_REQUESTS, &headers, b"") else {
             panic!("429 is a refusal")
         };
         assert_eq!(refusal.error(ErrorKind::Sink, "read", "a").wait(), Some(Duration::from_secs(7)));
@@ -321,9 +379,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_token_service_says_is_shown_without_control_characters_and_not_at_length() {
+        let body = format!(r#"{{"error":"\u001b[31m{0}","error_description":"\u0007{0}"}}"#, "x".repeat(5_000));
+        let Meaning::Refused(refusal) = of_token_service(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()) else {
+            panic!("400 is a refusal")
+        };
+        assert!(refusal.what.chars().all(|char| !char.is_control()) && refusal.what.len() < 400, "{refusal}");
+    }
+
+    #[test]
     fn a_code_is_a_word_whatever_the_service_sends() {
         let body = format!("<Error><Code>Bad\r\n\x1b[31m{}</Code></Error>", "x".repeat(500));
-        let Meaning::Refused(refusal) = of_blob_service(&Method::GET, StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()) else {
+        let Meaning::Refused(refusal) = of_blob_service(Subject::Read, StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()) else {
             panic!("400 is a refusal")
         };
         assert!(refusal.what.chars().all(|char| !char.is_control()) && refusal.what.len() < 200, "{refusal}");

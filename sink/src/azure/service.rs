@@ -23,7 +23,7 @@ use object_store::{
 use super::{
     config::AzureConfig,
     container,
-    refusal::{Meaning, NO_RIGHT, Refusal, of_blob_service},
+    refusal::{Meaning, NO_RIGHT, Refusal, Subject, of_blob_service},
     sign_in::Credentials,
     transport::{Transport, as_existing, refused},
 };
@@ -51,60 +51,76 @@ pub(super) struct BlobService {
     retry: RetryPolicy,
     observer: Option<Arc<dyn Observer>>,
     told: Mutex<Option<Instant>>,
+    /// Whether patience has ended and nothing has worked since: nobody waits for long then, until something does.
+    given_up: AtomicBool,
+    is_emulator: bool,
 }
 
 impl BlobService {
     pub(super) fn new(config: &AzureConfig) -> jabber_archive_core::Result<Self> {
-        let transport = Transport::new(config)?;
         Ok(Self {
             account: config.account.clone(),
             how_to_create: container::how_to_create(config),
             container_url: config.container_url(),
-            credentials: Credentials::new(config.sign_in.clone(), transport.for_tokens()),
-            transport,
+            credentials: Credentials::new(config.sign_in.clone(), Transport::for_tokens(config)?),
+            transport: Transport::new(config)?,
             signed_in: AtomicBool::new(false),
             retry: config.retry,
             observer: config.observer.clone(),
             told: Mutex::default(),
+            given_up: AtomicBool::new(false),
+            is_emulator: config.is_plain(),
         })
     }
 
     /// One try.
-    async fn attempt(&self, request: &HttpRequest, sent: &Sent, doubts: &mut u32) -> Result<HttpResponse, Refusal> {
+    async fn attempt(&self, request: &HttpRequest, sent: &Sent) -> Result<HttpResponse, Refusal> {
         let (credential, generation) = self.credentials.current().await?;
-        let (answer, body) = self.send(request.clone(), &credential).await?;
-        let meaning = of_blob_service(request.method(), answer.status(), answer.headers(), &body);
-        if let Meaning::Refused(mut refusal) = meaning {
-            if refusal.code == container::NOT_FOUND {
-                refusal.advice = Some(self.how_to_create.clone());
+        let mut doubts = 0;
+        loop {
+            let (answer, body) = self.send(request.clone(), &credential).await?;
+            let named = answer.headers().get(&CONTENT_MD5).map(HeaderValue::as_bytes);
+            match of_blob_service(sent.subject, answer.status(), answer.headers(), &body) {
+                Meaning::Refused(refusal) => {
+                    if refusal.class == ErrorClass::Credential {
+                        self.credentials.renew(generation);
+                    }
+                    let unsure = matches!(refusal.code.as_str(), NO_RIGHT | "InvalidBlockList") && sent.subject == Subject::Create;
+                    if unsure && self.is_there(request, &credential).await? {
+                        return Ok(as_existing(answer));
+                    }
+                    return Err(self.explain(refusal));
+                }
+                Meaning::Exists => return Ok(as_existing(answer)),
+                // The service says what it has stored.
+                Meaning::Answer if answer.status() == StatusCode::CREATED => {
+                    return match (named, &sent.md5) {
+                        (Some(named), Some(md5)) if named != md5.as_bytes() => {
+                            Err(Refusal::new(ErrorClass::Transient, "the service confirms something else than was sent"))
+                        }
+                        _ => Ok(answer),
+                    };
+                }
+                Meaning::Answer => {
+                    let whole = sent.subject == Subject::Read && answer.status() == StatusCode::OK && request.method() == Method::GET;
+                    if !whole || doubts == DOUBTS || named.is_none_or(|named| named == md5(&body).as_bytes()) {
+                        return Ok(answer);
+                    }
+                    doubts += 1;
+                }
             }
-            if refusal.class == ErrorClass::Credential {
-                self.credentials.renew(generation);
-            }
-            if refusal.code == NO_RIGHT && sent.creates && self.is_there(request, &credential).await? {
-                return Ok(as_existing(answer));
-            }
-            return Err(refusal);
         }
-        self.signed_in.store(true, Ordering::Relaxed);
-        let named = answer.headers().get(&CONTENT_MD5).map(HeaderValue::as_bytes);
-        match (meaning, named) {
-            (Meaning::Exists, _) => Ok(as_existing(answer)),
-            // The service says what it has stored.
-            (_, Some(named)) if answer.status() == StatusCode::CREATED && sent.md5.as_ref().is_some_and(|md5| md5.as_bytes() != named) => {
-                Err(Refusal::new(ErrorClass::Transient, "the service confirms something else than was sent"))
-            }
-            (_, Some(named))
-                if request.method() == Method::GET
-                    && answer.status() == StatusCode::OK
-                    && *doubts < DOUBTS
-                    && md5(&body).as_bytes() != named =>
-            {
-                *doubts += 1;
-                Err(Refusal::new(ErrorClass::Transient, "the answer does not have the MD5 that comes with it"))
-            }
-            _ => Ok(answer),
+    }
+
+    /// Adds what is known here about a refusal.
+    fn explain(&self, mut refusal: Refusal) -> Refusal {
+        match refusal.code.as_str() {
+            container::NOT_FOUND => refusal.advice = Some(self.how_to_create.clone()),
+            // Azurite's word for what Azure calls Md5Mismatch.
+            "InvalidOperation" if self.is_emulator => refusal.class = ErrorClass::Transient,
+            _ => {}
         }
+        refusal
     }
 
     async fn send(&self, mut request: HttpRequest, credential: &AzureCredential) -> Result<(HttpResponse, Bytes), Refusal> {
@@ -121,7 +137,11 @@ impl BlobService {
         let head = http::Request::head(path)
             .body(HttpRequestBody::empty())
             .map_err(|error| Refusal::new(ErrorClass::Fatal, format!("the address cannot be: {error}")))?;
-        Ok(self.send(head, credential).await?.0.status().is_success())
+        let (answer, body) = self.send(head, credential).await?;
+        match of_blob_service(Subject::Read, answer.status(), answer.headers(), &body) {
+            Meaning::Refused(refusal) => Err(refusal),
+            Meaning::Answer | Meaning::Exists => Ok(answer.status().is_success()),
+        }
     }
 
     /// How long to wait before the next try; the refusal as it is to be reported if there is none.
@@ -137,10 +157,14 @@ impl BlobService {
         if is_credential && tries.count == 1 {
             return Ok(Duration::ZERO);
         }
-        self.retry.wait(tries.count, tries.waited, refusal.wait).ok_or_else(|| {
+        // Waiting for an answer is waiting too.
+        let elapsed = tries.begun.elapsed();
+        let wait = if self.given_up.load(Ordering::Relaxed) { None } else { self.retry.wait(tries.count, elapsed, refusal.wait) };
+        wait.ok_or_else(|| {
+            self.given_up.store(true, Ordering::Relaxed);
             let mut last = Refusal {
                 class: ErrorClass::Fatal,
-                what: format!("{}, {} times in {} s", refusal.what, tries.count, tries.begun.elapsed().as_secs()),
+                what: format!("{}, {} times in {} s", refusal.what, tries.count, elapsed.as_secs()),
                 ..refusal
             };
             last.advice.get_or_insert_with(|| "run again when the store is to be reached: what is sealed is intact".to_owned());
@@ -165,18 +189,20 @@ impl BlobService {
 impl HttpService for BlobService {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (request, sent) = complete(request).await?;
-        let mut tries = Tries { begun: Instant::now(), count: 0, waited: Duration::ZERO };
-        let mut doubts = 0;
+        let mut tries = Tries { begun: Instant::now(), count: 0 };
         loop {
             tries.count += 1;
-            let refusal = match self.attempt(&request, &sent, &mut doubts).await {
-                Ok(answer) => return Ok(answer),
+            let refusal = match self.attempt(&request, &sent).await {
+                Ok(answer) => {
+                    self.signed_in.store(true, Ordering::Relaxed);
+                    self.given_up.store(false, Ordering::Relaxed);
+                    return Ok(answer);
+                }
                 Err(refusal) => refusal,
             };
             let wait = self.patience(&tries, refusal.clone()).map_err(refused)?;
             self.tell(&request, &refusal, wait);
             tokio::time::sleep(wait).await;
-            tries.waited += wait;
         }
     }
 }
@@ -185,16 +211,14 @@ impl HttpService for BlobService {
 struct Tries {
     begun: Instant,
     count: u32,
-    waited: Duration,
 }
 
 /// What of a request its answer is compared with.
 #[derive(Debug)]
 struct Sent {
+    subject: Subject,
     /// MD5 of a whole blob, in base64.
     md5: Option<String>,
-    /// Whether it makes a blob appear.
-    creates: bool,
 }
 
 /// Makes every write one that creates and that the service checks, and refuses what would delete. Before it is signed: a signature covers these headers.
@@ -202,30 +226,32 @@ async fn complete(request: HttpRequest) -> Result<(HttpRequest, Sent), HttpError
     let (mut parts, body) = request.into_parts();
     // Kept as one piece: sent again without being read again.
     let body = body.collect().await?.to_bytes();
-    let mut sent = Sent { md5: None, creates: false };
-    if parts.method == Method::PUT {
-        let query = parts.uri.query().unwrap_or_default();
-        let asks = |pair: &str| query.split('&').any(|asked| asked == pair);
-        let (is_container, is_block, is_list) = (asks("restype=container"), asks("comp=block"), asks("comp=blocklist"));
-        if !is_container && !is_block {
-            parts.headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-            sent.creates = true;
-        }
-        if !is_container && !parts.headers.contains_key(&COPY_SOURCE) {
-            let md5 = md5(&body);
-            parts.headers.insert(CONTENT_MD5, header(&md5));
-            if is_list {
-                // The parts of an attachment passed here one by one; its name is its digest.
-                if let Some(digest) = parts.uri.path().rsplit('/').next().and_then(|name| name.parse::<Digest>().ok()) {
-                    parts.headers.insert(META_SHA256, header(&digest.to_string()));
-                }
-            } else if !is_block {
-                parts.headers.insert(META_SHA256, header(&Digest::of(&body).to_string()));
-                sent.md5 = Some(md5);
+    let query = parts.uri.query().unwrap_or_default();
+    let asks = |pair: &str| query.split('&').any(|asked| asked == pair);
+    let is_list = asks("comp=blocklist");
+    let subject = match parts.method {
+        Method::GET | Method::PUT if asks("restype=container") => Subject::Container,
+        Method::GET | Method::HEAD => Subject::Read,
+        Method::PUT if asks("comp=block") => Subject::Block,
+        Method::PUT => Subject::Create,
+        _ => return Err(refused(Refusal::new(ErrorClass::Fatal, format!("an archive is never asked to {}", parts.method)))),
+    };
+    let mut sent = Sent { subject, md5: None };
+    if subject == Subject::Create {
+        parts.headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+    }
+    if matches!(subject, Subject::Create | Subject::Block) && !parts.headers.contains_key(&COPY_SOURCE) {
+        let md5 = md5(&body);
+        parts.headers.insert(CONTENT_MD5, header(&md5));
+        if is_list {
+            // The parts of an attachment passed here one by one; its name is its digest.
+            if let Some(digest) = parts.uri.path().rsplit('/').next().and_then(|name| name.parse::<Digest>().ok()) {
+                parts.headers.insert(META_SHA256, header(&digest.to_string()));
             }
+        } else if subject == Subject::Create {
+            parts.headers.insert(META_SHA256, header(&Digest::of(&body).to_string()));
+            sent.md5 = Some(md5);
         }
-    } else if parts.method != Method::GET && parts.method != Method::HEAD {
-        return Err(refused(Refusal::new(ErrorClass::Fatal, format!("an archive is never asked to {}", parts.method))));
     }
     Ok((HttpRequest::from_parts(parts, HttpRequestBody::from(body)), sent))
 }
@@ -271,9 +297,15 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_is_ever_deleted() {
-        for method in [Method::DELETE, Method::POST, Method::PATCH] {
-            let error = complete(request(method.clone(), "", b"")).await.unwrap_err();
-            assert_eq!(Refusal::within(&error).unwrap().class, ErrorClass::Fatal, "{method}");
+        for (method, query) in [
+            (Method::DELETE, ""),
+            (Method::POST, ""),
+            (Method::PATCH, ""),
+            (Method::POST, "?restype=container&comp=batch"),
+            (Method::DELETE, "?restype=container"),
+        ] {
+            let error = complete(request(method.clone(), query, b"")).await.unwrap_err();
+            assert_eq!(Refusal::within(&error).unwrap().class, ErrorClass::Fatal, "{method} {query}");
         }
     }
 }

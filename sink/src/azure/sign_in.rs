@@ -1,8 +1,13 @@
 use std::{
+    fmt,
+    fs::File,
+    net::IpAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
+use http::{Uri, uri::Scheme};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, SecretSource};
 use object_store::{
     ClientOptions, StaticCredentialProvider,
@@ -52,48 +57,76 @@ pub enum AzureSignIn {
 }
 
 /// The credential as it is now, for all requests of a store.
-#[derive(Debug)]
 pub(super) struct Credentials {
     sign_in: AzureSignIn,
     /// Sends what fetches tokens.
     client: HttpClient,
     current: Mutex<Current>,
+    /// Held while a token is fetched; the last failure, which all share who waited for it.
+    fetching: futures::lock::Mutex<Option<(Instant, Refusal)>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Current {
     generation: u64,
     provider: Option<AzureCredentialProvider>,
+    /// What the provider gave out last: good for some minutes more when it gives nothing new.
+    last: Option<Arc<AzureCredential>>,
+}
+
+/// Shows nothing of what it holds: the library's types show credentials.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("sign_in", &self.sign_in).finish_non_exhaustive()
+    }
 }
 
 impl Credentials {
     pub(super) fn new(sign_in: AzureSignIn, client: HttpClient) -> Self {
-        Self { sign_in, client, current: Mutex::default() }
+        Self { sign_in, client, current: Mutex::default(), fetching: futures::lock::Mutex::default() }
     }
 
     /// A credential, and which one it is: [`renew`](Self::renew) takes that back.
     pub(super) async fn current(&self) -> Result<(Arc<AzureCredential>, u64), Refusal> {
+        let asked = Instant::now();
+        let mut failed = self.fetching.lock().await;
+        if let Some((at, refusal)) = &*failed
+            && *at > asked
+        {
+            return Err(refusal.clone());
+        }
         let (provider, generation) = self.provider().map_err(|error| Refusal::of_setting(&error))?;
         match provider.get_credential().await {
-            Ok(credential) => Ok((credential, generation)),
-            // The token service may come to itself; what was fetched so far is not to be asked again.
+            Ok(credential) => {
+                self.with_current(|current| current.last = Some(credential.clone()));
+                Ok((credential, generation))
+            }
             Err(error) => {
-                self.renew(generation);
-                Err(Refusal::within(&error).cloned().unwrap_or_else(|| {
-                    let mut refusal = Refusal::new(ErrorClass::Credential, format!("no token is to be had: {error}"));
-                    refusal.advice = Some("check the sign-in under [sink]".to_owned());
-                    refusal
-                }))
+                // The library's own words may hold what was answered.
+                let refusal =
+                    Refusal::within(&error).cloned().unwrap_or_else(|| Refusal::new(ErrorClass::Credential, "no token is to be had"));
+                if refusal.class == ErrorClass::Credential {
+                    self.renew(generation);
+                } else if let Some(last) = self.with_current(|current| current.last.clone()) {
+                    return Ok((last, generation));
+                }
+                *failed = Some((Instant::now(), refusal.clone()));
+                Err(refusal)
             }
         }
     }
 
     /// Forgets the credential that was given out as this one, so that the next request fetches it anew.
     pub(super) fn renew(&self, generation: u64) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.generation == generation {
-            *current = Current { generation: generation + 1, provider: None };
-        }
+        self.with_current(|current| {
+            if current.generation == generation {
+                *current = Current { generation: generation + 1, ..Current::default() };
+            }
+        });
+    }
+
+    fn with_current<T>(&self, act: impl FnOnce(&mut Current) -> T) -> T {
+        act(&mut self.current.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn provider(&self) -> Result<(AzureCredentialProvider, u64)> {
@@ -107,6 +140,46 @@ impl Credentials {
 }
 
 impl AzureSignIn {
+    /// Refuses what the store's library would stumble over, and what would send a secret in the clear.
+    pub(super) fn check(&self) -> Result<()> {
+        let name = |setting: &str, value: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            if !value.is_empty() && value.bytes().all(plain) {
+                Ok(())
+            } else {
+                Err(wrong(setting, format!("`{value}` is none"), "copy it from Entra ID"))
+            }
+        };
+        match self {
+            Self::AccessKey(_) | Self::Sas(_) => Ok(()),
+            Self::ClientSecret { tenant_id, client_id, authority_host, .. }
+            | Self::WorkloadIdentity { tenant_id, client_id, authority_host, .. } => {
+                name("tenant_id", tenant_id)?;
+                name("client_id", client_id)?;
+                authority_host
+                    .as_deref()
+                    .map_or(Ok(()), |host| address("authority_host", host, "https://login.microsoftonline.com").map(drop))
+            }
+            Self::ManagedIdentity { client_id, endpoint } => {
+                client_id.as_deref().map_or(Ok(()), |id| name("client_id", id))?;
+                let Some(endpoint) = endpoint else { return Ok(()) };
+                // On the machine or its host, and never encrypted.
+                let uri: Option<Uri> = endpoint.parse().ok();
+                let whole = uri.is_some_and(|uri| uri.scheme().is_some() && uri.host().is_some());
+                if whole {
+                    Ok(())
+                } else {
+                    Err(wrong("IDENTITY_ENDPOINT", format!("`{endpoint}` is no address"), "it looks like http://127.0.0.1:41234/msi/token"))
+                }
+            }
+        }
+    }
+
+    /// Whether the credential comes from a service of the machine itself.
+    pub(super) fn asks_the_machine(&self) -> bool {
+        matches!(self, Self::ManagedIdentity { .. })
+    }
+
     /// Fetches secrets, not tokens.
     fn provider(&self, client: &HttpClient) -> Result<AzureCredentialProvider> {
         let fixed = |credential| Ok(Arc::new(StaticCredentialProvider::new(credential)) as AzureCredentialProvider);
@@ -150,6 +223,9 @@ impl AzureSignIn {
                 builder
             }
             Self::WorkloadIdentity { tenant_id, client_id, token_file, authority_host } => {
+                // The library says neither which file nor why.
+                File::open(token_file)
+                    .map_err(|error| refuse("token_file", &format!("the file {} cannot be read", token_file.display())).because(error))?;
                 let token_file = token_file.to_str().ok_or_else(|| refuse("token_file", "its name is not UTF-8"))?;
                 let builder = builder()
                     .with_credential_type("workload_identity")
@@ -169,6 +245,26 @@ fn with_authority(builder: MicrosoftAzureBuilder, host: Option<&str>) -> Microso
         Some(host) => builder.with_authority_host(host.trim_end_matches('/')),
         None => builder,
     }
+}
+
+fn wrong(setting: &str, what: String, advice: &str) -> Error {
+    Error::new(ErrorKind::Config, ErrorClass::Fatal, "open archive", what).about(setting).advise(advice)
+}
+
+/// An address whose requests are encrypted, or do not leave the machine.
+pub(super) fn address(setting: &str, url: &str, example: &str) -> Result<Uri> {
+    let uri: Option<Uri> = url.parse().ok();
+    let Some((uri, (scheme, host))) = uri.as_ref().and_then(|uri| Some((uri, (uri.scheme()?, uri.host()?)))) else {
+        return Err(wrong(setting, format!("`{url}` is no address"), &format!("it looks like {example}")));
+    };
+    if *scheme == Scheme::HTTPS || *scheme == Scheme::HTTP && is_loopback(host) {
+        return Ok(uri.clone());
+    }
+    Err(wrong(setting, format!("`{url}` is not encrypted"), "use https; plain http is for an emulator on this machine"))
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn refuse(setting: &str, what: &str) -> Error {

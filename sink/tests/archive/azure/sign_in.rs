@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use jabber_archive_core::{ErrorClass, Secret, SecretSource, Sink, Stored};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use jabber_archive_core::{Digest, ErrorClass, ObjectKey, Secret, SecretSource, Sink, Stored};
 use jabber_archive_sink::{
     Archive, AzureConfig, AzureSignIn,
     testing::{Azurite, TokenServer, sas},
@@ -29,7 +31,7 @@ fn fixed(secret: &str) -> SecretSource {
 }
 
 /// Counts how often it is asked.
-fn counted(fetch: impl Fn(u32) -> String + Send + Sync + 'static) -> (SecretSource, Arc<AtomicU32>) {
+pub(super) fn counted(fetch: impl Fn(u32) -> String + Send + Sync + 'static) -> (SecretSource, Arc<AtomicU32>) {
     let asked = Arc::new(AtomicU32::new(0));
     let count = asked.clone();
     (SecretSource::new(move || Ok(Secret::new(fetch(count.fetch_add(1, Ordering::Relaxed))))), asked)
@@ -113,6 +115,47 @@ async fn a_signature_that_is_renewed_late_is_waited_for() {
     tokio::time::sleep(expiry.duration_since(SystemTime::now()).unwrap_or_default() + Duration::from_secs(1)).await;
     assert_eq!(archive.sink().put(&item(day("2026-11-20"), 'a', "mail")).await.unwrap(), Stored::Created);
     assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_need_the_right_to_write_and_small_ones_do_not() {
+    let Some(container) = Container::new("sign-in-files").await else { return };
+    let small = Bytes::from(vec![b's'; 3_000_000]);
+    let large = Bytes::from(vec![b'l'; 10_000_000]);
+    let put = async |sas: &str, content: &Bytes| {
+        let archive = Archive::azure(container.signed_in(container.azurite.endpoint(), AzureSignIn::Sas(fixed(sas)))).await.unwrap();
+        let key = ObjectKey::new(Digest::of(content));
+        archive.sink().put_object(&key, stream::iter([Ok(content.clone())]).boxed()).await
+    };
+    let (creates, writes) = (container.sas("rcl", Duration::from_hours(1)), container.sas("rcwl", Duration::from_hours(1)));
+    assert_eq!(put(&creates, &small).await.unwrap(), Stored::Created);
+    assert_eq!(put(&creates, &small).await.unwrap(), Stored::AlreadyPresent);
+    let error = put(&creates, &large).await.unwrap_err();
+    assert!(error.to_string().contains("not permitted (403") && error.to_string().contains("`rcwl`"), "{error}");
+    assert_eq!(put(&writes, &large).await.unwrap(), Stored::Created);
+    assert_eq!(put(&creates, &large).await.unwrap(), Stored::AlreadyPresent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_credential_is_shown_by_debug() {
+    let Some(container) = Container::new("sign-in-debug").await else { return };
+    let Some(directory) = Directory::start().await else { return };
+    let sas = container.sas("rcl", Duration::from_hours(1));
+    let signature = sas.split('&').find_map(|pair| pair.strip_prefix("sig=")).unwrap().to_owned();
+    let endpoint = container.azurite.endpoint();
+    for (config, secrets) in [
+        (container.config(), vec![container.azurite.key().to_owned(), format!("{:?}", container.azurite.key().as_bytes())]),
+        (container.signed_in(endpoint, AzureSignIn::Sas(fixed(&sas))), vec![signature]),
+        (directory.config(directory.client_secret(fixed("hunter2"))), vec!["hunter2".to_owned(), "eyJ".to_owned()]),
+    ] {
+        let archive = Archive::azure(config).await.unwrap();
+        let put = archive.sink().put(&item(day("2026-11-20"), 'a', "mail")).await.unwrap();
+        assert!(matches!(put, Stored::Created | Stored::AlreadyPresent));
+        let shown = format!("{archive:?} {:?} {:?}", archive.sink(), archive.ledger());
+        for secret in secrets {
+            assert!(!shown.contains(&secret), "{secret} is in {shown}");
+        }
+    }
 }
 
 /// An account that takes tokens alone, over HTTPS, and what gives them out.
