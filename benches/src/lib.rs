@@ -1,5 +1,7 @@
 //! What the benchmarks measure against: conversations as generated, and their mails written by mail-builder alone.
 
+pub mod store;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
