@@ -79,12 +79,12 @@ impl Transport {
 
     /// Sends a request and takes its whole answer.
     pub(super) async fn exchange(&self, request: HttpRequest) -> Result<(HttpResponse, Bytes), Refusal> {
-        let (is_head, is_read) = (request.method() == Method::HEAD, reads_blob(&request));
+        let (has_body, reads) = (request.method() != Method::HEAD, reads_blob(&request));
         let answer = within(self.limits.of(request.body().content_length() as u64), self.client.execute(request)).await?;
         let (parts, body) = answer.into_parts();
-        let largest = if is_read && parts.status.is_success() { LARGEST_BLOB } else { LARGEST_OTHER };
+        let largest = if reads && parts.status.is_success() { LARGEST_BLOB } else { LARGEST_OTHER };
         let announced: Option<u64> =
-            parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).filter(|_| !is_head);
+            parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).filter(|_| has_body);
         let mut pieces = body.bytes_stream();
         let collect = async {
             let mut body = BytesMut::with_capacity(announced.unwrap_or_default().min(largest) as usize);
@@ -167,7 +167,7 @@ impl HttpService for TokenService {
 /// Whether the store's library can take this for a token: it does not look before it makes a header and a point in time of it.
 fn is_token(body: &[u8]) -> bool {
     #[derive(Deserialize)]
-    struct Token {
+    struct Answer {
         access_token: String,
         /// Seconds (RFC 6749).
         expires_in: Option<serde_json::Value>,
@@ -178,7 +178,7 @@ fn is_token(body: &[u8]) -> bool {
     /// The year 3000, and more seconds than any token lasts.
     const LATEST: u64 = 32_503_680_000;
 
-    let Ok(token) = serde_json::from_slice::<Token>(body) else { return false };
+    let Ok(token) = serde_json::from_slice::<Answer>(body) else { return false };
     let in_time = |seconds: Option<u64>| seconds.is_some_and(|seconds| seconds <= LATEST);
     let lasts = match (&token.expires_in, &token.expires_on) {
         (_, Some(on)) => in_time(on.parse().ok()),

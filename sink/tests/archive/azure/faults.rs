@@ -265,8 +265,7 @@ async fn a_refusal_for_good_stops_the_run_with_what_was_sealed_intact() {
 async fn an_outage_longer_than_patience_stops_the_run_and_says_how_long_it_waited() {
     let busy = puts(Rule::answer(Response::server_busy()));
     let Some(error) = stops_and_goes_on("stop-outage", [busy.path_contains("/items/2026/11/21/")]).await else { return };
-    for word in
-        ["the service is busy (503 ServerBusy", " times in ", "run again when the store is to be reached: what is sealed is intact"]
+    for word in ["the service is busy (503 ServerBusy", " times in ", "run again when the store is to be reached: what is sealed is intact"]
     {
         assert!(error.to_string().contains(word), "{error}");
     }
