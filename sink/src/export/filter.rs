@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use jabber_archive_core::{ConversationKind, HeaderText, ListLine, Span, Timestamp};
 
-use super::mail::{Mail, Reading};
+use super::mail::{Mail, Reading, said};
 
 /// Which items are exported: all, until something is asked for. What is of different kinds has to hold together; of several persons, rooms
 /// or kinds, one does.
@@ -84,8 +84,8 @@ impl ExportFilter {
         Self { until: Some(time), ..self }
     }
 
-    /// Items in whose subject or text this occurs, within longer words too, without regard to case in any script; each word that is asked
-    /// for has to.
+    /// Items in whose messages this occurs, in their text, subjects or names of files, or in the title of the room; within longer words too, without regard to
+    /// case in any script. Each word that is asked for has to.
     #[must_use]
     pub fn word(mut self, word: &str) -> Self {
         self.words.insert(folded(word.trim()));
@@ -147,8 +147,8 @@ impl ExportFilter {
         if self.words.is_empty() {
             return true;
         }
-        let (subject, text) = (folded(&mail.subject), folded(text));
-        self.words.iter().all(|word| subject.contains(word.as_str()) || text.contains(word.as_str()))
+        let (title, said) = (folded(mail.title.as_deref().unwrap_or_default()), folded(&said(text)));
+        self.words.iter().all(|word| title.contains(word.as_str()) || said.contains(word.as_str()))
     }
 }
 

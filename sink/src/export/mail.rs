@@ -72,6 +72,26 @@ fn from(message: &Message<'_>) -> String {
     from
 }
 
+/// What was said: the text of the messages, their subjects and the names of their files, a line each; neither who said it nor the frame around it.
+pub(super) fn said(text: &str) -> String {
+    let mut said = String::new();
+    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    // Behind the participants, whose lines begin with a hyphen or a blank.
+    for line in lines.skip_while(|line| !line.starts_with("Messages: ")).skip(1) {
+        // Neither a name nor what is known of a file has `: ` in it.
+        let words = if line.starts_with('[') || line.starts_with("  + ") {
+            line.split_once(": ").map(|(_, words)| words)
+        } else {
+            line.strip_prefix("    ")
+        };
+        if let Some(words) = words {
+            said.push_str(words);
+            said.push('\n');
+        }
+    }
+    said
+}
+
 impl Mail {
     /// Reads title and participants. What others chose is always one line there, so that it can forge none of them (see
     /// [`Transcript`](jabber_archive_core::Transcript)).

@@ -83,12 +83,9 @@ impl Asked {
     }
 }
 
-/// All that people chose of a conversation and that its mail shows.
+/// What was said in a conversation, and its title.
 fn said(conversation: &Conversation) -> String {
     let mut said: Vec<String> = conversation.title.iter().cloned().collect();
-    for person in &conversation.participants {
-        said.extend([person.display_name().to_owned(), person.address.as_str().to_owned(), person.party.to_string()]);
-    }
     for message in &conversation.messages {
         said.push(message.body.clone());
         said.extend(message.subject.iter().cloned().chain(message.files.iter().map(|file| file.name.clone())));
@@ -200,5 +197,22 @@ async fn a_room_is_found_by_a_title_with_a_colon() {
     for (asked, found) in [("project: apollo", 1), ("Project", 0), ("Apollo", 0)] {
         let out = folder.path().join(asked);
         assert_eq!(exported(&archive, &ExportFilter::new().room(asked), ExportForm::Mbox, &out).await.items, found, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn neither_the_frame_of_a_mail_nor_who_wrote_counts_as_what_was_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::file(folder.path().join("archive")).unwrap();
+    let mut conversation = generators::sample(generators::conversation(), 200).into_iter().find(|it| it.messages.len() > 1).unwrap();
+    conversation.messages[0].body = "Messages: 9\nthe second line: said".to_owned();
+    let name = conversation.participants[0].display_name().to_owned();
+    let kind = format!("Kind: {}", conversation.kind);
+    seal(&archive, &mails(&[conversation], TranscriptSettings::default())).await;
+    let words =
+        [("Messages: 9", 1), ("the second line: said", 1), ("Cisco Jabber archive", 0), ("all times UTC", 0), ("Known by", 0), (&kind, 0)];
+    for (number, (word, found)) in words.into_iter().chain([(format!("] {name}").as_str(), 0)]).enumerate() {
+        let out = folder.path().join(number.to_string());
+        assert_eq!(exported(&archive, &ExportFilter::new().word(word), ExportForm::Mbox, &out).await.items, found, "{word}");
     }
 }
