@@ -153,6 +153,32 @@ fn an_outage_is_told_while_it_is_waited_for_and_the_next_run_goes_on() {
 }
 
 #[test]
+fn a_second_signal_ends_a_program_that_waits_for_the_store() {
+    let Some(azure) = Azure::new("program-signals", 46, 60) else { return };
+    let stalled = Rule::stall().method("PUT").path_ends_with("/ledger/00000001.json");
+    let proxy = azure.runtime.block_on(FaultProxy::start(azure.azurite.endpoint(), [stalled])).unwrap();
+    azure.configure(proxy.endpoint(), "create_container = true");
+    let mut run = command();
+    run.arg("run").arg("--config").arg(azure.setting.config()).env("JABBER_TEST_KEY", azure.azurite.key());
+    let mut run = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let waits = || proxy.requests().iter().any(|request| request.method == "PUT" && request.path.ends_with("/ledger/00000001.json"));
+    while !waits() {
+        assert!(run.try_wait().unwrap().is_none());
+        thread::sleep(Duration::from_millis(20));
+    }
+    let signal = || assert!(std::process::Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
+    signal();
+    thread::sleep(Duration::from_millis(500));
+    signal();
+    let begun = std::time::Instant::now();
+    assert_eq!(run.wait().unwrap().code(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    proxy.clear();
+    azure.run("run", &[]).assert(3, &[]);
+    azure.run("verify", &[]).assert(0, &["are as they were archived"]);
+}
+
+#[test]
 fn an_archive_in_a_container_that_was_killed_over_and_over_has_the_same_bytes() {
     let kills: u64 = env::var("JABBER_ARCHIVE_KILLS").map_or(6, |kills| kills.parse().unwrap());
     let Some(azure) = Azure::new("program-killed", 45, 400) else { return };
