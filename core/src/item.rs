@@ -47,6 +47,11 @@ impl ItemId {
         Self::from_digest(&conversation.hash_into(hasher).finish())
     }
 
+    /// The id of the journal report around a mail.
+    pub(crate) fn of_report(mail: &Self) -> Self {
+        Self::from_digest(&FieldHasher::new().field("v1").field("journal").field(mail.as_str()).finish())
+    }
+
     fn from_digest(digest: &Digest) -> Self {
         let mut text = base32().encode(digest.as_bytes());
         text.truncate(26);

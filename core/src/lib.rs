@@ -14,6 +14,7 @@ mod gate;
 mod header;
 mod item;
 mod jid;
+mod journal;
 mod ledger;
 mod mail;
 mod people;
@@ -46,6 +47,7 @@ pub use self::{
     header::HeaderText,
     item::{Issue, ItemId, ItemKey, MailItem, MessageLine, ObjectKey, Part},
     jid::{BareJid, Jid},
+    journal::{Journal, journaled_mail},
     ledger::{
         Accounts, Appended, ArchiveFacts, Disposition, Entry, EntryRecord, Finding, Frontier, KeptKind, Ledger, Link, List, ListLine,
         NewerEntry, RunEntry, Seal, TableAccount,
@@ -59,6 +61,6 @@ pub use self::{
     source::{Extent, Source, SourceId, Tally},
     spool::{Spool, SpoolWriter},
     time::{PRESENCE_LOOKBACK, Span, Timestamp},
-    transcript::{Transcript, TranscriptSettings},
+    transcript::{PerMessage, Transcript, TranscriptSettings},
     window::{Grid, Window},
 };

@@ -103,9 +103,10 @@ fn address<'a>((name, address): &'a Mailbox<'_>) -> Address<'a> {
 
 fn recipients<'v>(frame: &Frame<'v>) -> Vec<Mailbox<'v>> {
     let conversation = frame.view.conversation;
-    let most = match frame.view.addressing {
+    let most = match &frame.addressing {
         Addressing::Everyone => return (0..conversation.participants.len()).filter_map(|index| frame.mailbox(index)).collect(),
-        Addressing::Senders { most } => most,
+        Addressing::People(people) => return people.iter().filter_map(|index| frame.mailbox(*index)).collect(),
+        Addressing::Senders { most } => *most,
     };
     let mut recipients = Vec::new();
     let mut bytes = 0;

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Rendition,
-    view::{Frame, Row, Turn, View},
+    view::{Frame, Holds, Row, Turn, View},
 };
 use crate::{ConversationKey, ConversationKind, ItemId, Part, Window};
 
@@ -17,12 +17,14 @@ pub(super) const FILE_NAME: &str = "conversation.json";
 pub(super) struct Json;
 
 /// Which part a JSON attachment is; the conversation's own fields stand beside these.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Head {
     pub(super) format: u32,
     pub(super) item: ItemId,
     pub(super) edition: u32,
     pub(super) part: Part,
+    #[serde(default)]
+    pub(super) holds: Holds,
 }
 
 impl Head {
@@ -38,6 +40,8 @@ struct Opening<'a> {
     edition: u32,
     addendum: bool,
     part: Part,
+    #[serde(skip_serializing_if = "is_part")]
+    holds: Holds,
     key: &'a ConversationKey,
     window: &'a Window,
     kind: ConversationKind,
@@ -53,6 +57,7 @@ impl Rendition for Json {
             edition: frame.view.issue.edition,
             addendum: frame.view.issue.addendum,
             part: frame.part,
+            holds: frame.view.holds,
             key: &conversation.key,
             window: &conversation.window,
             kind: conversation.kind,
@@ -87,6 +92,11 @@ impl Rendition for Json {
     fn close(&self, _: &Frame<'_>, out: &mut String) {
         out.push_str("]}\n");
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+fn is_part(holds: &Holds) -> bool {
+    *holds == Holds::Part
 }
 
 fn push<T: Serialize>(value: &T, out: &mut String) {

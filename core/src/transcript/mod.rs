@@ -1,34 +1,32 @@
-//! The converter to transcripts: one mail per conversation and window.
+//! The converters to transcripts: one mail for each conversation and window, or one for each message.
 
+mod audience;
 mod clock;
 mod envelope;
 mod escape;
 mod html;
 mod json;
 mod names;
+mod parts;
+mod per_message;
 mod plan;
 mod rebuild;
+mod rendered;
+mod rendition;
+mod settings;
 mod text;
 mod view;
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
+pub use self::{per_message::PerMessage, settings::TranscriptSettings};
 
 use self::{
-    envelope::{Envelope, Leaves},
     html::Html,
     json::Json,
-    plan::Plan,
+    rendition::Rendition,
     text::Text,
-    view::{Cut, Frame, Row, Turn, View},
+    view::{Cut, Holds, View},
 };
-use crate::{
-    ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind, FieldHasher, FileRef, Issue, ItemKey, MailItem, MessageLine, Part,
-    Party, Recipe, Result,
-    mail::{Leaf, size, write},
-    people::is_addr_spec,
-};
+use crate::{ArchiveFacts, Conversation, Converter, FileRef, Issue, MailItem, Recipe, Result};
 
 /// The words by which every mail of every archive is found, in both bodies; header fields of ours may get lost on the way.
 const FOOTER: &str = "Cisco Jabber archive";
@@ -100,40 +98,6 @@ pub struct Transcript {
     settings: TranscriptSettings,
 }
 
-/// What can be chosen about a [`Transcript`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct TranscriptSettings {
-    /// The largest mail, in bytes as stored; at least [`LEAST_ITEM_BYTES`](TranscriptSettings::LEAST_ITEM_BYTES). Default: 10 MiB.
-    pub max_item_bytes: usize,
-    /// Whether every mail carries its part of the conversation as JSON, from which [`Conversation::from_mails`] rebuilds it.
-    pub conversation_json: bool,
-}
-
-impl Default for TranscriptSettings {
-    fn default() -> Self {
-        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false }
-    }
-}
-
-impl TranscriptSettings {
-    /// The smallest limit that leaves room for messages beside headers and participants: 256 KiB.
-    pub const LEAST_ITEM_BYTES: usize = 256 * 1024;
-
-    /// The same with another limit.
-    #[must_use]
-    pub fn with_max_item_bytes(self, bytes: usize) -> Self {
-        Self { max_item_bytes: bytes, ..self }
-    }
-
-    /// The same with or without JSON.
-    #[must_use]
-    pub fn with_conversation_json(self, attached: bool) -> Self {
-        Self { conversation_json: attached, ..self }
-    }
-}
-
 impl Transcript {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "transcript";
@@ -146,123 +110,20 @@ impl Transcript {
     ///
     /// If `max_item_bytes` is less than 256 KiB, or if the archive's Message-ID domain cannot stand in a Message-ID.
     pub fn new(facts: &ArchiveFacts, settings: TranscriptSettings) -> Result<Self> {
-        let refuse = |what: String| Error::new(ErrorKind::Config, ErrorClass::Fatal, "set up transcript", what);
-        if settings.max_item_bytes < TranscriptSettings::LEAST_ITEM_BYTES {
-            return Err(refuse(format!("{} bytes leave no room for messages", settings.max_item_bytes))
-                .about("max_item_bytes")
-                .advise(format!("set it to {} or more", TranscriptSettings::LEAST_ITEM_BYTES)));
-        }
-        // 26 characters of the item id and an `@` stand before it.
-        if !is_addr_spec(&format!("id@{}", facts.message_id_domain)) || facts.message_id_domain.len() > 220 {
-            return Err(refuse("not a domain that a Message-ID can have".to_owned())
-                .about("message_id_domain")
-                .advise("use at most 220 letters, digits, hyphens and dots, such as archive.example.com"));
-        }
+        settings.check(facts, "set up transcript")?;
         Ok(Self { facts: facts.clone(), settings })
-    }
-
-    /// Renders one part. Its size is known here, before any of it is written.
-    fn part<'f>(&self, frame: &'f Frame<'f>) -> Rendered<'f> {
-        let text = render(&Text, frame, frame.rows);
-        let html = render(&Html, frame, frame.rows);
-        let json = self.settings.conversation_json.then(|| render(&Json, frame, frame.own_rows));
-        let leaves = Leaves { text: Leaf::text(&text), html: Leaf::text(&html), json: json.map(|json| Leaf::binary(json.as_bytes())) };
-        let envelope = Envelope::new(frame);
-        Rendered { size: size(envelope.mail(&leaves)), envelope, leaves }
-    }
-
-    fn item(&self, frame: &Frame<'_>, rendered: &Rendered<'_>, people: &BTreeSet<Party>) -> Result<MailItem> {
-        let Conversation { key, window, .. } = frame.view.conversation;
-        if rendered.size > self.settings.max_item_bytes {
-            let what = format!("a part takes {} bytes, more than the limit of {}", rendered.size, self.settings.max_item_bytes);
-            return Err(Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", what).about(&frame.id));
-        }
-        let content = write(rendered.envelope.mail(&rendered.leaves), rendered.size);
-        let item_key = ItemKey::new(*window, frame.id.clone());
-        let mut item = MailItem::new(item_key, key.digest(), frame.view.issue, frame.part, content.into());
-        item.people.clone_from(people);
-        item.messages = frame.messages().iter().map(MessageLine::of).collect();
-        Ok(item)
     }
 }
 
 impl Converter for Transcript {
     fn recipe(&self) -> Recipe {
-        let settings = FieldHasher::new()
-            .field("v1")
-            .field("max_item_bytes")
-            .field(&self.settings.max_item_bytes.to_string())
-            .field("conversation_json")
-            .field(if self.settings.conversation_json { "true" } else { "false" })
-            .finish();
-        Recipe::new(Self::NAME, Self::VERSION, settings)
+        Recipe::new(Self::NAME, Self::VERSION, self.settings.digest())
     }
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
-        let limit = self.settings.max_item_bytes;
-        let view = View::new(&self.facts, Self::NAME, conversation, issue, limit)?;
-        let people = conversation.participants.iter().map(|person| person.party.clone()).collect();
-
-        // Both bodies hold every text, so what is longer cannot fit.
-        if conversation.messages.iter().map(|message| 2 * message.body.len()).sum::<usize>() <= limit {
-            let all = Cut { rows: 0..view.rows.len(), messages: 0..conversation.messages.len() };
-            let frame = Frame::new(&view, Part::new(1, 1), &all, true);
-            let rendered = self.part(&frame);
-            if rendered.size <= limit {
-                return emit(self.item(&frame, &rendered, &people)?);
-            }
-        }
-
-        let Plan { cuts, everybody } = plan::plan(&view, limit, self.settings.conversation_json)?;
-        let of = u32::try_from(cuts.len()).unwrap_or(u32::MAX);
-        for (number, cut) in (1..).zip(&cuts) {
-            let frame = Frame::new(&view, Part::new(number, of), cut, everybody);
-            emit(self.item(&frame, &self.part(&frame), &people)?)?;
-        }
-        Ok(())
+        let view = View::new(&self.facts, Holds::Part, conversation, issue, self.settings.max_item_bytes)?;
+        parts::convert(&view, &self.settings, emit)
     }
-}
-
-#[derive(Debug)]
-struct Rendered<'f> {
-    envelope: Envelope<'f>,
-    leaves: Leaves,
-    size: usize,
-}
-
-/// One of the forms in which a mail holds a conversation. What each method appends is whole lines in the forms for people.
-trait Rendition {
-    /// What stands before the participants.
-    fn open(&self, frame: &Frame<'_>, out: &mut String);
-
-    /// A participant; `first` if it is the first of this part.
-    fn row(&self, view: &View<'_>, row: &Row<'_>, first: bool, out: &mut String);
-
-    /// What stands between participants and messages.
-    fn between(&self, frame: &Frame<'_>, out: &mut String);
-
-    /// A message; `before` is the one before it in this part.
-    fn message(&self, turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String);
-
-    /// What stands behind the messages.
-    fn close(&self, frame: &Frame<'_>, out: &mut String);
-}
-
-fn render(rendition: &impl Rendition, frame: &Frame<'_>, rows: &[Row<'_>]) -> String {
-    let bodies: usize = frame.messages().iter().map(|message| message.body.len() + 120).sum();
-    let mut out = String::with_capacity(bodies + bodies / 8 + rows.len() * 300 + 4_096);
-    rendition.open(frame, &mut out);
-    for (index, row) in rows.iter().enumerate() {
-        rendition.row(frame.view, row, index == 0, &mut out);
-    }
-    rendition.between(frame, &mut out);
-    let mut before = None;
-    for turn in frame.turns() {
-        rendition.message(turn, before, &mut out);
-        before = Some(turn);
-    }
-    rendition.close(frame, &mut out);
-    out
 }
 
 /// Size and digest of a file, for people to read.

@@ -42,6 +42,13 @@ pub(super) fn plan(view: &View<'_>, limit: usize, json: bool) -> Result<Plan> {
     Planner { view, limit, json, scratch: String::new() }.plan()
 }
 
+/// Whether all participants may stand in every mail: they take an eighth of it at most.
+pub(super) fn people_fit(view: &View<'_>, limit: usize, json: bool) -> bool {
+    let mut planner = Planner { view, limit, json, scratch: String::new() };
+    let people = sum(&planner.rows());
+    planner.is_small(people)
+}
+
 struct Planner<'v> {
     view: &'v View<'v>,
     limit: usize,
@@ -52,12 +59,9 @@ struct Planner<'v> {
 impl Planner<'_> {
     fn plan(mut self) -> Result<Plan> {
         let view = self.view;
-        let rows: Vec<Cost> = view.rows.iter().map(|row| self.cost(|rendition, out| rendition.row(view, row, false, out))).collect();
-        let mut people = Cost::default();
-        for row in &rows {
-            people += *row;
-        }
-        let everybody = self.bytes(people) <= self.limit / 8;
+        let rows = self.rows();
+        let people = sum(&rows);
+        let everybody = self.is_small(people);
         let (fixed, empty) = self.empty_part(everybody);
         let fits = |planner: &Self, cost: Cost, limit: usize| fixed + planner.bytes(cost) <= limit;
 
@@ -105,6 +109,15 @@ impl Planner<'_> {
         Ok(Plan { cuts, everybody })
     }
 
+    fn rows(&mut self) -> Vec<Cost> {
+        let view = self.view;
+        view.rows.iter().map(|row| self.cost(|rendition, out| rendition.row(view, row, false, out))).collect()
+    }
+
+    fn is_small(&self, people: Cost) -> bool {
+        self.bytes(people) <= self.limit / 8
+    }
+
     /// The bytes of a mail without its leaves, and the cost of leaves without messages and without a part's own people.
     fn empty_part(&mut self, everybody: bool) -> (usize, Cost) {
         let view = self.view;
@@ -123,7 +136,7 @@ impl Planner<'_> {
         }
         let leaves = Leaves { text: Leaf::text(""), html: Leaf::text(""), json: self.json.then(|| Leaf::binary(&[])) };
         let addresses = match view.addressing {
-            Addressing::Everyone => 0,
+            Addressing::Everyone | Addressing::People(_) => 0,
             Addressing::Senders { most } => most,
         };
         (size(Envelope::new(&frame).mail(&leaves)) + addresses + RESERVE, cost)
@@ -156,4 +169,12 @@ impl Planner<'_> {
             None => error,
         }
     }
+}
+
+fn sum(costs: &[Cost]) -> Cost {
+    let mut sum = Cost::default();
+    for cost in costs {
+        sum += *cost;
+    }
+    sum
 }

@@ -1,39 +1,74 @@
 use mail_parser::{MessageParser, MimeHeaders};
 
-use super::json::{FILE_NAME, Head};
+use super::{
+    json::{FILE_NAME, Head},
+    view::Holds,
+};
 use crate::{Conversation, Error, ErrorClass, ErrorKind, Participant, Result};
 
 impl Conversation {
-    /// Rebuilds a conversation from its mails, exactly as it was converted. They are all the parts of one edition, in any order, made by a
-    /// [`Transcript`](crate::Transcript) with [`conversation_json`](crate::TranscriptSettings::conversation_json).
+    /// Rebuilds a conversation from its mails, exactly as it was converted. They are all its mails of one edition, in any order, made by a
+    /// [`Transcript`](crate::Transcript) or a [`PerMessage`](crate::PerMessage) with
+    /// [`conversation_json`](crate::TranscriptSettings::conversation_json).
+    ///
+    /// Of mails that are a message each, nothing here tells whether all are there: the list of their window does.
     ///
     /// # Errors
     ///
     /// Of class [`Item`](ErrorClass::Item), if a mail has no such attachment or another layout, if a part is missing or there twice, or if the
     /// mails are not of one conversation, window and edition.
     pub fn from_mails(parts: &[impl AsRef<[u8]>]) -> Result<Self> {
-        let mut parts = parts.iter().map(|mail| Attachment::read(mail.as_ref())).collect::<Result<Vec<_>>>()?;
-        parts.sort_by_key(|part| part.head.part.number);
-        let complete = |(part, number): (&Attachment, u32)| part.head.part.number == number && part.head.part.of as usize == parts.len();
-        if parts.is_empty() || !parts.iter().zip(1..).all(complete) {
-            let numbers: Vec<_> = parts.iter().map(|part| format!("{}/{}", part.head.part.number, part.head.part.of)).collect();
-            return Err(refused(format!("the parts are not complete: {}", numbers.join(", "))));
-        }
-        let mut parts = parts.into_iter();
-        let Some(first) = parts.next() else { return Err(refused("there are no mails")) };
-        let mut whole = first.conversation;
-        for part in parts {
-            let Conversation { key, window, kind, title, participants, messages } = part.conversation;
-            let same = key == whole.key && window == whole.window && kind == whole.kind && title == whole.title;
-            if !same || part.head.edition != first.head.edition {
-                return Err(refused("the mails are not of one conversation, window and edition").about(part.head.item));
-            }
-            whole.participants.extend(participants);
-            whole.messages.extend(messages);
-        }
-        whole.participants = joined(whole.participants);
-        Ok(whole)
+        let parts = parts.iter().map(|mail| Attachment::read(mail.as_ref())).collect::<Result<Vec<_>>>()?;
+        let (messages, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.head.holds == Holds::Message);
+        let Some(first) = messages.first() else { return Ok(from_parts(parts)?.conversation) };
+        let whole = if parts.is_empty() { first.people() } else { from_parts(parts)? };
+        with_messages(whole, messages)
     }
+}
+
+/// Joins parts, which have to be complete.
+fn from_parts(mut parts: Vec<Attachment>) -> Result<Attachment> {
+    parts.sort_by_key(|part| part.head.part.number);
+    let complete = |(part, number): (&Attachment, u32)| part.head.part.number == number && part.head.part.of as usize == parts.len();
+    if parts.is_empty() || !parts.iter().zip(1..).all(complete) {
+        let numbers: Vec<_> = parts.iter().map(|part| format!("{}/{}", part.head.part.number, part.head.part.of)).collect();
+        return Err(refused(format!("the parts are not complete: {}", numbers.join(", "))));
+    }
+    let mut parts = parts.into_iter();
+    let Some(mut whole) = parts.next() else { return Err(refused("there are no mails")) };
+    for part in parts {
+        whole.check_same(&part)?;
+        if part.head.holds != whole.head.holds {
+            return Err(refused("the mails are of two converters").about(part.head.item));
+        }
+        whole.conversation.participants.extend(part.conversation.participants);
+        whole.conversation.messages.extend(part.conversation.messages);
+    }
+    whole.conversation.participants = joined(whole.conversation.participants);
+    Ok(whole)
+}
+
+/// Joins mails of one message each with the mail or mails that list the participants.
+fn with_messages(mut whole: Attachment, mails: Vec<Attachment>) -> Result<Conversation> {
+    if whole.head.holds == Holds::Part {
+        return Err(refused("the mails are of two converters").about(whole.head.item));
+    }
+    for mail in mails {
+        whole.check_same(&mail)?;
+        let people = joined(mail.conversation.participants);
+        if !people.is_empty() && people != whole.conversation.participants {
+            return Err(refused("the mails differ in who took part").about(mail.head.item));
+        }
+        if mail.conversation.messages.iter().any(|message| whole.conversation.participant(&message.sender).is_none()) {
+            return Err(refused("the mail that lists the participants is missing").about(mail.head.item));
+        }
+        whole.conversation.messages.extend(mail.conversation.messages);
+    }
+    whole.conversation.messages.sort_by_key(|message| message.key);
+    if whole.conversation.messages.windows(2).any(|two| two[0].key == two[1].key) {
+        return Err(refused("a message is there twice").about(whole.conversation.key.digest()));
+    }
+    Ok(whole.conversation)
 }
 
 struct Attachment {
@@ -59,6 +94,26 @@ impl Attachment {
         }
         let conversation = serde_json::from_slice(attachment.contents()).map_err(unreadable)?;
         Ok(Self { head, conversation })
+    }
+
+    /// The same without messages.
+    fn people(&self) -> Self {
+        let Conversation { key, window, kind, title, participants, .. } = &self.conversation;
+        let people = joined(participants.clone());
+        let conversation = Conversation::new(key.clone(), *window, *kind, title.clone(), people, Vec::new());
+        Self { head: self.head.clone(), conversation }
+    }
+
+    fn check_same(&self, other: &Self) -> Result<()> {
+        let of = |mail: &Self| {
+            let Conversation { key, window, kind, title, .. } = &mail.conversation;
+            (mail.head.edition, key.clone(), *window, *kind, title.clone())
+        };
+        if of(self) == of(other) {
+            Ok(())
+        } else {
+            Err(refused("the mails are not of one conversation, window and edition").about(&other.head.item))
+        }
     }
 }
 

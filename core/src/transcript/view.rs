@@ -1,13 +1,15 @@
 use std::{borrow::Cow, fmt::Write as _, ops::Range};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    clock,
+    PerMessage, Transcript, clock,
     envelope::field_bytes,
     names::{Names, one_line},
 };
 use crate::{
     Address, ArchiveFacts, Conversation, ConversationKey, ConversationKind, Error, ErrorClass, ErrorKind, HeaderText, Issue, ItemId,
-    Message, Movement, Part, Participant, Party, Result, Timestamp, header::shortened, mail::header_address,
+    Message, MessageKey, Movement, Part, Participant, Party, Result, Timestamp, header::shortened, mail::header_address,
 };
 
 /// The layout of the mails: what `X-Jabber-Archive-Version` says.
@@ -31,7 +33,7 @@ const NEIGHBOURS: u32 = 20;
 #[derive(Debug)]
 pub(super) struct View<'a> {
     pub(super) facts: &'a ArchiveFacts,
-    pub(super) converter: &'a str,
+    pub(super) holds: Holds,
     pub(super) conversation: &'a Conversation,
     pub(super) issue: Issue,
     pub(super) names: Names<'a>,
@@ -41,6 +43,29 @@ pub(super) struct View<'a> {
     senders: Vec<usize>,
     addresses: HeaderText,
     subject: String,
+}
+
+/// What a mail holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Holds {
+    /// A conversation, or a part of it.
+    #[default]
+    Part,
+    /// One message.
+    Message,
+    /// Participants that are too many for the mails of the messages.
+    People,
+}
+
+impl Holds {
+    /// The name of the converter that makes such mails.
+    fn converter(self) -> &'static str {
+        match self {
+            Self::Part => Transcript::NAME,
+            Self::Message | Self::People => PerMessage::NAME,
+        }
+    }
 }
 
 /// A message and who says it.
@@ -54,10 +79,12 @@ pub(super) struct Turn<'a> {
 }
 
 /// Who stands in `To`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Addressing {
     /// All participants.
     Everyone,
+    /// Some of them, by place among the participants.
+    People(Vec<usize>),
     /// The room and the senders of the part, in so many bytes at most.
     Senders {
         /// Bytes of names and addresses.
@@ -76,13 +103,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(
-        facts: &'a ArchiveFacts,
-        converter: &'a str,
-        conversation: &'a Conversation,
-        issue: Issue,
-        limit: usize,
-    ) -> Result<Self> {
+    pub(super) fn new(facts: &'a ArchiveFacts, holds: Holds, conversation: &'a Conversation, issue: Issue, limit: usize) -> Result<Self> {
         let names = Names::new(conversation);
         let sender = |message: &Message| {
             names.index(&message.sender).ok_or_else(|| {
@@ -93,22 +114,21 @@ impl<'a> View<'a> {
         };
         let senders = conversation.messages.iter().map(sender).collect::<Result<_>>()?;
         let people = &conversation.participants;
-        let bytes = people.iter().map(|person| field_bytes(&header_name(person), &header_address(&person.address)));
-        let addressing = if people.len() <= MOST_ADDRESSES && bytes.sum::<usize>() <= limit / 8 {
-            Addressing::Everyone
-        } else {
-            Addressing::Senders { most: limit / 16 }
-        };
+        let addressing = if are_addressable(people.iter(), limit) { Addressing::Everyone } else { Addressing::senders(limit) };
         let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
         let subject = subject(conversation);
         let addresses = listed(people, limit / 32);
-        Ok(Self { facts, converter, conversation, issue, names, rows, addressing, senders, addresses, subject })
+        Ok(Self { facts, holds, conversation, issue, names, rows, addressing, senders, addresses, subject })
     }
 
     /// The id of a part.
     pub(super) fn id(&self, part: u32) -> ItemId {
+        self.id_of(None, part)
+    }
+
+    fn id_of(&self, message: Option<&MessageKey>, part: u32) -> ItemId {
         let Conversation { key, window, .. } = self.conversation;
-        ItemId::new(&self.facts.name, self.converter, key, None, window, part, self.issue.edition)
+        ItemId::new(&self.facts.name, self.holds.converter(), key, message, window, part, self.issue.edition)
     }
 
     /// The room's title, on one line.
@@ -134,6 +154,11 @@ impl<'a> View<'a> {
         HeaderText::new(&subject)
     }
 
+    /// The subject of every mail of a thread.
+    fn thread(&self) -> HeaderText {
+        HeaderText::shortened(&self.subject, HEADER_TEXT)
+    }
+
     fn facts(&self, part: Part, id: &ItemId, messages: usize) -> [(&'static str, HeaderText); 10] {
         let Conversation { key, window, kind, .. } = self.conversation;
         let key = match key {
@@ -155,6 +180,18 @@ impl<'a> View<'a> {
             ("Part", HeaderText::new(&format!("{}/{}", part.number, part.of))),
         ]
     }
+}
+
+impl Addressing {
+    fn senders(limit: usize) -> Self {
+        Self::Senders { most: limit / 16 }
+    }
+}
+
+/// Whether so many people may stand in an address field.
+fn are_addressable<'p>(people: impl ExactSizeIterator<Item = &'p Participant>, limit: usize) -> bool {
+    people.len() <= MOST_ADDRESSES
+        && people.map(|person| field_bytes(&header_name(person), &header_address(&person.address))).sum::<usize>() <= limit / 8
 }
 
 fn rows(index: usize, person: &Participant) -> impl Iterator<Item = Row<'_>> {
@@ -221,6 +258,8 @@ pub(super) struct Frame<'v> {
     pub(super) rows: &'v [Row<'v>],
     /// The rows that this part's JSON holds: every row stands in the JSON of one part.
     pub(super) own_rows: &'v [Row<'v>],
+    /// Who stands in `To`.
+    pub(super) addressing: Addressing,
 }
 
 /// Which rows and messages a part holds.
@@ -245,6 +284,28 @@ impl<'v> Frame<'v> {
             messages: cut.messages.clone(),
             rows: if everybody { &view.rows } else { own_rows },
             own_rows,
+            addressing: view.addressing.clone(),
+        }
+    }
+
+    /// The frame of the message at this index that went to these people; `everybody` says that it shows all participants, not none.
+    pub(super) fn of_message(view: &'v View<'v>, index: usize, audience: Vec<usize>, everybody: bool, limit: usize) -> Self {
+        let id = view.id_of(Some(&view.conversation.messages[index].key), 1);
+        let part = Part::new(1, 1);
+        let rows: &[Row<'_>] = if everybody { &view.rows } else { &[] };
+        let people = audience.iter().map(|index| &view.conversation.participants[*index]);
+        let addressable = are_addressable(people, limit);
+        Self {
+            view,
+            part,
+            others: Vec::new(),
+            subject: view.thread(),
+            facts: view.facts(part, &id, 1),
+            id,
+            messages: index..index + 1,
+            rows,
+            own_rows: rows,
+            addressing: if addressable { Addressing::People(audience) } else { Addressing::senders(limit) },
         }
     }
 
@@ -262,6 +323,7 @@ impl<'v> Frame<'v> {
             messages: 0..0,
             rows: if everybody { &view.rows } else { &[] },
             own_rows: &[],
+            addressing: view.addressing.clone(),
         }
     }
 
@@ -306,6 +368,9 @@ impl<'v> Frame<'v> {
         if self.part.of > 1 {
             let others: Vec<_> = self.others.iter().map(|(number, id)| format!("{number} {id}")).collect();
             notes.push(format!("Part {} of {}. Other parts: {}.", self.part.number, self.part.of, others.join(", ")));
+        }
+        if self.view.holds == Holds::Message && self.rows.len() < self.view.rows.len() {
+            notes.push(format!("The participants are listed in a mail of their own: {}.", self.view.id(1)));
         }
         notes
     }

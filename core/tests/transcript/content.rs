@@ -66,7 +66,7 @@ pub(crate) fn letters(text: &str) -> String {
     text.chars().filter(|char| char.is_alphanumeric()).collect()
 }
 
-fn check(conversation: &Conversation, issue: Issue, mails: &[jabber_archive_core::MailItem]) {
+pub(crate) fn check(conversation: &Conversation, issue: Issue, mails: &[jabber_archive_core::MailItem]) {
     let mut names = BTreeMap::new();
     let mut listed = BTreeSet::new();
     let mut at = 0;

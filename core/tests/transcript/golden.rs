@@ -3,11 +3,11 @@
 use std::{fs, path::PathBuf};
 
 use jabber_archive_core::{
-    Address, BareJid, Conversation, ConversationKey, ConversationKind, Digest, FieldHasher, FileRef, Grid, Issue, Message, MessageKey,
-    Movement, Participant, Party, Timestamp, TranscriptSettings,
+    Address, BareJid, Conversation, ConversationKey, ConversationKind, Converter, ConverterExt, Digest, FieldHasher, FileRef, Grid, Issue,
+    Journal, MailItem, Message, MessageKey, Movement, Participant, Party, Timestamp, TranscriptSettings, testing::generators::facts,
 };
 
-use crate::{mails, with_json};
+use crate::{mails, per_message, transcript, with_json};
 
 /// Set to write the corpus anew.
 const UPDATE: &str = "JABBER_ARCHIVE_UPDATE_CORPUS";
@@ -91,7 +91,10 @@ fn room() -> Conversation {
 }
 
 fn compare(name: &str, conversation: &Conversation, issue: Issue, settings: TranscriptSettings) {
-    let item = mails(conversation, issue, settings).remove(0);
+    compare_item(name, &mails(conversation, issue, settings)[0]);
+}
+
+fn compare_item(name: &str, item: &MailItem) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name);
     if std::env::var_os(UPDATE).is_some() {
         fs::write(&path, &item.content).unwrap();
@@ -117,4 +120,25 @@ fn an_addendum_with_json_has_the_bytes_it_always_had() {
     let mut issue = Issue::FIRST.next_edition();
     issue.addendum = true;
     compare("addendum.eml", &conversation, issue, with_json());
+}
+
+#[test]
+fn the_mails_of_messages_have_the_bytes_they_always_had() {
+    let chat = per_message(TranscriptSettings::default()).mails(&chat(), Issue::FIRST).unwrap();
+    let room = per_message(with_json()).mails(&room(), Issue::FIRST).unwrap();
+    assert_eq!((chat.len(), room.len()), (3, 3));
+    compare_item("message.eml", &chat[0]);
+    compare_item("message-with-file.eml", &chat[2]);
+    compare_item("message-in-room.eml", &room[1]);
+}
+
+#[test]
+fn journal_reports_have_the_bytes_they_always_had() {
+    fn report(inner: impl Converter, conversation: &Conversation) -> MailItem {
+        Journal::new(&facts(), inner).unwrap().mails(conversation, Issue::FIRST).unwrap().remove(0)
+    }
+    compare_item("journal-message.eml", &report(per_message(TranscriptSettings::default()), &chat()));
+    let mut council = room();
+    council.title = Some("第三季度".into());
+    compare_item("journal-room.eml", &report(transcript(TranscriptSettings::default()), &council));
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use crate::{content::letters, mails, oracle::Mail, smallest, with_json};
 
-const FIELDS: [&str; 20] = [
+pub(crate) const FIELDS: [&str; 20] = [
     "From",
     "To",
     "Date",
@@ -27,7 +27,7 @@ const FIELDS: [&str; 20] = [
 ];
 
 /// The names of the fields before the first empty line, found without a parser.
-fn field_names(content: &[u8]) -> Vec<String> {
+pub(crate) fn field_names(content: &[u8]) -> Vec<String> {
     let text = std::str::from_utf8(content).unwrap();
     let head = text.split_once("\r\n\r\n").unwrap().0;
     head.split("\r\n").filter(|line| !line.starts_with([' ', '\t'])).map(|line| line.split_once(':').unwrap().0.to_owned()).collect()
@@ -40,7 +40,7 @@ fn is_plain(address: &str) -> bool {
 }
 
 /// The letters of the name that a header field shows.
-fn header_letters(person: &Participant) -> String {
+pub(crate) fn header_letters(person: &Participant) -> String {
     let name = person.display_name();
     if name.chars().count() > 64 { letters(&name.chars().take(63).collect::<String>()) } else { letters(name) }
 }

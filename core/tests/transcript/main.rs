@@ -8,11 +8,13 @@ mod grammar;
 mod headers;
 mod markup;
 mod oracle;
+mod per_message;
 mod python;
 mod rebuilding;
 mod sizes;
+mod threads;
 
-use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, Transcript, TranscriptSettings, testing::generators};
+use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, PerMessage, Transcript, TranscriptSettings, testing::generators};
 
 fn transcript(settings: TranscriptSettings) -> Transcript {
     Transcript::new(&generators::facts(), settings).unwrap()
@@ -20,6 +22,10 @@ fn transcript(settings: TranscriptSettings) -> Transcript {
 
 fn mails(conversation: &Conversation, issue: Issue, settings: TranscriptSettings) -> Vec<MailItem> {
     transcript(settings).mails(conversation, issue).unwrap()
+}
+
+fn per_message(settings: TranscriptSettings) -> PerMessage {
+    PerMessage::new(&generators::facts(), settings).unwrap()
 }
 
 fn with_json() -> TranscriptSettings {

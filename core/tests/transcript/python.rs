@@ -2,10 +2,10 @@
 
 use std::{fs, io::ErrorKind, path::PathBuf, process::Command};
 
-use jabber_archive_core::{Issue, MailItem, testing::generators};
+use jabber_archive_core::{ConverterExt, Issue, MailItem, testing::generators};
 use serde_json::Value;
 
-use crate::{mails, oracle::Mail, smallest, with_json};
+use crate::{mails, oracle::Mail, per_message, smallest, with_json};
 
 /// Prints one JSON object a mail: its defects, and what it says.
 const SCRIPT: &str = r#"
@@ -65,6 +65,9 @@ fn python_finds_no_defect_and_reads_the_same() {
         .collect();
     for conversation in generators::sample(generators::large_conversation(2..300, 100..200), 3) {
         items.extend(mails(&conversation, Issue::FIRST, smallest()));
+    }
+    for conversation in generators::sample(generators::conversation(), 60) {
+        items.extend(per_message(with_json()).mails(&conversation, Issue::FIRST).unwrap());
     }
     for (item, answer) in items.iter().zip(read_with_python("python", &items)) {
         let mail = Mail::read(item);

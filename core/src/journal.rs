@@ -1,0 +1,279 @@
+//! Journal reports as Exchange writes them, around the mails of any converter.
+
+use std::collections::BTreeSet;
+
+use mail_builder::{
+    MessageBuilder,
+    headers::{address::Address as Mailbox, content_type::ContentType, raw::Raw},
+    mime::MimePart,
+};
+use mail_parser::{Message, MessageParser, MimeHeaders};
+
+use crate::{
+    Address, ArchiveFacts, Conversation, ConversationKey, Converter, Error, ErrorClass, ErrorKind, FieldHasher, HeaderText, Issue, ItemId,
+    ItemKey, MailItem, Party, Recipe, Result,
+    mail::{Leaf, check_domain, header_address, size, text_field, write},
+};
+
+/// The most that a report adds to the mail in it.
+pub(crate) const ENVELOPE_BYTES: usize = 64 * 1024;
+/// The longest list of recipients; base64 makes about 44 KiB of it, the rest is for header fields.
+const RECIPIENTS_BYTES: usize = 32 * 1024;
+/// The longest subject, in characters; those of transcripts end before.
+const SUBJECT: usize = 500;
+
+/// Puts every mail of another converter, unaltered, into a journal report of Exchange 2007 and later ([MS-XJRNL]), which archives of mail take in.
+///
+/// # The report
+///
+/// The first part says in text/plain, one field a line, who the mail is from (`Sender`), its `Subject` and `Message-ID`, and `To` whom it went: to
+/// everybody [for whom it is](MailItem::people), however many the mail's own header names; the sender only where the mail's own `To` names them.
+/// In a room each is `To: member, Expanded: room`. Recipients beyond 32 KiB are summed up as the room itself; the mail lists them.
+/// The second part, message/rfc822, is the mail, byte for byte: [`journaled_mail`] gives it back.
+///
+/// The report is from `archive@` to `journal@` the archive's Message-ID domain, has the mail's date and subject and a Message-ID of its own, made
+/// from the mail's id, and the empty field `X-MS-Journal-Report` by which archives know it.
+///
+/// # Size
+///
+/// The envelope takes at most 64 KiB: give the converter a limit that leaves room, as
+/// [`TranscriptSettings::journaled`](crate::TranscriptSettings::journaled) does.
+///
+/// [MS-XJRNL]: https://learn.microsoft.com/en-us/openspecs/exchange_server_protocols/ms-xjrnl/
+///
+/// ```
+/// use jabber_archive_core::*;
+///
+/// # fn main() -> Result<()> {
+/// let facts = ArchiveFacts::new("example")?;
+/// let alice = Party::User(BareJid::new("alice@example.com").unwrap());
+/// let bob = Party::User(BareJid::new("bob@example.com").unwrap());
+/// let person = |party: &Party| Participant::new(party.clone(), Address::Mapped(party.to_string()), None);
+/// let sent: Timestamp = "2026-11-21T09:14:03Z".parse()?;
+/// let key = MessageKey::new(sent, FieldHasher::new().finish().short(), 0);
+/// let conversation = Conversation::new(
+///     ConversationKey::pair(alice.clone(), bob.clone()),
+///     facts.grid.window_at(sent),
+///     ConversationKind::OneToOne,
+///     None,
+///     vec![person(&alice), person(&bob)],
+///     vec![Message::new(key, alice, "Hello Bob".into())],
+/// );
+///
+/// let per_message = PerMessage::new(&facts, TranscriptSettings::default().journaled()?)?;
+/// let mail = per_message.mails(&conversation, Issue::FIRST)?.remove(0);
+/// let report = Journal::new(&facts, per_message)?.mails(&conversation, Issue::FIRST)?.remove(0);
+/// assert_eq!(journaled_mail(&report.content)?, mail.content);
+///
+/// let text = String::from_utf8_lossy(&report.content);
+/// assert!(text.contains("Sender: alice@example.com\r\nSubject: Jabber: alice, bob\r\n"));
+/// assert!(text.contains("\r\nTo: bob@example.com\r\n"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Journal<C> {
+    facts: ArchiveFacts,
+    inner: C,
+}
+
+impl<C: Converter> Journal<C> {
+    /// Raised whenever the bytes of an envelope change.
+    const VERSION: u32 = 1;
+
+    /// Reports of the mails of this converter.
+    ///
+    /// # Errors
+    ///
+    /// If the archive's Message-ID domain cannot stand in a Message-ID.
+    pub fn new(facts: &ArchiveFacts, inner: C) -> Result<Self> {
+        check_domain(facts, "set up journal")?;
+        Ok(Self { facts: facts.clone(), inner })
+    }
+
+    fn report(&self, conversation: &Conversation, mail: MailItem) -> Result<MailItem> {
+        let id = ItemId::of_report(&mail.key.id);
+        let refuse = |what: &str| Error::new(ErrorKind::Conversion, ErrorClass::Item, "journal", what).about(&mail.key.id);
+        let encoding = transfer_encoding(&mail.content).ok_or_else(|| refuse("the mail has lines that no mail may have"))?;
+        let header = MessageParser::default().parse_headers(&mail.content[..]).ok_or_else(|| refuse("this is no mail"))?;
+        let about = About::new(&header, conversation, &mail, &self.facts);
+        let fields = Leaf::text(&about.fields());
+        let envelope = || self.envelope(&about, &id, &fields, &mail, encoding);
+        let bytes = size(envelope());
+        if bytes > mail.content.len() + ENVELOPE_BYTES {
+            return Err(refuse("the envelope takes more than 64 KiB"));
+        }
+        let content = write(envelope(), bytes);
+        let mut report = MailItem::new(ItemKey::new(mail.key.window, id), mail.conversation, mail.issue, mail.part, content.into());
+        report.people = mail.people;
+        report.messages = mail.messages;
+        Ok(report)
+    }
+
+    fn envelope<'a>(&self, about: &'a About, id: &ItemId, fields: &'a Leaf, mail: &'a MailItem, encoding: &'a str) -> MessageBuilder<'a> {
+        let domain = &self.facts.message_id_domain;
+        let parts = vec![
+            fields.part(ContentType::new("text/plain").attribute("charset", "utf-8")),
+            MimePart::new(ContentType::new("message/rfc822"), &mail.content[..]).transfer_encoding(encoding),
+        ];
+        MessageBuilder::new()
+            .from(Mailbox::new_address(None::<&str>, format!("archive@{domain}")))
+            .to(Mailbox::new_address(None::<&str>, format!("journal@{domain}")))
+            .date(about.date)
+            .header("Subject", text_field(&about.subject))
+            .message_id(format!("{id}@{domain}"))
+            .header("Auto-Submitted", Raw::new("auto-generated"))
+            .header("X-MS-Journal-Report", Raw::new(""))
+            .body(MimePart::new(ContentType::new("multipart/mixed").attribute("boundary", format!("=_{id}_journal")), parts))
+    }
+}
+
+impl<C: Converter> Converter for Journal<C> {
+    fn recipe(&self) -> Recipe {
+        let inner = self.inner.recipe();
+        let settings = FieldHasher::new().field("v1").field(&inner.name).integer(inner.version.into()).field(&inner.settings.to_string());
+        Recipe::new(format!("journal-{}", inner.name), Self::VERSION, settings.finish())
+    }
+
+    fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
+        self.inner.convert(conversation, issue, &mut |mail| emit(self.report(conversation, mail)?))
+    }
+}
+
+/// The mail in a report that a [`Journal`] made, byte for byte.
+///
+/// # Errors
+///
+/// Of class [`Item`](ErrorClass::Item), if it is no such report.
+pub fn journaled_mail(report: &[u8]) -> Result<&[u8]> {
+    let refuse = || Error::new(ErrorKind::Conversion, ErrorClass::Item, "read journal report", "this is no journal report of ours");
+    let parsed = MessageParser::default().parse(report).ok_or_else(refuse)?;
+    parsed.header_raw("X-MS-Journal-Report").ok_or_else(refuse)?;
+    let boundary = parsed.root_part().content_type().and_then(|kind| kind.attribute("boundary")).ok_or_else(refuse)?;
+    let mail = parsed.parts.iter().find(|part| part.is_message()).ok_or_else(refuse)?;
+    // RFC 2046, section 5.1.1: the line's end before a boundary belongs to the boundary.
+    let tail = format!("\r\n--{boundary}--\r\n");
+    let end = report.len().checked_sub(tail.len()).filter(|end| report.get(*end..) == Some(tail.as_bytes())).ok_or_else(refuse)?;
+    report.get(mail.raw_body_offset() as usize..end).ok_or_else(refuse)
+}
+
+/// What a report says of the mail in it.
+#[derive(Debug)]
+struct About {
+    sender: String,
+    subject: HeaderText,
+    message_id: String,
+    date: i64,
+    recipients: Vec<String>,
+}
+
+impl About {
+    fn new(header: &Message<'_>, conversation: &Conversation, mail: &MailItem, facts: &ArchiveFacts) -> Self {
+        let archive = format!("archive@{}", facts.message_id_domain);
+        let sender = header.from().and_then(|from| from.first()?.address()).map_or(archive.clone(), plain);
+        let named: Vec<String> =
+            header.to().into_iter().flat_map(mail_parser::Address::iter).filter_map(|to| to.address().map(plain)).collect();
+        let room = match &conversation.key {
+            ConversationKey::Pair(..) => None,
+            ConversationKey::Room(room) => Some(plain(room.as_str())),
+        };
+        let mut recipients: BTreeSet<String> = mail.people.iter().map(|party| address(conversation, party)).collect();
+        if !named.contains(&sender) {
+            recipients.remove(&sender);
+        }
+        if recipients.is_empty() {
+            recipients = named.into_iter().collect();
+        }
+        Self {
+            subject: HeaderText::shortened(header.subject().unwrap_or_default().trim(), SUBJECT),
+            message_id: HeaderText::shortened(header.message_id().unwrap_or(mail.key.id.as_str()), SUBJECT).as_str().to_owned(),
+            date: header.date().map_or(mail.key.window.start().millis().div_euclid(1_000), mail_parser::DateTime::to_timestamp),
+            recipients: lines(recipients, room.as_deref(), &archive),
+            sender,
+        }
+    }
+
+    /// The fields in their order: `Journal-report-body` of MS-XJRNL.
+    fn fields(&self) -> String {
+        let mut fields = format!("Sender: {}\r\nSubject: {}\r\nMessage-ID: <{}>\r\n", self.sender, self.subject, self.message_id);
+        for recipient in &self.recipients {
+            fields.push_str(recipient);
+            fields.push_str("\r\n");
+        }
+        fields
+    }
+}
+
+/// A line for each recipient, and one for the room where they are too many; there is always one.
+fn lines(recipients: BTreeSet<String>, room: Option<&str>, archive: &str) -> Vec<String> {
+    let line = |address: String| match room {
+        Some(room) if address != room => format!("To: {address}, Expanded: {room}"),
+        _ => format!("To: {address}"),
+    };
+    let mut bytes = 0;
+    let mut lines = Vec::with_capacity(recipients.len());
+    for recipient in recipients {
+        let line = line(recipient);
+        bytes += line.len() + 2;
+        if bytes > RECIPIENTS_BYTES {
+            lines.extend(room.map(|room| format!("To: {room}")));
+            break;
+        }
+        lines.push(line);
+    }
+    if lines.is_empty() {
+        lines.push(format!("To: {}", room.unwrap_or(archive)));
+    }
+    lines
+}
+
+fn address(conversation: &Conversation, party: &Party) -> String {
+    match conversation.participant(party) {
+        Some(person) => header_address(&person.address).into_owned(),
+        None => plain(&party.to_string()),
+    }
+}
+
+/// What is no `addr-spec` gets one that reaches nobody.
+fn plain(address: &str) -> String {
+    header_address(&Address::Foreign(address.to_owned())).into_owned()
+}
+
+/// `7bit` or `8bit` (RFC 2045, section 2.7 and 2.8); none where lines are too long or end in anything but CRLF.
+fn transfer_encoding(content: &[u8]) -> Option<&'static str> {
+    let lines = content.strip_suffix(b"\r\n")?.split(|byte| *byte == b'\n');
+    let last = lines.clone().count() - 1;
+    for (number, line) in lines.enumerate() {
+        let line = if number == last { line } else { line.strip_suffix(b"\r")? };
+        if line.len() > 998 || line.contains(&b'\r') || line.contains(&0) {
+            return None;
+        }
+    }
+    Some(if content.is_ascii() { "7bit" } else { "8bit" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_whose_lines_no_mail_may_have_is_not_passed_on() {
+        assert_eq!(transfer_encoding(b"A: b\r\n\r\nHello\r\n"), Some("7bit"));
+        assert_eq!(transfer_encoding("A: b\r\n\r\nGrüße\r\n".as_bytes()), Some("8bit"));
+        for content in ["A: b\n\nHello\r\n", "A: b\r\n\r\nHello", "A: b\r\n\r\na\rb\r\n", "A: b\r\n\r\n\0\r\n", ""] {
+            assert_eq!(transfer_encoding(content.as_bytes()), None, "{content:?}");
+        }
+        let line = |length| format!("{}\r\n", "x".repeat(length));
+        assert_eq!(transfer_encoding(line(998).as_bytes()), Some("7bit"));
+        assert_eq!(transfer_encoding(line(999).as_bytes()), None);
+    }
+
+    #[test]
+    fn recipients_that_are_too_many_are_summed_up_as_the_room() {
+        let many: BTreeSet<String> = (0..2_000).map(|number| format!("user{number}@example.com")).collect();
+        let lines = lines(many, Some("room@example.com"), "archive@example.com");
+        assert!(lines.len() > 400 && lines.iter().map(|line| line.len() + 2).sum::<usize>() <= RECIPIENTS_BYTES + 24);
+        assert_eq!(lines[0], "To: user0@example.com, Expanded: room@example.com");
+        assert_eq!(lines.last().unwrap(), "To: room@example.com");
+    }
+}

@@ -1,0 +1,76 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, journal::ENVELOPE_BYTES, mail::check_domain};
+
+/// What can be chosen about a [`Transcript`](crate::Transcript) or a [`PerMessage`](crate::PerMessage).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TranscriptSettings {
+    /// The largest mail, in bytes as stored; at least [`LEAST_ITEM_BYTES`](TranscriptSettings::LEAST_ITEM_BYTES). Default: 10 MiB.
+    pub max_item_bytes: usize,
+    /// Whether every mail carries its part of the conversation as JSON, from which [`Conversation::from_mails`](crate::Conversation::from_mails) rebuilds it.
+    pub conversation_json: bool,
+}
+
+impl Default for TranscriptSettings {
+    fn default() -> Self {
+        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false }
+    }
+}
+
+impl TranscriptSettings {
+    /// The smallest limit that leaves room for messages beside headers and participants: 256 KiB.
+    pub const LEAST_ITEM_BYTES: usize = 256 * 1024;
+
+    /// The same with another limit.
+    #[must_use]
+    pub fn with_max_item_bytes(self, bytes: usize) -> Self {
+        Self { max_item_bytes: bytes, ..self }
+    }
+
+    /// The same with or without JSON.
+    #[must_use]
+    pub fn with_conversation_json(self, attached: bool) -> Self {
+        Self { conversation_json: attached, ..self }
+    }
+
+    /// The same for mails that a [`Journal`](crate::Journal) puts into reports: no report takes more than
+    /// [`max_item_bytes`](TranscriptSettings::max_item_bytes) did.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is left for messages beside the envelope.
+    pub fn journaled(self) -> Result<Self> {
+        let least = Self::LEAST_ITEM_BYTES + ENVELOPE_BYTES;
+        if self.max_item_bytes < least {
+            let what = format!("{} bytes leave no room for messages in a journal report", self.max_item_bytes);
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "set up journal", what)
+                .about("max_item_bytes")
+                .advise(format!("set it to {least} or more")));
+        }
+        Ok(Self { max_item_bytes: self.max_item_bytes - ENVELOPE_BYTES, ..self })
+    }
+
+    /// Refuses what leaves no room for messages, and facts that no mail can state.
+    pub(super) fn check(&self, facts: &ArchiveFacts, operation: &'static str) -> Result<()> {
+        if self.max_item_bytes < Self::LEAST_ITEM_BYTES {
+            let what = format!("{} bytes leave no room for messages", self.max_item_bytes);
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, operation, what)
+                .about("max_item_bytes")
+                .advise(format!("set it to {} or more", Self::LEAST_ITEM_BYTES)));
+        }
+        check_domain(facts, operation)
+    }
+
+    /// Digest of what changes the bytes of mails.
+    pub(super) fn digest(&self) -> Digest {
+        FieldHasher::new()
+            .field("v1")
+            .field("max_item_bytes")
+            .field(&self.max_item_bytes.to_string())
+            .field("conversation_json")
+            .field(if self.conversation_json { "true" } else { "false" })
+            .finish()
+    }
+}
