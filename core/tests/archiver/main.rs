@@ -8,6 +8,7 @@ mod dead_letters;
 mod in_flight;
 mod killed;
 mod patience;
+mod per_message;
 mod raced;
 mod reading;
 mod windows;

@@ -1,0 +1,157 @@
+//! An archive in which every message is a mail of its own ends as any other, whatever happens to it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jabber_archive_core::{
+    ArchiveFacts, Capability, Converter, DeadLetter, Journal, PerMessage, Record, TranscriptSettings,
+    testing::{
+        faults::Faults,
+        memory::{MemorySink, MemorySource},
+    },
+};
+
+use super::world::*;
+
+fn per_message(facts: &ArchiveFacts) -> PerMessage {
+    let settings = TranscriptSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES);
+    PerMessage::new(facts, settings.with_conversation_json(true)).unwrap()
+}
+
+fn world(records: Vec<Record>) -> World {
+    let mut world = World::new(records);
+    world.converter = Arc::new(per_message(&world.facts));
+    world
+}
+
+fn in_journal(records: Vec<Record>) -> World {
+    let mut world = World::new(records);
+    world.converter = Arc::new(Journal::new(&world.facts, per_message(&world.facts)).unwrap());
+    world
+}
+
+#[test]
+fn every_message_is_listed_in_a_mail_of_its_own() {
+    for world in [world(company()), in_journal(company())] {
+        world.run().unwrap();
+        world.check();
+        for seal in world.seals() {
+            assert_eq!((seal.items, seal.messages.dead_letters), (seal.messages.starts, 0));
+            assert!(world.list(&seal).lines().iter().all(|line| line.messages.len() == 1 && line.part == 1));
+        }
+        assert!(world.has("good morning") && world.has("see you"));
+        let transcripts = World::new(company());
+        transcripts.run().unwrap();
+        let messages = |world: &World| -> Vec<_> { world.seals().iter().map(|seal| (seal.span, seal.messages)).collect() };
+        assert_eq!(messages(&world), messages(&transcripts));
+    }
+}
+
+#[test]
+fn a_run_killed_at_any_call_is_completed_by_the_next_to_the_same_bytes() {
+    for undisturbed in [world(company()), in_journal(company())] {
+        undisturbed.run().unwrap();
+        let expected = undisturbed.outcome();
+        for call in 1.. {
+            let world = undisturbed.anew();
+            let died = world.run_with(&Faults::killed_at(call)).is_err();
+            world.sink.crash(|key| key.id.as_str().as_bytes()[0].is_multiple_of(2));
+            world.check();
+            world.run().unwrap();
+            world.check();
+            assert!(world.outcome() == expected, "killed at call {call}");
+            if !died {
+                assert!(call > 40, "only {call} calls");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_over_the_limit_becomes_a_dead_letter_and_the_others_are_what_they_are_without_it() {
+    let (before, behind) = (chat("2026-11-20T09:00:00Z", "a1", "before it"), chat("2026-11-20T09:02:00Z", "a3", "behind it"));
+    let long = chat("2026-11-20T09:01:00Z", "a2", &"x".repeat(400_000));
+    for of in [world, in_journal] {
+        let world = of(vec![before.clone(), long.clone(), behind.clone()]);
+        world.run().unwrap();
+        world.check();
+        let seal = world.seal_at("2026-11-20T09:00:00Z");
+        assert_eq!((seal.messages.starts, seal.messages.listed, seal.messages.dead_letters, seal.abandoned.len()), (3, 2, 1, 0));
+        let [DeadLetter::Message { message, reason, .. }] = &world.dead_letters(&seal)[..] else { panic!("one letter") };
+        assert!(message.body.len() == 400_000 && reason.contains("max_item_bytes"), "{reason}");
+        let without = of(vec![before.clone(), behind.clone()]);
+        without.run().unwrap();
+        assert_eq!(world.sink.items(), without.sink.items());
+    }
+}
+
+#[test]
+fn a_mail_that_the_sink_refuses_buries_its_message_alone() {
+    let longer = "a message that is somewhat longer ".repeat(60);
+    let mut world = world(vec![
+        chat("2026-11-20T09:00:00Z", "a1", "first"),
+        chat("2026-11-20T09:01:00Z", "a2", &longer),
+        chat("2026-11-20T09:02:00Z", "a3", "third"),
+        other_chat("2026-11-20T09:02:00Z", "c1", "other"),
+    ]);
+    world.sink = Arc::new(MemorySink::new(Capability::full(8_000)));
+    world.run().unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-20T09:00:00Z");
+    assert_eq!((seal.messages.listed, seal.messages.dead_letters, seal.abandoned.len()), (3, 1, 0));
+    let [DeadLetter::Message { message, .. }] = &world.dead_letters(&seal)[..] else { panic!("one letter") };
+    assert_eq!(message.body, longer);
+}
+
+#[test]
+fn rows_that_come_after_a_kill_leave_the_mails_of_the_other_messages_as_they_are() {
+    let world = world(vec![chat("2026-11-20T09:00:00Z", "a1", "first"), other_chat("2026-11-20T09:00:00Z", "c1", "untouched")]);
+    let calls = Faults::none();
+    world.anew().run_with(&calls).unwrap();
+    let stored = |call: &u64| {
+        let world = world.anew();
+        world.run_with(&Faults::killed_at(*call)).unwrap_err();
+        world.sink.items().len() == 2
+    };
+    let killed = (1..calls.calls()).find(stored).unwrap();
+    world.run_with(&Faults::killed_at(killed)).unwrap_err();
+    world.source.edit(|rows| rows.push(chat("2026-11-20T09:10:00Z", "a2", "second")));
+    world.run().unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-20T09:00:00Z");
+    let editions: Vec<u32> = world.list(&seal).lines().iter().map(|line| line.edition).collect();
+    assert_eq!((editions, seal.messages.listed, seal.abandoned.len()), (vec![1, 1, 1], 3, 0));
+}
+
+#[test]
+fn an_archive_whose_converter_is_changed_goes_on_with_other_mails_and_loses_nothing() {
+    let transcripts = World::new(company());
+    transcripts.run().unwrap();
+    let mut world = World::new(company());
+    let end = world.now;
+    // A copy of a message before 12:00 comes behind it.
+    for (now, converter) in [("2026-11-20T13:30:00Z", None), ("2026-11-24T06:30:00Z", Some(per_message(&world.facts)))] {
+        world.now = at(now);
+        world.source = Arc::new(MemorySource::new(company(), world.now));
+        if let Some(converter) = converter {
+            world.converter = Arc::new(converter);
+        }
+        world.run().unwrap();
+        world.check();
+    }
+    assert_eq!(world.now, end);
+    let accounts = |world: &World| -> Vec<_> {
+        world.seals().into_iter().filter(|seal| seal.items > 0).map(|seal| (seal.span, seal.messages)).collect()
+    };
+    assert_eq!(accounts(&world), accounts(&transcripts));
+    let recipes: BTreeSet<String> = world.seals().into_iter().map(|seal| seal.recipe.name).collect();
+    assert_eq!(recipes, ["per-message".to_owned(), "transcript".to_owned()].into());
+}
+
+#[test]
+fn the_recipe_of_the_archive_is_that_of_the_converter() {
+    let world = in_journal(company());
+    world.run().unwrap();
+    let recipe = Journal::new(&world.facts, per_message(&world.facts)).unwrap().recipe();
+    assert!(world.seals().iter().all(|seal| seal.recipe == recipe));
+}
