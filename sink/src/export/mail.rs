@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt::Write as _};
 
-use jabber_archive_core::Timestamp;
+use jabber_archive_core::{Timestamp, journaled_mail};
 use mail_parser::{HeaderForm, Message, MessageParser};
 
 /// The layout of transcripts that is read here: what `X-Jabber-Archive-Version` says.
@@ -40,8 +40,16 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Reads a mail; of a journal report the mail in it, for the report says nothing else that is asked for.
     pub(super) fn of(content: &[u8]) -> Self {
         let Some(message) = MessageParser::default().parse(content) else { return Self { mail: Mail::default(), text: None } };
+        if message.header_raw("X-MS-Journal-Report").is_some()
+            && let Ok(mail) = journaled_mail(content)
+        {
+            let mut reading = Self::of(mail);
+            reading.mail.message_id = message.message_id().unwrap_or_default().to_owned();
+            return reading;
+        }
         let fact = |name: &str| {
             let values = message.header_as(format!("X-Jabber-Archive-{name}"), HeaderForm::Text);
             let value = values.into_iter().next().and_then(|value| value.as_text().map(|text| text.trim().to_owned()));
