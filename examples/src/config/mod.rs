@@ -102,6 +102,8 @@ pub(crate) struct DirectoryConfig {
 pub(crate) struct ConverterConfig {
     #[serde(default)]
     pub(crate) mode: Mode,
+    #[serde(default)]
+    pub(crate) journal: bool,
     pub(crate) max_item_bytes: Option<usize>,
     pub(crate) conversation_json: Option<bool>,
 }
@@ -111,6 +113,7 @@ pub(crate) struct ConverterConfig {
 pub(crate) enum Mode {
     #[default]
     Transcript,
+    PerMessage,
 }
 
 #[derive(Debug, Default, Deserialize)]

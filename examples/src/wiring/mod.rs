@@ -5,8 +5,8 @@ mod place;
 use std::{fs::File, io, path::Path, sync::Arc};
 
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, JidIsEmail, MemoryDirectory, Observer, People, Result,
-    RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
+    ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, JidIsEmail, Journal, MemoryDirectory, Observer, People,
+    PerMessage, Result, RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
 };
 use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
@@ -102,7 +102,6 @@ pub(crate) fn people(config: &Config) -> Result<People> {
 
 /// How conversations become mails.
 pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn Converter>> {
-    let Mode::Transcript = config.converter.mode;
     let mut settings = TranscriptSettings::default();
     if let Some(bytes) = config.converter.max_item_bytes {
         settings = settings.with_max_item_bytes(bytes);
@@ -110,7 +109,17 @@ pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn
     if let Some(attached) = config.converter.conversation_json {
         settings = settings.with_conversation_json(attached);
     }
-    Ok(Arc::new(Transcript::new(facts, settings)?))
+    if !config.converter.journal {
+        return Ok(match config.converter.mode {
+            Mode::Transcript => Arc::new(Transcript::new(facts, settings)?),
+            Mode::PerMessage => Arc::new(PerMessage::new(facts, settings)?),
+        });
+    }
+    let settings = settings.journaled()?;
+    Ok(match config.converter.mode {
+        Mode::Transcript => Arc::new(Journal::new(facts, Transcript::new(facts, settings)?)?),
+        Mode::PerMessage => Arc::new(Journal::new(facts, PerMessage::new(facts, settings)?)?),
+    })
 }
 
 /// How the archive is run.

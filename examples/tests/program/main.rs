@@ -10,6 +10,7 @@ mod faults;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
 mod killed;
+mod modes;
 mod output;
 mod program;
 mod run;
