@@ -22,14 +22,49 @@ pub(crate) struct Payload {
 
 impl Payload {
     /// The text that an element within this path belongs to, if its markup is read as text.
-    fn markup(&mut self, path: &[String]) -> Option<&mut String> {
-        let inside = |name: &str| path.iter().any(|element| element == name);
-        if inside("aft-html") {
+    fn markup(&mut self, path: &Path) -> Option<&mut String> {
+        if path.typed > 0 {
             Some(&mut self.typed)
-        } else if inside("html") && !inside("advanced-file-transfer") {
+        } else if path.html > 0 && path.file == 0 {
             Some(&mut self.xhtml)
         } else {
             None
+        }
+    }
+}
+
+/// The names of the elements that are open, and how many there are of those that matter, so that no element is searched for in a stanza of
+/// many levels.
+#[derive(Debug, Default)]
+struct Path {
+    names: Vec<String>,
+    html: usize,
+    file: usize,
+    typed: usize,
+}
+
+impl Path {
+    fn enter(&mut self, name: String) {
+        if let Some(count) = self.count(&name) {
+            *count += 1;
+        }
+        self.names.push(name);
+    }
+
+    fn leave(&mut self) -> Option<String> {
+        let name = self.names.pop()?;
+        if let Some(count) = self.count(&name) {
+            *count -= 1;
+        }
+        Some(name)
+    }
+
+    fn count(&mut self, name: &str) -> Option<&mut usize> {
+        match name {
+            "html" => Some(&mut self.html),
+            "advanced-file-transfer" => Some(&mut self.file),
+            "aft-html" => Some(&mut self.typed),
+            _ => None,
         }
     }
 }
@@ -55,7 +90,7 @@ pub(crate) fn may_hold_file(stanza: &str) -> bool {
 pub(crate) fn payload(stanza: &str) -> Payload {
     let mut payload = Payload::default();
     let mut file: Option<FileRef> = None;
-    let mut path: Vec<String> = Vec::new();
+    let mut path = Path::default();
     let mut reader = lenient(stanza);
     while let Ok(event) = reader.read_event() {
         match event {
@@ -65,11 +100,11 @@ pub(crate) fn payload(stanza: &str) -> Payload {
                 if name == "advanced-file-transfer" {
                     file = Some(FileRef::named(""));
                 }
-                path.push(name);
+                path.enter(name);
             }
             Event::Empty(start) => break_line(&path, &local_name(&start), &mut payload),
             Event::End(_) => {
-                let closed = path.pop();
+                let closed = path.leave();
                 if closed.as_deref() == Some("advanced-file-transfer") {
                     payload.files.extend(file.take());
                 }
@@ -100,33 +135,32 @@ pub(crate) fn payload(stanza: &str) -> Payload {
     payload
 }
 
-fn place(path: &[String], text: &str, payload: &mut Payload, file: Option<&mut FileRef>) {
+fn place(path: &Path, text: &str, payload: &mut Payload, file: Option<&mut FileRef>) {
     if let Some(markup) = payload.markup(path) {
         let at_start = markup.is_empty() || markup.ends_with('\n');
         markup.push_str(if at_start { text.trim_start() } else { text });
         return;
     }
-    let inside = |name: &str| path.iter().any(|element| element == name);
-    match path.last().map(String::as_str) {
-        Some("filename") if inside("advanced-file-transfer") => {
+    match path.names.last().map(String::as_str) {
+        Some("filename") if path.file > 0 => {
             if let Some(file) = file {
                 file.name.push_str(text);
             }
         }
-        Some("url") if inside("advanced-file-transfer") => {
+        Some("url") if path.file > 0 => {
             if let Some(file) = file {
                 let resource = text.rsplit('/').next().unwrap_or(text);
                 file.resource.get_or_insert_default().push_str(resource);
             }
         }
-        _ if inside("advanced-file-transfer") => {}
-        Some("body") if path.len() <= 2 => payload.body.push_str(text),
+        _ if path.file > 0 => {}
+        Some("body") if path.names.len() <= 2 => payload.body.push_str(text),
         _ => {}
     }
 }
 
 /// XHTML-IM puts no line feed between its blocks.
-fn break_line(path: &[String], name: &str, payload: &mut Payload) {
+fn break_line(path: &Path, name: &str, payload: &mut Payload) {
     if !matches!(name, "p" | "div" | "li" | "br" | "blockquote" | "pre") {
         return;
     }
@@ -205,6 +239,15 @@ mod tests {
             assert_eq!(payload.files[0].name, "a.pdf", "{stanza}");
         }
         assert!(may_hold_file("<message><aft-html>as promised</aft-html></message>"));
+    }
+
+    #[test]
+    fn a_stanza_of_many_levels_takes_time_in_proportion_to_its_length() {
+        let start = std::time::Instant::now();
+        let levels = 300_000;
+        let payload = payload(&format!("<message>{}x{}<body>kept</body>", "<b>x".repeat(levels), "</b>".repeat(levels)));
+        assert_eq!(payload.body, "kept");
+        assert!(start.elapsed() < std::time::Duration::from_mins(1), "{:?}", start.elapsed());
     }
 
     #[test]
