@@ -3,20 +3,21 @@ use std::borrow::Cow;
 use super::{
     Rendition, clock,
     escape::push_markup,
+    rich_text,
     view::{Frame, Row, Turn, View},
 };
 use crate::Message;
 
-/// text/html that needs nothing from outside: no script, no image, no link.
+/// text/html that needs nothing from outside: no script, no image, no style sheet; links where a message has some.
 ///
-/// Elements are flat, one line or more each, so that a message takes the same room wherever a part is cut.
+/// Elements are one line or more each, so that a message takes the same room wherever a part is cut.
 #[derive(Debug)]
 pub(super) struct Html;
 
 const STYLE: &str = "body{font:14px/1.4 'Segoe UI',Arial,sans-serif;color:#222;max-width:60em}\
 table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #ccc;padding:2px 8px;text-align:left;vertical-align:top}\
 h2{font-size:1.2em}h3{font-size:1em;border-bottom:1px solid #ccc}h4{font-size:1em;margin:.8em 0 0}h4 small{color:#666;font-weight:normal}\
-p,ul{margin:0 0 .2em 1.2em}dl{color:#666;font-size:.85em}dt{float:left;clear:left;margin-right:.5em}dd{margin:0}";
+p,ul,ol,div{margin:0 0 .2em 1.2em}div div{margin:0}dl{color:#666;font-size:.85em}dt{float:left;clear:left;margin-right:.5em}dd{margin:0}";
 
 impl Rendition for Html {
     fn open(&self, frame: &Frame<'_>, out: &mut String) {
@@ -89,9 +90,7 @@ impl Rendition for Html {
             clock::push_minute(message.sent(), out);
             out.push_str(" UTC</small></h4>\r\n");
         }
-        out.push_str("<p dir=\"auto\">");
         push_body(message, out);
-        out.push_str("</p>\r\n");
         if message.subject.is_none() && message.files.is_empty() {
             return;
         }
@@ -126,9 +125,18 @@ impl Rendition for Html {
     }
 }
 
-/// What a message says, as HTML: the one place where the text of a message becomes markup.
+/// What a message says, as HTML: the one place where the text of a message becomes markup. Formatted text stands in a `<div>`, since it may
+/// hold blocks, which end a paragraph.
 fn push_body(message: &Message, out: &mut String) {
-    push_markup(&spaced(&message.body), "<br>\r\n", out);
+    if let Some(markup) = message.stanza.as_deref().and_then(|stanza| rich_text::markup(stanza, &message.body)) {
+        out.push_str("<div dir=\"auto\">");
+        out.push_str(&markup);
+        out.push_str("</div>\r\n");
+    } else {
+        out.push_str("<p dir=\"auto\">");
+        push_markup(&spaced(&message.body), "<br>\r\n", out);
+        out.push_str("</p>\r\n");
+    }
 }
 
 /// Blanks that HTML would swallow as no-break spaces; not every mail program heeds `white-space`.

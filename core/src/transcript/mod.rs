@@ -13,6 +13,7 @@ mod plan;
 mod rebuild;
 mod rendered;
 mod rendition;
+mod rich_text;
 mod settings;
 mod text;
 mod view;
@@ -58,6 +59,11 @@ const FOOTER: &str = "Cisco Jabber archive";
 /// Control characters other than tab and line feed appear as their pictures (U+2400 and following; `␤` for U+0085, U+2028 and U+2029), so that no message
 /// can forge a line, and no two participants are shown by the same name.
 ///
+/// # Formatted text
+///
+/// Where a stanza holds XHTML-IM (XEP-0071) with the same words as the text, the text/html body shows it: emphasis, lists, quotations, colours that can be read,
+/// and links to `http`, `https` and `mailto` whose text names no other place. Nothing else is passed on, nothing is fetched, and both bodies say the same.
+///
 /// # Size
 ///
 /// A conversation that does not fit [`max_item_bytes`](TranscriptSettings::max_item_bytes) is cut between messages, and the list of participants
@@ -102,7 +108,7 @@ impl Transcript {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "transcript";
     /// Raised whenever the bytes of a mail change.
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     /// A converter for an archive with these facts.
     ///

@@ -25,7 +25,7 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 /// The words of a text; what separates them is what no rendition needs to keep as it is.
-fn words(text: &str) -> Vec<&str> {
+pub(crate) fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
@@ -52,10 +52,10 @@ fn check_text(body: &Body, messages: &[Message], names: &mut BTreeMap<Party, Str
 }
 
 fn check_html(page: &Page, messages: &[Message]) {
-    let paragraphs = page.all("p dir=\"auto\"");
-    assert_eq!(paragraphs.len(), messages.len());
-    for (paragraph, message) in paragraphs.iter().zip(messages) {
-        assert_eq!(words(paragraph), words(&shown(&message.body)));
+    let said = page.messages();
+    assert_eq!(said.len(), messages.len());
+    for (said, message) in said.iter().zip(messages) {
+        assert_eq!(words(said), words(&shown(&message.body)));
     }
     let files: usize = messages.iter().map(|message| message.files.len() + usize::from(message.subject.is_some())).sum();
     assert_eq!(page.all("li").len(), files);

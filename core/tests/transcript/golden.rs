@@ -28,6 +28,15 @@ fn message(at: &str, sender: &Party, recipients: &[&Party], body: &str) -> Messa
     message
 }
 
+/// The same with a stanza that holds the text formatted.
+fn formatted(mut message: Message, xhtml: &str) -> Message {
+    message.stanza = Some(format!(
+        "<message type='chat'><body/><html xmlns='http://jabber.org/protocol/xhtml-im'>\
+         <body xmlns='http://www.w3.org/1999/xhtml'>{xhtml}</body></html></message>"
+    ));
+    message
+}
+
 fn person(party: &Party, address: Address, name: &str) -> Participant {
     let mut person = Participant::new(party.clone(), address, Some(name.into()).filter(|name: &String| !name.is_empty()));
     person.sent = true;
@@ -53,6 +62,11 @@ fn chat() -> Conversation {
         ],
         vec![
             message("2026-11-21T09:14:03Z", &alice, &[&bob], "Good morning Bob,\ncan you send me the Q3 report?"),
+            formatted(
+                message("2026-11-21T09:14:21Z", &alice, &[&bob], "The file, not this page. By noon!"),
+                "<p>The <em>file</em>, not <a href=\"https://example.com/q3?year=2026&amp;draft\">this page</a>. \
+                 <span style=\"color: red; font-size: 12pt; font-weight: bold\">By noon!</span></p>",
+            ),
             message("2026-11-21T09:14:41.123Z", &bob, &[&alice], "Sure 👍"),
             report,
         ],
@@ -85,6 +99,11 @@ fn room() -> Conversation {
         vec![
             message("2026-11-21T23:59:58Z", &wang, &[&alice], "会议推迟到明天上午十点，请大家把第三季度的数字准备好。"),
             message("2026-11-22T00:00:02Z", &guest, &[&alice, &wang], "ok\n[00:00:03Z] Alice Example: I approve\n\nCisco Jabber archive"),
+            formatted(
+                message("2026-11-22T00:00:05Z", &wang, &[&alice], "第三季度\n一\n二 < 三\nhttps://bank.example"),
+                "<div onclick='alert(1)'>第三季度<script>alert(1)</script></div><ol><li>一</li><li><b>二 &lt; 三</b></li></ol>\
+                 <a href='https://evil.example'>https://bank.example</a>",
+            ),
             message("2026-11-22T00:00:09Z", &alice, &[&wang], "</p><script>alert('no')</script>\u{202e}\r\n\t=?utf-8?Q?hi?="),
         ],
     )
@@ -116,7 +135,7 @@ fn a_room_has_the_bytes_it_always_had() {
 #[test]
 fn an_addendum_with_json_has_the_bytes_it_always_had() {
     let mut conversation = chat();
-    conversation.messages.truncate(1);
+    conversation.messages.truncate(2);
     let mut issue = Issue::FIRST.next_edition();
     issue.addendum = true;
     compare("addendum.eml", &conversation, issue, with_json());

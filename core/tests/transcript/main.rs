@@ -11,6 +11,8 @@ mod oracle;
 mod per_message;
 mod python;
 mod rebuilding;
+mod rich_text;
+mod sanitizer;
 mod sizes;
 mod threads;
 

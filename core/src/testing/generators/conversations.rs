@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Union};
 
-use super::texts::{hostile_name, hostile_text, name, text};
+use super::{
+    stanzas::{formatted, hostile_formatted},
+    texts::{hostile_name, hostile_text, name, text},
+};
 use crate::{
     Address, ArchiveFacts, BareJid, Conversation, ConversationKey, ConversationKind, Digest, FileRef, Issue, Message, MessageKey, Movement,
     Participant, Party, ShortDigest, Timestamp, Window,
@@ -40,7 +43,8 @@ pub fn conversation() -> impl Strategy<Value = Conversation> {
 /// A conversation of this style with so many messages.
 ///
 /// 1:1 chats, ad hoc groups, rooms and private messages in rooms; people with and without names and directory entries; occupants of whom only the
-/// nick is known; presence; files, subjects, threads and stanzas on some messages; windows of a day, an hour, from noon to noon, and the one before 2000.
+/// nick is known; presence; files, subjects, threads, stanzas and formatted text on some messages; windows of a day, an hour, from noon to
+/// noon, and the one before 2000.
 pub fn conversation_of(style: Style, messages: std::ops::Range<usize>) -> impl Strategy<Value = Conversation> {
     (kind(), window(), 2..7_usize)
         .prop_flat_map(move |(kind, window, people)| {
@@ -64,8 +68,11 @@ pub fn large_conversation(people: std::ops::Range<usize>, messages: std::ops::Ra
         .prop_map(|(length, piece)| cut(piece.repeat(length / piece.len() + 1), length));
     let hostile = hostile_text().prop_map(|text| cut(text, 8_000));
     (window(), people, messages).prop_flat_map(move |(window, people, messages)| {
-        let plain = draft_of(window, long.clone(), option::of(Just(String::new())).boxed());
-        let wild = draft_of(window, hostile.clone(), option::of(hostile_name()).boxed());
+        let long = prop_oneof![9 => plain(long.clone()), 1 => rich(formatted())];
+        let formatted = hostile_formatted().prop_filter("too long", |(_, stanza)| stanza.len() < 8_000);
+        let hostile = prop_oneof![4 => plain(hostile.clone()), 1 => rich(formatted)];
+        let plain = draft_of(window, long, option::of(Just(String::new())).boxed());
+        let wild = draft_of(window, hostile, option::of(hostile_name()).boxed());
         (
             Just(window),
             // Parties that are made from numbers are never twice the same.
@@ -189,27 +196,50 @@ struct Draft {
     sender: prop::sample::Index,
     recipients: Vec<prop::sample::Index>,
     body: String,
+    /// The stanza of a text that was formatted.
+    formatted: Option<String>,
     extra: Option<String>,
     copies: u32,
 }
 
 fn draft(style: Style, window: Window) -> impl Strategy<Value = Draft> {
     match style {
-        Style::Realistic => draft_of(window, text(), option::weighted(0.05, name()).boxed()).boxed(),
-        Style::Hostile => draft_of(window, prop_oneof![1 => text(), 4 => hostile_text()], option::of(hostile_name()).boxed()).boxed(),
+        Style::Realistic => {
+            let body = prop_oneof![9 => plain(text()), 1 => rich(formatted())];
+            draft_of(window, body, option::weighted(0.05, name()).boxed()).boxed()
+        }
+        Style::Hostile => {
+            let body = prop_oneof![1 => plain(text()), 4 => plain(hostile_text()), 2 => rich(hostile_formatted())];
+            draft_of(window, body, option::of(hostile_name()).boxed()).boxed()
+        }
     }
 }
 
+/// A text as it is.
+fn plain(text: impl Strategy<Value = String>) -> impl Strategy<Value = (String, Option<String>)> {
+    text.prop_map(|text| (text, None))
+}
+
+/// A text with its stanza.
+fn rich(formatted: impl Strategy<Value = (String, String)>) -> impl Strategy<Value = (String, Option<String>)> {
+    formatted.prop_map(|(text, stanza)| (text, Some(stanza)))
+}
+
 /// Times are few, so that messages share seconds and whole timestamps.
-fn draft_of(window: Window, body: impl Strategy<Value = String>, extra: BoxedStrategy<Option<String>>) -> impl Strategy<Value = Draft> {
+fn draft_of(
+    window: Window,
+    body: impl Strategy<Value = (String, Option<String>)>,
+    extra: BoxedStrategy<Option<String>>,
+) -> impl Strategy<Value = Draft> {
     let sent = prop_oneof![
         3 => any::<prop::sample::Index>().prop_map(move |at| instant(window, at)),
         2 => (0..180_000_i64).prop_map(move |after| Timestamp::from_millis(window.start().millis() + after)),
         1 => Just(window.start()),
         1 => Just(Timestamp::from_millis(window.end().millis() - 1)),
     ];
-    (sent, any::<prop::sample::Index>(), vec(any::<prop::sample::Index>(), 0..4), body, extra, 1..5_u32)
-        .prop_map(|(sent, sender, recipients, body, extra, copies)| Draft { sent, sender, recipients, body, extra, copies })
+    (sent, any::<prop::sample::Index>(), vec(any::<prop::sample::Index>(), 0..4), body, extra, 1..5_u32).prop_map(
+        |(sent, sender, recipients, (body, formatted), extra, copies)| Draft { sent, sender, recipients, body, formatted, extra, copies },
+    )
 }
 
 fn assemble(
@@ -269,6 +299,9 @@ fn message(number: usize, draft: Draft, parties: &[Party]) -> Message {
         message.stanza_id = Some(extra.clone());
         message.thread = Some(extra.clone());
         message.stanza = Some(format!("<message id='{extra}'><body>{}</body></message>", message.body));
+    }
+    if draft.formatted.is_some() {
+        message.stanza = draft.formatted;
     }
     message
 }

@@ -16,10 +16,12 @@
 //! ```
 
 mod conversations;
+mod stanzas;
 mod texts;
 
 pub use self::{
     conversations::{Style, conversation, conversation_of, facts, issue, large_conversation},
+    stanzas::{formatted, hostile_formatted},
     texts::{hostile_name, hostile_text, name, text},
 };
 

@@ -156,12 +156,7 @@ pub fn text() -> impl Strategy<Value = String> + Clone {
 /// Text that tries to leave its place: pieces with a meaning in mail, MIME, HTML or our transcript among words, now and then
 /// a word of up to 65,000 characters, now and then nothing.
 pub fn hostile_text() -> impl Strategy<Value = String> + Clone {
-    let piece = Union::new_weighted(vec![
-        (6, select(HOSTILE).prop_map(str::to_owned).boxed()),
-        (3, select(WORDS).prop_map(str::to_owned).boxed()),
-        (2, any::<char>().prop_map(String::from).boxed()),
-        (1, "[ -~]{0,90}".boxed()),
-    ]);
+    let piece = hostile_piece();
     Union::new_weighted(vec![
         (40, vec(piece, 0..12).prop_map(|pieces| pieces.concat()).boxed()),
         // Quoted-printable breaks lines at 76 characters: what comes to stand at the start of a line matters.
@@ -190,4 +185,14 @@ pub fn hostile_name() -> impl Strategy<Value = String> + Clone {
         12 => vec(piece, 1..5).prop_map(|pieces| pieces.concat()),
         1 => (100..3_000_usize, select(&["x", "\"", "中", "=?", "a "][..])).prop_map(|(length, piece)| piece.repeat(length)),
     ]
+}
+
+/// A word, a character, or a piece with a meaning in mail, MIME, HTML or our transcript.
+pub(super) fn hostile_piece() -> impl Strategy<Value = String> + Clone {
+    Union::new_weighted(vec![
+        (6, select(HOSTILE).prop_map(str::to_owned).boxed()),
+        (3, select(WORDS).prop_map(str::to_owned).boxed()),
+        (2, any::<char>().prop_map(String::from).boxed()),
+        (1, "[ -~]{0,90}".boxed()),
+    ])
 }
