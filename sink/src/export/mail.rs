@@ -47,7 +47,7 @@ impl Reading {
             && let Ok(mail) = journaled_mail(content)
         {
             let mut reading = Self::of(mail);
-            reading.mail.message_id = message.message_id().unwrap_or_default().to_owned();
+            message.message_id().unwrap_or_default().clone_into(&mut reading.mail.message_id);
             return reading;
         }
         let fact = |name: &str| {
