@@ -67,8 +67,8 @@ const FOOTER: &str = "Cisco Jabber archive";
 /// # Size
 ///
 /// A conversation that does not fit [`max_item_bytes`](TranscriptSettings::max_item_bytes) is cut between messages, and the list of participants
-/// between participants. The parts name each other. A message that does not fit a mail by itself is an error of class [`Item`](ErrorClass::Item)
-/// that [names it](Error::message); nothing has been emitted then, so that the conversation can be converted without it.
+/// between participants. The parts name each other. A message that does not fit a mail by itself is an error of class [`Item`](crate::ErrorClass::Item)
+/// that [names it](crate::Error::message); nothing has been emitted then, so that the conversation can be converted without it.
 ///
 /// ```
 /// use jabber_archive_core::*;
