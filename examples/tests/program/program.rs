@@ -141,8 +141,8 @@ pub(crate) fn conversations(folder: &Path) -> Vec<Vec<Vec<u8>>> {
     let mut conversations = BTreeMap::new();
     for (path, content) in files.iter().filter(|(path, _)| path.starts_with("ledger/lists/")) {
         for line in List::from_bytes(content).unwrap().lines() {
-            let parts: &mut BTreeMap<u32, Vec<u8>> = conversations.entry((path, line.key, line.edition)).or_default();
-            parts.insert(line.part, mail(&line.id));
+            let parts: &mut BTreeMap<(u32, ItemId), Vec<u8>> = conversations.entry((path, line.key, line.edition)).or_default();
+            parts.insert((line.part, line.id.clone()), mail(&line.id));
         }
     }
     conversations.into_values().map(|parts| parts.into_values().collect()).collect()
