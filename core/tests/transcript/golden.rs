@@ -145,7 +145,7 @@ fn an_addendum_with_json_has_the_bytes_it_always_had() {
 fn the_mails_of_messages_have_the_bytes_they_always_had() {
     let chat = per_message(TranscriptSettings::default()).mails(&chat(), Issue::FIRST).unwrap();
     let room = per_message(with_json()).mails(&room(), Issue::FIRST).unwrap();
-    assert_eq!((chat.len(), room.len()), (3, 3));
+    assert_eq!((chat.len(), room.len()), (4, 4));
     compare_item("message.eml", &chat[0]);
     compare_item("message-with-file.eml", &chat[2]);
     compare_item("message-in-room.eml", &room[1]);
