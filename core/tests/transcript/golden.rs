@@ -147,7 +147,7 @@ fn the_mails_of_messages_have_the_bytes_they_always_had() {
     let room = per_message(with_json()).mails(&room(), Issue::FIRST).unwrap();
     assert_eq!((chat.len(), room.len()), (4, 4));
     compare_item("message.eml", &chat[0]);
-    compare_item("message-with-file.eml", &chat[2]);
+    compare_item("message-with-file.eml", &chat[3]);
     compare_item("message-in-room.eml", &room[1]);
 }
 
