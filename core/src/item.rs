@@ -203,14 +203,45 @@ pub struct MailItem {
     pub people: BTreeSet<Party>,
     /// The messages in it. A message continued from an earlier part is listed only there.
     pub messages: Vec<MessageLine>,
+    /// Files that it names instead of holding them; they are stored before it is.
+    pub objects: Vec<ItemObject>,
     /// The mail, RFC 5322, CRLF.
     pub content: Bytes,
+}
+
+/// A file that is too large for a mail, in the store beside it.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ItemObject {
+    /// Where it lies.
+    pub key: ObjectKey,
+    /// Its content; `None` if it is in the store already.
+    pub content: Option<Bytes>,
+}
+
+impl ItemObject {
+    /// An object that is stored, or the one to be stored.
+    pub fn new(key: ObjectKey, content: Option<Bytes>) -> Self {
+        Self { key, content }
+    }
+}
+
+impl fmt::Debug for ItemObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ItemObject").field("key", &self.key).field("bytes", &self.content.as_ref().map(Bytes::len)).finish()
+    }
 }
 
 impl MailItem {
     /// A mail of a conversation.
     pub fn new(key: ItemKey, conversation: ShortDigest, issue: Issue, part: Part, content: Bytes) -> Self {
-        Self { key, conversation, issue, part, people: BTreeSet::new(), messages: Vec::new(), content }
+        Self { key, conversation, issue, part, people: BTreeSet::new(), messages: Vec::new(), objects: Vec::new(), content }
+    }
+
+    /// How many bytes it holds in memory: the mail and the objects that are still to be stored.
+    pub fn weight(&self) -> u64 {
+        let objects = self.objects.iter().filter_map(|object| object.content.as_ref()).map(Bytes::len);
+        objects.chain([self.content.len()]).map(|bytes| bytes as u64).sum()
     }
 
     /// The line that lists it in its window's seal.
@@ -223,6 +254,7 @@ impl MailItem {
             bytes: self.content.len() as u64,
             sha256: Digest::of(&self.content),
             messages: self.messages.clone(),
+            attachments: self.objects.iter().map(|object| *object.key.digest()).collect(),
         }
     }
 }

@@ -107,6 +107,7 @@ impl<C: Converter> Journal<C> {
         let mut report = MailItem::new(ItemKey::new(mail.key.window, id), mail.conversation, mail.issue, mail.part, content.into());
         report.people = mail.people;
         report.messages = mail.messages;
+        report.objects = mail.objects;
         Ok(report)
     }
 

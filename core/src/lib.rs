@@ -42,10 +42,10 @@ pub use self::{
     digest::{Digest, FieldHasher, ShortDigest},
     directory::{Directory, JidIsEmail, MemoryDirectory, Person},
     error::{Error, ErrorClass, ErrorKind, Result},
-    file::{FileRef, FileStore},
+    file::{FileContent, FileRef, FileStore},
     gate::{Gate, Passage},
     header::HeaderText,
-    item::{Issue, ItemId, ItemKey, MailItem, MessageLine, ObjectKey, Part},
+    item::{Issue, ItemId, ItemKey, ItemObject, MailItem, MessageLine, ObjectKey, Part},
     jid::{BareJid, Jid},
     journal::{Journal, journaled_mail},
     ledger::{

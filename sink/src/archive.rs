@@ -211,6 +211,15 @@ impl Archive {
         }
     }
 
+    /// Whether there is an object.
+    pub(crate) async fn exists(&self, kind: ErrorKind, path: &Path) -> Result<bool> {
+        match self.store.head(path).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(fault::classify(kind, "read", path, error)),
+        }
+    }
+
     /// The paths of all objects below a folder.
     pub(crate) fn below(&self, kind: ErrorKind, folder: &str) -> BoxStream<'static, Result<Path>> {
         let folder = Path::from(folder);

@@ -13,8 +13,8 @@ use super::{
     retry::{Stop, unless_stopped},
 };
 use crate::{
-    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Finding, Gate, Issue,
-    ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, Passage, Result, Seal, Stored, Table, Window,
+    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FileContent, Finding, Gate,
+    Issue, ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Window,
 };
 
 /// More editions than this are not left over from interrupted attempts: something else writes here.
@@ -63,7 +63,7 @@ impl InFlight {
     async fn admit(&self, make: impl FnOnce() -> Result<Vec<MailItem>>) -> Result<(Vec<MailItem>, Passage)> {
         let turn = self.turn.lock().await;
         let mails = make()?;
-        let passage = self.gate.enter(mails.iter().map(|mail| mail.content.len() as u64).sum()).await;
+        let passage = self.gate.enter(mails.iter().map(MailItem::weight).sum()).await;
         drop(turn);
         Ok((mails, passage))
     }
@@ -139,7 +139,8 @@ impl Archiver {
             let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
                 Ok(admitted) => admitted,
                 Err(error) if error.class() == ErrorClass::Item => {
-                    bury(&mut conversation, &error, &[], &mut issued.dead);
+                    let dead = bury(&mut conversation, &error, &[]);
+                    self.keep_letters(&conversation, dead, &error, &mut issued.dead, stop).await?;
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -165,7 +166,8 @@ impl Archiver {
                 }
                 Placed::Refused(index, error) => {
                     issued.abandoned.extend(mails[..index].iter().map(|mail| mail.key.id.clone()));
-                    bury(&mut conversation, &error, &mails[index].messages, &mut issued.dead);
+                    let dead = bury(&mut conversation, &error, &mails[index].messages);
+                    self.keep_letters(&conversation, dead, &error, &mut issued.dead, stop).await?;
                 }
             }
         }
@@ -176,10 +178,10 @@ impl Archiver {
         Ok(issued)
     }
 
-    /// Stores all mails of one conversation, up to the first that cannot be.
+    /// Stores all mails of one conversation, each after the objects that it names, up to the first that cannot be.
     async fn store(&self, mails: &[MailItem], stop: &Stop<'_>) -> Result<Placed> {
         for (index, mail) in mails.iter().enumerate() {
-            match self.patience(stop).attempt(|| self.sink.put(mail)).await {
+            match self.store_one(mail, stop).await {
                 Ok(Stored::Created | Stored::AlreadyPresent) => {}
                 Ok(Stored::Different) => return Ok(Placed::Taken(index)),
                 Err(error) if error.class() == ErrorClass::Item => return Ok(Placed::Refused(index, error)),
@@ -187,6 +189,48 @@ impl Archiver {
             }
         }
         Ok(Placed::All)
+    }
+
+    async fn store_one(&self, mail: &MailItem, stop: &Stop<'_>) -> Result<Stored> {
+        for object in &mail.objects {
+            if let Some(content) = &object.content {
+                self.store_object(&object.key, content, stop).await?;
+            }
+        }
+        self.patience(stop).attempt(|| self.sink.put(mail)).await
+    }
+
+    /// Stores a file by its digest; who stored the same before does not matter.
+    async fn store_object(&self, key: &ObjectKey, content: &Bytes, stop: &Stop<'_>) -> Result<()> {
+        let stored = self.patience(stop).attempt(|| self.sink.put_object(key, stream::iter([Ok(content.clone())]).boxed())).await?;
+        match stored {
+            Stored::Created | Stored::AlreadyPresent => Ok(()),
+            Stored::Different => Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "put object", "something else has its place")
+                .about(key)
+                .advise("run `jabber-archive verify`: the object is damaged, or another program writes into this archive")),
+        }
+    }
+
+    /// Makes dead letters of messages; their files are stored as objects, since a dead letter holds text alone.
+    async fn keep_letters(
+        &self,
+        conversation: &Conversation,
+        messages: Vec<Message>,
+        error: &Error,
+        dead: &mut Vec<DeadLetter>,
+        stop: &Stop<'_>,
+    ) -> Result<()> {
+        for mut message in messages {
+            for file in &mut message.files {
+                if let FileContent::Read(content) = file.content() {
+                    let digest = Digest::of(content);
+                    self.store_object(&ObjectKey::new(digest), content, stop).await?;
+                    *file = file.clone().stored(content.len() as u64, digest);
+                }
+            }
+            dead.push(DeadLetter::of_message(conversation, message, error.to_string()));
+        }
+        Ok(())
     }
 
     /// Items of the window that its list does not name.
@@ -210,8 +254,8 @@ impl Archiver {
     }
 }
 
-/// Makes dead letters of the message that an error names, else of those in the mail that it is about, else of all.
-fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine], dead: &mut Vec<DeadLetter>) {
+/// Takes out of a conversation the message that an error names, else those in the mail that it is about, else all.
+fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine]) -> Vec<Message> {
     let is_named = |message: &Message| error.message() == Some(&message.key);
     let is_in_mail = |message: &Message| in_mail.contains(&MessageLine::of(message));
     let messages = std::mem::take(&mut conversation.messages);
@@ -223,8 +267,7 @@ fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine],
         (messages, Vec::new())
     };
     conversation.messages = left;
-    let reason = error.to_string();
-    dead.extend(buried.into_iter().map(|message| DeadLetter::of_message(conversation, message, reason.clone())));
+    buried
 }
 
 fn note(seal: &mut Seal, count: u64, finding: impl FnOnce(u64) -> Finding) {

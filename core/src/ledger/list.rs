@@ -21,6 +21,9 @@ pub struct ListLine {
     pub sha256: Digest,
     /// The messages in it.
     pub messages: Vec<MessageLine>,
+    /// The files that it names instead of holding them, `attachments/<digest>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Digest>,
 }
 
 /// The items of a seal, sorted, one JSON object a line.

@@ -11,5 +11,5 @@ pub(crate) use self::{
     domain::check_domain,
     field::{name_field, text_field},
     leaf::{Leaf, Weight},
-    write::{size, write},
+    write::{part_size, size, write},
 };

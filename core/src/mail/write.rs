@@ -1,9 +1,16 @@
-use mail_builder::{MessageBuilder, Writer};
+use mail_builder::{MessageBuilder, Writer, mime::MimePart};
 
 /// How many bytes the mail takes.
 pub(crate) fn size(mail: MessageBuilder<'_>) -> usize {
     let mut counter = Counter(0);
     mail.serialize(&mut counter);
+    counter.0
+}
+
+/// How many bytes a part takes, without the boundary before it.
+pub(crate) fn part_size(part: MimePart<'_>) -> usize {
+    let mut counter = Counter(0);
+    part.write_part(&mut counter);
     counter.0
 }
 

@@ -7,7 +7,8 @@ use mail_builder::{
 };
 
 use super::{
-    json,
+    files::Attached,
+    json, stanzas,
     view::{Addressing, Frame, MOST_ADDRESSES},
 };
 use crate::{
@@ -15,13 +16,18 @@ use crate::{
     mail::{Leaf, name_field, text_field},
 };
 
-/// The encoded bodies of a mail.
+/// The encoded bodies and attachments of a mail.
 #[derive(Debug)]
 pub(super) struct Leaves {
     pub(super) text: Leaf,
     pub(super) html: Leaf,
     pub(super) json: Option<Leaf>,
+    pub(super) stanzas: Option<Leaf>,
+    pub(super) files: Vec<Attached>,
 }
+
+/// What stands between two parts of a mail with attachments: the boundary, and the ends of its line and of the one before.
+pub(super) const BOUNDARY_BYTES: usize = "\r\n--=_abcdefghijklmnopqrstuvwxyz_mail\r\n".len();
 
 /// All that goes into the header of a mail.
 #[derive(Debug)]
@@ -82,13 +88,13 @@ impl<'v> Envelope<'v> {
             multipart("multipart/alternative", self.id, "body"),
             vec![leaves.text.part(utf8("text/plain")), leaves.html.part(utf8("text/html"))],
         );
-        match &leaves.json {
-            None => alternative,
-            Some(leaf) => MimePart::new(
-                multipart("multipart/mixed", self.id, "mail"),
-                vec![alternative, leaf.part(ContentType::new("application/json")).attachment(json::FILE_NAME)],
-            ),
+        let json = leaves.json.iter().map(|leaf| leaf.part(ContentType::new("application/json")).attachment(json::FILE_NAME));
+        let stanzas = leaves.stanzas.iter().map(|leaf| leaf.part(ContentType::new("application/jsonl")).attachment(stanzas::FILE_NAME));
+        let mut attachments = json.chain(stanzas).chain(leaves.files.iter().map(Attached::part)).peekable();
+        if attachments.peek().is_none() {
+            return alternative;
         }
+        MimePart::new(multipart("multipart/mixed", self.id, "mail"), [alternative].into_iter().chain(attachments).collect::<Vec<_>>())
     }
 }
 

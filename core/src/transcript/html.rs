@@ -2,8 +2,9 @@ use std::borrow::Cow;
 
 use super::{
     Rendition, clock,
+    cut::Extent,
     escape::push_markup,
-    rich_text,
+    files, rich_text,
     view::{Frame, Row, Turn, View},
 };
 use crate::Message;
@@ -72,7 +73,7 @@ impl Rendition for Html {
 
     fn between(&self, frame: &Frame<'_>, out: &mut String) {
         out.push_str("</table>\r\n<h3>Messages: ");
-        out.push_str(&frame.messages().len().to_string());
+        out.push_str(&frame.messages().to_string());
         out.push_str("</h3>\r\n");
     }
 
@@ -91,7 +92,7 @@ impl Rendition for Html {
             out.push_str(" UTC</small></h4>\r\n");
         }
         push_body(message, out);
-        if message.subject.is_none() && message.files.is_empty() {
+        if message.subject.is_none() && message.files.is_empty() && turn.extent == Extent::default() {
             return;
         }
         out.push_str("<ul>");
@@ -102,10 +103,15 @@ impl Rendition for Html {
         }
         for file in &message.files {
             out.push_str("<li>File (");
-            out.push_str(&super::file_facts(file));
+            out.push_str(&files::facts(file));
             out.push_str("): <bdi>");
             push_markup(&file.name, " ", out);
             out.push_str("</bdi></li>");
+        }
+        for note in turn.extent.notes() {
+            out.push_str("<li>");
+            out.push_str(note);
+            out.push_str("</li>");
         }
         out.push_str("</ul>\r\n");
     }

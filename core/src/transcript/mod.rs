@@ -2,8 +2,10 @@
 
 mod audience;
 mod clock;
+mod cut;
 mod envelope;
 mod escape;
+mod files;
 mod html;
 mod json;
 mod names;
@@ -15,19 +17,22 @@ mod rendered;
 mod rendition;
 mod rich_text;
 mod settings;
+mod stanzas;
 mod text;
 mod view;
 
 pub use self::{per_message::PerMessage, settings::TranscriptSettings};
 
 use self::{
+    files::Placed,
     html::Html,
     json::Json,
     rendition::Rendition,
+    stanzas::Stanzas,
     text::Text,
-    view::{Cut, Holds, View},
+    view::{Holds, View},
 };
-use crate::{ArchiveFacts, Conversation, Converter, FileRef, Issue, MailItem, Recipe, Result};
+use crate::{ArchiveFacts, Conversation, Converter, Issue, MailItem, Recipe, Result};
 
 /// The words by which every mail of every archive is found, in both bodies; header fields of ours may get lost on the way.
 const FOOTER: &str = "Cisco Jabber archive";
@@ -67,8 +72,13 @@ const FOOTER: &str = "Cisco Jabber archive";
 /// # Size
 ///
 /// A conversation that does not fit [`max_item_bytes`](TranscriptSettings::max_item_bytes) is cut between messages, and the list of participants
-/// between participants. The parts name each other. A message that does not fit a mail by itself is an error of class [`Item`](crate::ErrorClass::Item)
-/// that [names it](crate::Error::message); nothing has been emitted then, so that the conversation can be converted without it.
+/// between participants. The parts name each other. A message that does not fit a mail by itself is continued from part to part at character
+/// borders, with `  + Continued …` lines that say so; it is listed and counted where it begins.
+///
+/// # Files
+///
+/// A file whose content was read is an attachment, `application/octet-stream` whatever it is called; one that would take more than half of a mail is an
+/// [object of its own](MailItem::objects) that the mail names by its digest.
 ///
 /// ```
 /// use jabber_archive_core::*;
@@ -127,16 +137,8 @@ impl Converter for Transcript {
     }
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
-        let view = View::new(&self.facts, Holds::Part, conversation, issue, self.settings.max_item_bytes)?;
-        parts::convert(&view, &self.settings, emit)
-    }
-}
-
-/// Size and digest of a file, for people to read.
-fn file_facts(file: &FileRef) -> String {
-    let size = file.size.map_or("size unknown".to_owned(), |size| format!("{size} bytes"));
-    match &file.digest {
-        Some(digest) => format!("{size}, SHA-256 {digest}"),
-        None => size,
+        let placed = Placed::new(conversation, self.settings.max_item_bytes);
+        let view = View::new(&self.facts, Holds::Part, &placed.conversation, issue, self.settings.max_item_bytes)?;
+        parts::convert(&view, &placed, &self.settings, emit)
     }
 }

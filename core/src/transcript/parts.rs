@@ -1,34 +1,44 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Cut, TranscriptSettings, View,
+    Placed, TranscriptSettings, View,
+    cut::{Cut, Said},
     plan::{Plan, plan},
     rendered::Rendered,
     view::Frame,
 };
-use crate::{MailItem, Part, Party, Result};
+use crate::{FileContent, MailItem, Message, Part, Party, Result};
 
 /// Makes one mail of a conversation, or several that name each other where it does not fit.
-pub(super) fn convert(view: &View<'_>, settings: &TranscriptSettings, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
-    let (limit, json) = (settings.max_item_bytes, settings.conversation_json);
+pub(super) fn convert(
+    view: &View<'_>,
+    placed: &Placed<'_>,
+    settings: &TranscriptSettings,
+    emit: &mut dyn FnMut(MailItem) -> Result<()>,
+) -> Result<()> {
     let conversation = view.conversation;
     let people: BTreeSet<Party> = conversation.participants.iter().map(|person| person.party.clone()).collect();
 
-    // Both bodies hold every text, so what is longer cannot fit.
-    if conversation.messages.iter().map(|message| 2 * message.body.len()).sum::<usize>() <= limit {
-        let all = Cut { rows: 0..view.rows.len(), messages: 0..conversation.messages.len() };
+    if conversation.messages.iter().map(least).sum::<usize>() <= settings.max_item_bytes {
+        let all = Cut { rows: 0..view.rows.len(), said: Said::Messages(0..conversation.messages.len()) };
         let frame = Frame::new(view, Part::new(1, 1), &all, true);
-        let rendered = Rendered::new(&frame, json);
-        if rendered.size <= limit {
-            return emit(rendered.item(limit, people)?);
+        let rendered = Rendered::new(&frame, settings);
+        if rendered.fits() {
+            return emit(rendered.item(placed, people)?);
         }
     }
 
-    let Plan { cuts, everybody } = plan(view, limit, json)?;
+    let Plan { cuts, everybody } = plan(view, settings)?;
     let of = u32::try_from(cuts.len()).unwrap_or(u32::MAX);
     for (number, cut) in (1..).zip(&cuts) {
         let frame = Frame::new(view, Part::new(number, of), cut, everybody);
-        emit(Rendered::new(&frame, json).item(limit, people.clone())?)?;
+        emit(Rendered::new(&frame, settings).item(placed, people.clone())?)?;
     }
     Ok(())
+}
+
+/// What a message takes at least: both bodies hold its text, and its files are attached.
+pub(super) fn least(message: &Message) -> usize {
+    let read = |file: &crate::FileRef| if let FileContent::Read(bytes) = file.content() { bytes.len() } else { 0 };
+    2 * message.body.len() + message.files.iter().map(read).sum::<usize>()
 }

@@ -1,14 +1,15 @@
 use std::collections::BTreeSet;
 
 use super::{
-    TranscriptSettings,
+    Placed, TranscriptSettings,
     audience::audience,
-    parts,
-    plan::people_fit,
+    cut::Said,
+    parts::{self, least},
+    plan::{people_fit, pieces},
     rendered::Rendered,
     view::{Frame, Holds, MOST_ADDRESSES, View},
 };
-use crate::{ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind, Issue, MailItem, Party, Recipe, Result};
+use crate::{ArchiveFacts, Conversation, Converter, Issue, MailItem, Part, Party, Recipe, Result};
 
 /// Makes one mail of each message, for those who want to read chats as threads of mails.
 ///
@@ -26,8 +27,7 @@ use crate::{ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind,
 ///
 /// # Size
 ///
-/// A message that does not fit [`max_item_bytes`](TranscriptSettings::max_item_bytes) is an error of class [`Item`](ErrorClass::Item) that
-/// [names it](Error::message). Without it, all other mails of the conversation are what they were.
+/// A message that does not fit [`max_item_bytes`](TranscriptSettings::max_item_bytes) is cut into several mails as a transcript is, which name each other.
 ///
 /// ```
 /// use jabber_archive_core::*;
@@ -87,8 +87,42 @@ impl PerMessage {
     /// The mails that list the participants.
     fn people(&self, of: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let people = Conversation::new(of.key.clone(), of.window, of.kind, of.title.clone(), of.participants.clone(), Vec::new());
-        let view = View::new(&self.facts, Holds::People, &people, issue, self.settings.max_item_bytes)?;
-        parts::convert(&view, &self.settings, emit)
+        let limit = self.settings.max_item_bytes;
+        let view = View::new(&self.facts, Holds::People, &people, issue, limit)?;
+        parts::convert(&view, &Placed::new(&people, limit), &self.settings, emit)
+    }
+
+    /// The mail of the message at this index, or several where it does not fit.
+    fn message(
+        &self,
+        view: &View<'_>,
+        placed: &Placed<'_>,
+        index: usize,
+        everybody: bool,
+        emit: &mut dyn FnMut(MailItem) -> Result<()>,
+    ) -> Result<()> {
+        let Conversation { messages, participants, .. } = view.conversation;
+        let (message, sender) = (&messages[index], view.turn(index).sender);
+        let audience = audience(view.conversation, message, sender);
+        let party = |index: &usize| Some(participants.get(*index)?.party.clone());
+        let people: BTreeSet<Party> = audience.iter().chain([&sender]).filter_map(party).collect();
+        let frame = |part, said| Frame::of_message(view, part, said, &audience, everybody, self.settings.max_item_bytes);
+
+        let whole = Said::Messages(index..index + 1);
+        if least(message) <= self.settings.max_item_bytes {
+            let frame = frame(Part::new(1, 1), &whole);
+            let rendered = Rendered::new(&frame, &self.settings);
+            if rendered.fits() {
+                return emit(rendered.item(placed, people)?);
+            }
+        }
+        let pieces = pieces(index, &frame(Part::new(1, 1), &whole).largest_part(), &self.settings)?;
+        let of = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+        for (number, piece) in (1..).zip(&pieces) {
+            let frame = frame(Part::new(number, of), piece);
+            emit(Rendered::new(&frame, &self.settings).item(placed, people.clone())?)?;
+        }
+        Ok(())
     }
 }
 
@@ -98,27 +132,16 @@ impl Converter for PerMessage {
     }
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
-        let (limit, json) = (self.settings.max_item_bytes, self.settings.conversation_json);
-        let view = View::new(&self.facts, Holds::Message, conversation, issue, limit)?;
-        let everybody = conversation.participants.len() <= MOST_ADDRESSES && people_fit(&view, limit, json);
+        let limit = self.settings.max_item_bytes;
+        let placed = Placed::new(conversation, limit);
+        let view = View::new(&self.facts, Holds::Message, &placed.conversation, issue, limit)?;
+        let everybody = conversation.participants.len() <= MOST_ADDRESSES && people_fit(&view, &self.settings);
         if !everybody || conversation.messages.is_empty() {
             self.people(conversation, issue, emit)?;
         }
-        for (index, message) in conversation.messages.iter().enumerate() {
-            let sender = view.turn(index).sender;
-            let audience = audience(conversation, message, sender);
-            let party = |index: &usize| Some(conversation.participants.get(*index)?.party.clone());
-            let people: BTreeSet<Party> = audience.iter().chain([&sender]).filter_map(party).collect();
-            let frame = Frame::of_message(&view, index, audience, everybody, limit);
-            let mail =
-                Rendered::new(&frame, json).item(limit, people).map_err(|_| too_large(conversation, limit).about_message(message.key))?;
-            emit(mail)?;
+        for index in 0..conversation.messages.len() {
+            self.message(&view, &placed, index, everybody, emit)?;
         }
         Ok(())
     }
-}
-
-fn too_large(conversation: &Conversation, limit: usize) -> Error {
-    let what = format!("a message takes more than a mail may ({limit} bytes)");
-    Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", what).about(conversation.key.digest()).advise("raise max_item_bytes")
 }

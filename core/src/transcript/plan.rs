@@ -1,17 +1,21 @@
 use std::ops::AddAssign;
 
 use super::{
-    Cut, Html, Json, Rendition, Text,
-    envelope::{Envelope, Leaves},
-    view::{Addressing, Frame, View},
+    Html, Json, Rendition, Stanzas, Text, TranscriptSettings,
+    cut::{Cut, Cutter, Extent, Piece, Said},
+    envelope::{BOUNDARY_BYTES, Envelope, Leaves},
+    files::Attached,
+    view::{Addressing, Frame, Turn, View},
 };
 use crate::{
-    Error, ErrorClass, ErrorKind, Message, Result,
+    Error, ErrorClass, ErrorKind, Result,
     mail::{Leaf, Weight, size},
 };
 
-/// Bytes kept free in every part of several for what is not known until all are cut: sender, date, and how header fields fold.
-const RESERVE: usize = 2_048;
+/// Bytes kept free in every part of several for what is not known until all are cut: sender, date, how header fields fold, and what attachments are put into.
+const RESERVE: usize = 2_560;
+/// A piece of a message is large enough when it takes so many hundredths of the room that there is.
+const FILLED: usize = 95;
 
 /// What something takes in each leaf of a mail.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,6 +23,9 @@ struct Cost {
     text: Weight,
     html: Weight,
     json: usize,
+    stanzas: usize,
+    /// Whole MIME parts.
+    files: usize,
 }
 
 impl AddAssign for Cost {
@@ -26,6 +33,8 @@ impl AddAssign for Cost {
         self.text += other.text;
         self.html += other.html;
         self.json += other.json;
+        self.stanzas += other.stanzas;
+        self.files += other.files;
     }
 }
 
@@ -37,14 +46,21 @@ pub(super) struct Plan {
     pub(super) everybody: bool,
 }
 
-/// Cuts a conversation so that no part exceeds `limit` bytes. Renders everything once, piece by piece, and keeps nothing of it.
-pub(super) fn plan(view: &View<'_>, limit: usize, json: bool) -> Result<Plan> {
-    Planner { view, limit, json, scratch: String::new() }.plan()
+/// Cuts a conversation so that no part exceeds the limit. Renders everything once, piece by piece, and keeps nothing of it.
+pub(super) fn plan(view: &View<'_>, settings: &TranscriptSettings) -> Result<Plan> {
+    Planner::new(view, settings).plan()
+}
+
+/// Cuts the mail of one message, whose frame this is.
+pub(super) fn pieces(index: usize, frame: &Frame<'_>, settings: &TranscriptSettings) -> Result<Vec<Said>> {
+    let mut planner = Planner::new(frame.view, settings);
+    let empty = planner.empty_part(frame);
+    Ok(planner.pieces(index, empty)?.into_iter().map(Said::Piece).collect())
 }
 
 /// Whether all participants may stand in every mail: they take an eighth of it at most.
-pub(super) fn people_fit(view: &View<'_>, limit: usize, json: bool) -> bool {
-    let mut planner = Planner { view, limit, json, scratch: String::new() };
+pub(super) fn people_fit(view: &View<'_>, settings: &TranscriptSettings) -> bool {
+    let mut planner = Planner::new(view, settings);
     let people = sum(&planner.rows());
     planner.is_small(people)
 }
@@ -53,24 +69,38 @@ struct Planner<'v> {
     view: &'v View<'v>,
     limit: usize,
     json: bool,
+    stanzas: bool,
     scratch: String,
 }
 
-impl Planner<'_> {
+/// A part without messages and without people of its own.
+#[derive(Debug, Clone, Copy)]
+struct Empty {
+    /// The bytes of the mail without its leaves.
+    fixed: usize,
+    /// The cost of the leaves.
+    cost: Cost,
+}
+
+impl<'v> Planner<'v> {
+    fn new(view: &'v View<'v>, settings: &TranscriptSettings) -> Self {
+        let TranscriptSettings { max_item_bytes, conversation_json, raw_stanzas, .. } = *settings;
+        Self { view, limit: max_item_bytes, json: conversation_json, stanzas: raw_stanzas, scratch: String::new() }
+    }
+
     fn plan(mut self) -> Result<Plan> {
         let view = self.view;
         let rows = self.rows();
         let people = sum(&rows);
         let everybody = self.is_small(people);
-        let (fixed, empty) = self.empty_part(everybody);
-        let fits = |planner: &Self, cost: Cost, limit: usize| fixed + planner.bytes(cost) <= limit;
+        let empty = self.empty_part(&Frame::largest(view, everybody));
 
-        let messages = &view.conversation.messages;
+        let messages = view.conversation.messages.len();
         let mut cuts = Vec::new();
         let (mut next_row, mut next_message) = (0, 0);
-        while next_row < rows.len() || next_message < messages.len() || cuts.is_empty() {
+        while next_row < rows.len() || next_message < messages || cuts.is_empty() {
             let (first_row, first_message) = (next_row, next_message);
-            let mut cost = empty;
+            let mut cost = empty.cost;
             if everybody {
                 if cuts.is_empty() {
                     cost.json += people.json;
@@ -78,11 +108,11 @@ impl Planner<'_> {
                 }
             } else {
                 // While there are messages, every part has room for some.
-                let most = if next_message < messages.len() { self.limit / 2 } else { self.limit };
+                let most = if next_message < messages { self.limit / 2 } else { self.limit };
                 while let Some(row) = rows.get(next_row) {
                     let mut more = cost;
                     more += *row;
-                    if !fits(&self, more, most) {
+                    if !self.fits(empty.fixed, more, most) {
                         break;
                     }
                     cost = more;
@@ -90,23 +120,82 @@ impl Planner<'_> {
                 }
             }
             let mut before = None;
-            while next_message < messages.len() {
+            while next_message < messages {
                 let turn = view.turn(next_message);
                 let mut more = cost;
-                more += self.cost(|rendition, out| rendition.message(turn, before, out));
-                if !fits(&self, more, self.limit) {
+                more += self.message(turn, before);
+                if !self.fits(empty.fixed, more, self.limit) {
                     break;
                 }
                 cost = more;
                 before = Some(turn);
                 next_message += 1;
             }
-            if (first_row, first_message) == (next_row, next_message) {
-                return Err(self.too_large(messages.get(next_message)));
+            let mut rows = first_row..next_row;
+            if first_message == next_message && next_message < messages && (everybody || rows.is_empty()) {
+                for piece in self.pieces(next_message, Empty { cost, ..empty })? {
+                    cuts.push(Cut { rows, said: Said::Piece(piece) });
+                    rows = next_row..next_row;
+                }
+                next_message += 1;
+            } else if !rows.is_empty() || first_message != next_message || cuts.is_empty() {
+                cuts.push(Cut { rows, said: Said::Messages(first_message..next_message) });
+            } else {
+                return Err(self.too_large("a participant"));
             }
-            cuts.push(Cut { rows: first_row..next_row, messages: first_message..next_message });
         }
         Ok(Plan { cuts, everybody })
+    }
+
+    /// Cuts a message into pieces, each of which fills a part.
+    fn pieces(&mut self, index: usize, empty: Empty) -> Result<Vec<Piece>> {
+        let whole = &self.view.conversation.messages[index];
+        let mut cutter = Cutter::new(whole);
+        let mut pieces: Vec<Piece> = Vec::new();
+        while cutter.left() > 0 {
+            let extent = Extent { continues: !pieces.is_empty(), continued: true };
+            let most = self
+                .longest(index, &cutter, extent, empty)
+                .ok_or_else(|| self.too_large("what comes with a message").about_message(whole.key))?;
+            pieces.push(Piece { index, message: cutter.piece(most), extent });
+            cutter.advance(most);
+        }
+        match pieces.last_mut() {
+            Some(last) => last.extent.continued = false,
+            None => return Err(self.too_large("a message").about_message(whole.key)),
+        }
+        Ok(pieces)
+    }
+
+    /// How much of what is left of a message fills a part, found by trying; `None` if nothing fits.
+    fn longest(&mut self, index: usize, cutter: &Cutter<'_>, extent: Extent, empty: Empty) -> Option<usize> {
+        let room = self.limit.saturating_sub(empty.fixed + self.bytes(empty.cost));
+        let (mut fits, mut exceeds) = (0, cutter.left() + 1);
+        // What is shown nowhere takes no room; what is shown takes a byte at least.
+        let mut most = cutter.left().min(self.limit);
+        while exceeds - fits > 1 {
+            let piece = Piece { index, message: cutter.piece(most), extent };
+            let mut cost = empty.cost;
+            cost += self.message(self.view.turn_of_piece(&piece), None);
+            let bytes = self.bytes(cost).saturating_sub(self.bytes(empty.cost));
+            if self.fits(empty.fixed, cost, self.limit) {
+                fits = most;
+                if bytes * 100 >= room * FILLED {
+                    break;
+                }
+            } else {
+                exceeds = most;
+            }
+            // As much as fits if it goes on as it went so far, within what is known.
+            let guess = (most as u128 * room as u128 * 99 / 100 / bytes.max(1) as u128) as usize;
+            most = guess.clamp(fits + 1, (exceeds - 1).max(fits + 1));
+        }
+        let most = if fits < cutter.left() { cutter.at_a_blank(fits) } else { fits };
+        cutter.goes_on(most).then_some(most)
+    }
+
+    fn fits(&self, fixed: usize, cost: Cost, limit: usize) -> bool {
+        fixed + self.bytes(cost) <= limit
     }
 
     fn rows(&mut self) -> Vec<Cost> {
@@ -118,35 +207,51 @@ impl Planner<'_> {
         self.bytes(people) <= self.limit / 8
     }
 
-    /// The bytes of a mail without its leaves, and the cost of leaves without messages and without a part's own people.
-    fn empty_part(&mut self, everybody: bool) -> (usize, Cost) {
+    /// The part of this frame without its messages.
+    fn empty_part(&mut self, frame: &Frame<'_>) -> Empty {
         let view = self.view;
-        let frame = Frame::largest(view, everybody);
         let mut cost = self.cost(|rendition, out| {
-            rendition.open(&frame, out);
-            rendition.between(&frame, out);
-            rendition.close(&frame, out);
+            rendition.open(frame, out);
+            rendition.between(frame, out);
+            rendition.close(frame, out);
         });
-        if everybody {
-            for row in &view.rows {
-                let row = self.cost(|rendition, out| rendition.row(view, row, false, out));
-                cost.text += row.text;
-                cost.html += row.html;
-            }
+        for row in frame.rows {
+            let row = self.cost(|rendition, out| rendition.row(view, row, false, out));
+            cost.text += row.text;
+            cost.html += row.html;
         }
-        let leaves = Leaves { text: Leaf::text(""), html: Leaf::text(""), json: self.json.then(|| Leaf::binary(&[])) };
-        let addresses = match view.addressing {
+        for row in frame.own_rows {
+            cost.json += self.cost(|rendition, out| rendition.row(view, row, false, out)).json;
+        }
+        let leaves = Leaves {
+            text: Leaf::text(""),
+            html: Leaf::text(""),
+            json: self.json.then(|| Leaf::binary(&[])),
+            stanzas: self.stanzas.then(|| Leaf::binary(&[])),
+            files: Vec::new(),
+        };
+        let addresses = match frame.addressing {
             Addressing::Everyone | Addressing::People(_) => 0,
             Addressing::Senders { most } => most,
         };
-        (size(Envelope::new(&frame).mail(&leaves)) + addresses + RESERVE, cost)
+        Empty { fixed: size(Envelope::new(frame).mail(&leaves)) + addresses + RESERVE, cost }
+    }
+
+    fn message(&mut self, turn: Turn<'_>, before: Option<Turn<'_>>) -> Cost {
+        let mut cost = self.cost(|rendition, out| rendition.message(turn, before, out));
+        if self.stanzas {
+            cost.stanzas = self.render(|out| Stanzas.message(turn, before, out)).len();
+        }
+        let (parts, bytes) = Attached::bytes(turn.message);
+        cost.files = parts * BOUNDARY_BYTES + bytes;
+        cost
     }
 
     fn cost(&mut self, render: impl Fn(&dyn Rendition, &mut String)) -> Cost {
         let text = Weight::of(self.render(|out| render(&Text, out)));
         let html = Weight::of(self.render(|out| render(&Html, out)));
         let json = if self.json { self.render(|out| render(&Json, out)).len() } else { 0 };
-        Cost { text, html, json }
+        Cost { text, html, json, ..Cost::default() }
     }
 
     fn render(&mut self, render: impl Fn(&mut String)) -> &str {
@@ -156,18 +261,16 @@ impl Planner<'_> {
     }
 
     fn bytes(&self, cost: Cost) -> usize {
-        cost.text.encoded() + cost.html.encoded() + if self.json { Leaf::binary_len(cost.json) } else { 0 }
+        let json = if self.json { Leaf::binary_len(cost.json) } else { 0 };
+        let stanzas = if self.stanzas { Leaf::binary_len(cost.stanzas) } else { 0 };
+        cost.text.encoded() + cost.html.encoded() + json + stanzas + cost.files
     }
 
-    fn too_large(&self, message: Option<&Message>) -> Error {
-        let what = if message.is_some() { "a message takes more than a mail may" } else { "a participant takes more than a mail may" };
-        let error = Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", format!("{what} ({} bytes)", self.limit))
+    fn too_large(&self, what: &str) -> Error {
+        let what = format!("{what} takes more than a mail may ({} bytes)", self.limit);
+        Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", what)
             .about(self.view.conversation.key.digest())
-            .advise("raise max_item_bytes");
-        match message {
-            Some(message) => error.about_message(message.key),
-            None => error,
-        }
+            .advise("raise max_item_bytes")
     }
 }
 

@@ -1,17 +1,22 @@
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
 use mail_parser::{MessageParser, MimeHeaders};
 
 use super::{
+    cut,
     json::{FILE_NAME, Head},
     view::Holds,
 };
-use crate::{Conversation, Error, ErrorClass, ErrorKind, Participant, Result};
+use crate::{Conversation, Digest, Error, ErrorClass, ErrorKind, FileContent, MessageKey, Participant, Result};
 
 impl Conversation {
     /// Rebuilds a conversation from its mails, exactly as it was converted. They are all its mails of one edition, in any order, made by a
     /// [`Transcript`](crate::Transcript) or a [`PerMessage`](crate::PerMessage) with
     /// [`conversation_json`](crate::TranscriptSettings::conversation_json).
     ///
-    /// Of mails that are a message each, nothing here tells whether all are there: the list of their window does.
+    /// A file that is an object of its own comes back as [`Stored`](FileContent::Stored); its content is in the store. Of mails that are a message
+    /// each, nothing here tells whether all are there: the list of their window does.
     ///
     /// # Errors
     ///
@@ -20,10 +25,20 @@ impl Conversation {
     pub fn from_mails(parts: &[impl AsRef<[u8]>]) -> Result<Self> {
         let parts = parts.iter().map(|mail| Attachment::read(mail.as_ref())).collect::<Result<Vec<_>>>()?;
         let (messages, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.head.holds == Holds::Message);
+        let messages = by_message(messages).into_values().map(from_parts).collect::<Result<Vec<_>>>()?;
         let Some(first) = messages.first() else { return Ok(from_parts(parts)?.conversation) };
         let whole = if parts.is_empty() { first.people() } else { from_parts(parts)? };
         with_messages(whole, messages)
     }
+}
+
+/// The mails of each message: more than one where it is cut.
+fn by_message(mails: Vec<Attachment>) -> BTreeMap<Option<MessageKey>, Vec<Attachment>> {
+    let mut messages: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for mail in mails {
+        messages.entry(mail.conversation.messages.first().map(|message| message.key)).or_default().push(mail);
+    }
+    messages
 }
 
 /// Joins parts, which have to be complete.
@@ -45,6 +60,7 @@ fn from_parts(mut parts: Vec<Attachment>) -> Result<Attachment> {
         whole.conversation.messages.extend(part.conversation.messages);
     }
     whole.conversation.participants = joined(whole.conversation.participants);
+    whole.conversation.messages = cut::joined(whole.conversation.messages);
     Ok(whole)
 }
 
@@ -65,9 +81,6 @@ fn with_messages(mut whole: Attachment, mails: Vec<Attachment>) -> Result<Conver
         whole.conversation.messages.extend(mail.conversation.messages);
     }
     whole.conversation.messages.sort_by_key(|message| message.key);
-    if whole.conversation.messages.windows(2).any(|two| two[0].key == two[1].key) {
-        return Err(refused("a message is there twice").about(whole.conversation.key.digest()));
-    }
     Ok(whole.conversation)
 }
 
@@ -82,7 +95,7 @@ impl Attachment {
         let about = mail.message_id().unwrap_or("a mail without Message-ID");
         let attachment = mail
             .attachments()
-            .find(|part| part.attachment_name() == Some(FILE_NAME))
+            .find(|part| part.attachment_name() == Some(FILE_NAME) && part.is_content_type("application", "json"))
             .ok_or_else(|| refused(format!("the mail has no attachment {FILE_NAME}")).about(about))?;
         let unreadable = |error: serde_json::Error| {
             // The cause may quote the text of a message.
@@ -92,7 +105,15 @@ impl Attachment {
         if head.format != Head::FORMAT {
             return Err(refused(format!("{FILE_NAME} has format {}, this version reads {}", head.format, Head::FORMAT)).about(about));
         }
-        let conversation = serde_json::from_slice(attachment.contents()).map_err(unreadable)?;
+        let mut conversation: Conversation = serde_json::from_slice(attachment.contents()).map_err(unreadable)?;
+        let files = mail.attachments().filter(|part| part.is_content_type("application", "octet-stream")).map(|part| part.contents());
+        let files: HashMap<Digest, &[u8]> = files.map(|content| (Digest::of(content), content)).collect();
+        for file in conversation.messages.iter_mut().flat_map(|message| &mut message.files) {
+            if let FileContent::Read(_) = file.content() {
+                let content = file.digest.and_then(|digest| files.get(&digest)).ok_or_else(|| refused("a file is missing").about(about))?;
+                *file = file.clone().with_content(Bytes::copy_from_slice(content));
+            }
+        }
         Ok(Self { head, conversation })
     }
 

@@ -20,7 +20,7 @@ pub(super) trait Rendition {
 
 /// A whole mail in one form, with these of its participants.
 pub(super) fn render(rendition: &impl Rendition, frame: &Frame<'_>, rows: &[Row<'_>]) -> String {
-    let bodies: usize = frame.messages().iter().map(|message| message.body.len() + 120).sum();
+    let bodies: usize = frame.turns().map(|turn| turn.message.body.len() + 120).sum();
     let mut out = String::with_capacity(bodies + bodies / 8 + rows.len() * 300 + 4_096);
     rendition.open(frame, &mut out);
     for (index, row) in rows.iter().enumerate() {

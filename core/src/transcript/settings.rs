@@ -11,11 +11,13 @@ pub struct TranscriptSettings {
     pub max_item_bytes: usize,
     /// Whether every mail carries its part of the conversation as JSON, from which [`Conversation::from_mails`](crate::Conversation::from_mails) rebuilds it.
     pub conversation_json: bool,
+    /// Whether every mail carries the raw stanzas of its messages, as one attachment of JSON lines: `sent`, the message's key, `stanza`.
+    pub raw_stanzas: bool,
 }
 
 impl Default for TranscriptSettings {
     fn default() -> Self {
-        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false }
+        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false, raw_stanzas: false }
     }
 }
 
@@ -33,6 +35,12 @@ impl TranscriptSettings {
     #[must_use]
     pub fn with_conversation_json(self, attached: bool) -> Self {
         Self { conversation_json: attached, ..self }
+    }
+
+    /// The same with or without raw stanzas.
+    #[must_use]
+    pub fn with_raw_stanzas(self, attached: bool) -> Self {
+        Self { raw_stanzas: attached, ..self }
     }
 
     /// The same for mails that a [`Journal`](crate::Journal) puts into reports: no report takes more than
@@ -65,12 +73,15 @@ impl TranscriptSettings {
 
     /// Digest of what changes the bytes of mails.
     pub(super) fn digest(&self) -> Digest {
-        FieldHasher::new()
+        let flag = |set: bool| if set { "true" } else { "false" };
+        let hasher = FieldHasher::new()
             .field("v1")
             .field("max_item_bytes")
             .field(&self.max_item_bytes.to_string())
             .field("conversation_json")
-            .field(if self.conversation_json { "true" } else { "false" })
-            .finish()
+            .field(flag(self.conversation_json));
+        // A setting that came later is not hashed where it is left as it was before.
+        let hasher = if self.raw_stanzas { hasher.field("raw_stanzas").field(flag(true)) } else { hasher };
+        hasher.finish()
     }
 }

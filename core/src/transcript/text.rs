@@ -1,6 +1,7 @@
 use super::{
     Rendition, clock,
     escape::push_plain,
+    files,
     names::one_line,
     view::{Frame, Row, Turn, View},
 };
@@ -44,7 +45,7 @@ impl Rendition for Text {
 
     fn between(&self, frame: &Frame<'_>, out: &mut String) {
         line(out, &[]);
-        line(out, &["Messages: ", &frame.messages().len().to_string()]);
+        line(out, &["Messages: ", &frame.messages().to_string()]);
     }
 
     fn message(&self, turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String) {
@@ -64,7 +65,10 @@ impl Rendition for Text {
             line(out, &["  + Subject: ", &one_line(subject)]);
         }
         for file in &message.files {
-            line(out, &["  + File (", &super::file_facts(file), "): ", &one_line(&file.name)]);
+            line(out, &["  + File (", &files::facts(file), "): ", &one_line(&file.name)]);
+        }
+        for note in turn.extent.notes() {
+            line(out, &["  + ", note]);
         }
     }
 

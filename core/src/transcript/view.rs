@@ -1,15 +1,16 @@
-use std::{borrow::Cow, fmt::Write as _, ops::Range};
+use std::{borrow::Cow, fmt::Write as _};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     PerMessage, Transcript, clock,
+    cut::{Cut, Extent, Piece, Said},
     envelope::field_bytes,
     names::{Names, one_line},
 };
 use crate::{
     Address, ArchiveFacts, Conversation, ConversationKey, ConversationKind, Error, ErrorClass, ErrorKind, HeaderText, Issue, ItemId,
-    Message, MessageKey, Movement, Part, Participant, Party, Result, Timestamp, header::shortened, mail::header_address,
+    Message, MessageKey, MessageLine, Movement, Part, Participant, Party, Result, Timestamp, header::shortened, mail::header_address,
 };
 
 /// The layout of the mails: what `X-Jabber-Archive-Version` says.
@@ -28,6 +29,8 @@ const SUBJECT_NAMES: usize = 4;
 const ROW_MOVEMENTS: usize = 100;
 /// How many parts on either side a part names, beside the first and the last.
 const NEIGHBOURS: u32 = 20;
+/// The part whose numbers take the most room.
+const LARGEST_PART: Part = Part { number: u32::MAX, of: u32::MAX };
 
 /// A conversation as all its mails see it.
 #[derive(Debug)]
@@ -76,6 +79,8 @@ pub(super) struct Turn<'a> {
     pub(super) sender: usize,
     /// The name before the message.
     pub(super) name: &'a str,
+    /// How much of the message it is.
+    pub(super) extent: Extent,
 }
 
 /// Who stands in `To`.
@@ -121,6 +126,11 @@ impl<'a> View<'a> {
         Ok(Self { facts, holds, conversation, issue, names, rows, addressing, senders, addresses, subject })
     }
 
+    /// A piece of the message at this index.
+    pub(super) fn turn_of_piece<'p>(&'p self, piece: &'p Piece) -> Turn<'p> {
+        Turn { message: &piece.message, extent: piece.extent, ..self.turn(piece.index) }
+    }
+
     /// The id of a part.
     pub(super) fn id(&self, part: u32) -> ItemId {
         self.id_of(None, part)
@@ -140,7 +150,7 @@ impl<'a> View<'a> {
     /// The message at this index.
     pub(super) fn turn(&self, index: usize) -> Turn<'_> {
         let sender = self.senders[index];
-        Turn { message: &self.conversation.messages[index], sender, name: self.names.at(sender) }
+        Turn { message: &self.conversation.messages[index], sender, name: self.names.at(sender), extent: Extent::default() }
     }
 
     fn subject(&self, part: Part) -> HeaderText {
@@ -249,7 +259,7 @@ pub(super) struct Frame<'v> {
     pub(super) id: ItemId,
     /// Other parts that this one names, with their ids.
     pub(super) others: Vec<(u32, ItemId)>,
-    messages: Range<usize>,
+    said: &'v Said,
     /// The subject line.
     pub(super) subject: HeaderText,
     /// What header fields (`X-Jabber-Archive-…`) and footers say, in their order.
@@ -262,16 +272,9 @@ pub(super) struct Frame<'v> {
     pub(super) addressing: Addressing,
 }
 
-/// Which rows and messages a part holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cut {
-    pub(super) rows: Range<usize>,
-    pub(super) messages: Range<usize>,
-}
-
 impl<'v> Frame<'v> {
     /// The frame of a part; `everybody` says that it shows all participants, not only its own.
-    pub(super) fn new(view: &'v View<'v>, part: Part, cut: &Cut, everybody: bool) -> Self {
+    pub(super) fn new(view: &'v View<'v>, part: Part, cut: &'v Cut, everybody: bool) -> Self {
         let own_rows = &view.rows[cut.rows.clone()];
         let id = view.id(part.number);
         Self {
@@ -279,68 +282,95 @@ impl<'v> Frame<'v> {
             part,
             others: others(part).map(|number| (number, view.id(number))).collect(),
             subject: view.subject(part),
-            facts: view.facts(part, &id, cut.messages.len()),
+            facts: view.facts(part, &id, cut.said.messages()),
             id,
-            messages: cut.messages.clone(),
+            said: &cut.said,
             rows: if everybody { &view.rows } else { own_rows },
             own_rows,
             addressing: view.addressing.clone(),
         }
     }
 
-    /// The frame of the message at this index that went to these people; `everybody` says that it shows all participants, not none.
-    pub(super) fn of_message(view: &'v View<'v>, index: usize, audience: Vec<usize>, everybody: bool, limit: usize) -> Self {
-        let id = view.id_of(Some(&view.conversation.messages[index].key), 1);
-        let part = Part::new(1, 1);
+    /// The frame of a message that went to these people, or of a piece of it; `everybody` says that it shows all participants, not none.
+    pub(super) fn of_message(view: &'v View<'v>, part: Part, said: &'v Said, audience: &[usize], everybody: bool, limit: usize) -> Self {
+        let message = match said {
+            Said::Messages(messages) => &view.conversation.messages[messages.start],
+            Said::Piece(piece) => &piece.message,
+        };
+        let id = view.id_of(Some(&message.key), part.number);
         let rows: &[Row<'_>] = if everybody { &view.rows } else { &[] };
         let people = audience.iter().map(|index| &view.conversation.participants[*index]);
         let addressable = are_addressable(people, limit);
         Self {
             view,
             part,
-            others: Vec::new(),
+            others: others(part).map(|number| (number, view.id_of(Some(&message.key), number))).collect(),
             subject: view.thread(),
-            facts: view.facts(part, &id, 1),
+            facts: view.facts(part, &id, said.messages()),
             id,
-            messages: index..index + 1,
+            said,
             rows,
-            own_rows: rows,
-            addressing: if addressable { Addressing::People(audience) } else { Addressing::senders(limit) },
+            own_rows: if part.number == 1 { rows } else { &[] },
+            addressing: if addressable { Addressing::People(audience.to_vec()) } else { Addressing::senders(limit) },
         }
     }
 
     /// A frame without messages that takes at least as much room as that of any part.
     pub(super) fn largest(view: &'v View<'v>, everybody: bool) -> Self {
         let id = view.id(1);
-        let part = Part::new(u32::MAX, u32::MAX);
-        Self {
+        let part = Part::new(1, 1);
+        let frame = Self {
             view,
             part,
-            subject: view.subject(part),
-            facts: view.facts(part, &id, view.conversation.messages.len()),
-            others: vec![(u32::MAX, id.clone()); 2 * NEIGHBOURS as usize + 2],
+            others: Vec::new(),
+            subject: view.subject(LARGEST_PART),
+            facts: view.facts(part, &id, 0),
             id,
-            messages: 0..0,
+            said: &Said::NOTHING,
             rows: if everybody { &view.rows } else { &[] },
             own_rows: &[],
             addressing: view.addressing.clone(),
+        };
+        frame.largest_part()
+    }
+
+    /// The same as a part of so many that its numbers take the most room.
+    pub(super) fn largest_part(self) -> Self {
+        Self {
+            part: LARGEST_PART,
+            facts: self.view.facts(LARGEST_PART, &self.id, self.view.conversation.messages.len()),
+            others: vec![(u32::MAX, self.id.clone()); 2 * NEIGHBOURS as usize + 2],
+            ..self
         }
     }
 
-    /// The messages of the part.
-    pub(super) fn messages(&self) -> &'v [Message] {
-        &self.view.conversation.messages[self.messages.clone()]
+    /// How many messages begin in the part.
+    pub(super) fn messages(&self) -> usize {
+        self.said.messages()
     }
 
     /// The messages of the part and who says them.
     pub(super) fn turns(&self) -> impl Iterator<Item = Turn<'v>> {
-        self.messages.clone().map(|index| self.view.turn(index))
+        let (messages, piece) = match self.said {
+            Said::Messages(messages) => (messages.clone(), None),
+            Said::Piece(piece) => (0..0, Some(self.view.turn_of_piece(piece))),
+        };
+        messages.map(|index| self.view.turn(index)).chain(piece)
+    }
+
+    /// The lines that list the messages that begin in the part.
+    pub(super) fn lines(&self) -> Vec<MessageLine> {
+        let messages = &self.view.conversation.messages;
+        match self.said {
+            Said::Messages(range) => messages[range.clone()].iter().map(MessageLine::of).collect(),
+            Said::Piece(piece) if piece.is_first() => vec![MessageLine::of(&messages[piece.index])],
+            Said::Piece(_) => Vec::new(),
+        }
     }
 
     /// The first message of the part; in a part of participants alone, the first message of all.
     fn first(&self) -> Option<Turn<'v>> {
-        let first = if self.messages.is_empty() { 0 } else { self.messages.start };
-        (first < self.view.senders.len()).then(|| self.view.turn(first))
+        self.turns().next().or_else(|| (!self.view.senders.is_empty()).then(|| self.view.turn(0)))
     }
 
     /// When the mail is dated.

@@ -8,6 +8,7 @@ mod grammar;
 mod headers;
 mod markup;
 mod oracle;
+mod outgrown;
 mod per_message;
 mod python;
 mod rebuilding;

@@ -18,6 +18,9 @@ pub(crate) struct Mail {
     pub(crate) text: String,
     pub(crate) html: String,
     pub(crate) json: Option<Vec<u8>>,
+    pub(crate) stanzas: Option<Vec<u8>>,
+    /// Name and content of every file.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
     facts: Vec<(String, String)>,
 }
 
@@ -26,7 +29,18 @@ impl Mail {
     pub(crate) fn read(item: &MailItem) -> Self {
         check_bytes(&item.content);
         let message = MessageParser::default().parse(&item.content[..]).unwrap();
-        let (alternative, json) = structure(&message);
+        let (alternative, attachments) = structure(&message);
+        let ours = |name: &str, kind: &str| {
+            let mut found = attachments.iter().filter(|part| content_type(part) == kind);
+            let part = found.next()?;
+            assert!(found.next().is_none(), "{name} is there once");
+            assert_eq!(part.attachment_name(), Some(name));
+            Some(part.contents().to_vec())
+        };
+        let (json, stanzas) = (ours("conversation.json", "application/json"), ours("stanzas.jsonl", "application/jsonl"));
+        let files = attachments.iter().filter(|part| content_type(part) == "application/octet-stream");
+        let files: Vec<_> = files.map(|part| (part.attachment_name().unwrap().to_owned(), part.contents().to_vec())).collect();
+        assert_eq!(attachments.len(), files.len() + usize::from(json.is_some()) + usize::from(stanzas.is_some()));
         let PartType::Multipart(bodies) = &alternative.body else { panic!("not multipart") };
         assert_eq!(content_type(alternative), "multipart/alternative");
         let [text, html] = bodies.as_slice() else { panic!("{} alternatives", bodies.len()) };
@@ -55,6 +69,8 @@ impl Mail {
             text: text.text_contents().unwrap().to_owned(),
             html: html.text_contents().unwrap().to_owned(),
             json,
+            stanzas,
+            files,
             facts: facts.collect(),
         }
     }
@@ -69,22 +85,24 @@ impl Mail {
     }
 }
 
-/// The alternative, and the attachment where there is one; every part of the mail is one of these or holds them.
-fn structure<'m>(message: &'m Message<'m>) -> (&'m MessagePart<'m>, Option<Vec<u8>>) {
+/// The alternative, and the attachments; every part of the mail is one of these or holds them.
+fn structure<'m>(message: &'m Message<'m>) -> (&'m MessagePart<'m>, Vec<&'m MessagePart<'m>>) {
     let root = message.root_part();
     if content_type(root) == "multipart/alternative" {
         assert_eq!(message.parts.len(), 3);
-        return (root, None);
+        return (root, Vec::new());
     }
     assert_eq!(content_type(root), "multipart/mixed");
-    assert_eq!(message.parts.len(), 5);
     let PartType::Multipart(parts) = &root.body else { panic!("not multipart") };
-    let [alternative, attachment] = parts.as_slice() else { panic!("{} parts", parts.len()) };
-    let attachment = message.part(*attachment).unwrap();
-    assert_eq!(content_type(attachment), "application/json");
-    assert_eq!(attachment.attachment_name(), Some("conversation.json"));
-    assert_eq!(attachment.encoding, Encoding::Base64);
-    (message.part(*alternative).unwrap(), Some(attachment.contents().to_vec()))
+    assert_eq!(message.parts.len(), parts.len() + 3);
+    let (alternative, attachments) = parts.split_first().unwrap();
+    let attachments: Vec<_> = attachments.iter().map(|part| message.part(*part).unwrap()).collect();
+    assert!(!attachments.is_empty());
+    for attachment in &attachments {
+        assert_eq!(attachment.encoding, Encoding::Base64);
+        assert!(attachment.content_disposition().unwrap().is_attachment());
+    }
+    (message.part(*alternative).unwrap(), attachments)
 }
 
 fn content_type(part: &MessagePart<'_>) -> String {

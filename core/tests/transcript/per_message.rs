@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use jabber_archive_core::{
-    Conversation, ConversationKey, Converter, ConverterExt, ErrorClass, ErrorKind, Issue, ItemId, MailItem, TranscriptSettings,
-    testing::generators,
+    Conversation, ConversationKey, Converter, ConverterExt, Issue, ItemId, MailItem, TranscriptSettings, testing::generators,
 };
 use proptest::prelude::*;
 
@@ -148,21 +147,20 @@ fn a_message_to_more_than_200_names_the_room_and_its_sender() {
 }
 
 #[test]
-fn a_message_that_fits_no_mail_is_named_and_the_others_are_what_they_were() {
-    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 5..6));
+fn a_message_that_no_mail_can_hold_is_several_and_the_others_are_what_they_were() {
+    let mut conversation = generators::one(generators::large_conversation(3..4, 5..6));
+    let before = each(&conversation, Issue::FIRST, smallest());
     conversation.messages[2].body = "word ".repeat(60_000);
-    let key = conversation.messages[2].key;
-    let mut before = Vec::new();
-    let error = per_message(smallest())
-        .convert(&conversation, Issue::FIRST, &mut |mail| {
-            before.push(mail);
-            Ok(())
-        })
-        .unwrap_err();
-    assert_eq!((error.kind(), error.class(), error.message()), (ErrorKind::Conversion, ErrorClass::Item, Some(&key)));
-    assert!(error.advice().unwrap().contains("max_item_bytes"));
-    conversation.messages.remove(2);
-    assert_eq!(each(&conversation, Issue::FIRST, smallest())[..2], before[..]);
+    let after = each(&conversation, Issue::FIRST, smallest());
+    let pieces: Vec<_> = after.iter().filter(|item| !before.contains(item)).collect();
+    assert!(pieces.len() > 2);
+    assert_eq!(after.len(), before.len() - 1 + pieces.len());
+    for (piece, number) in pieces.iter().zip(1..) {
+        assert_eq!((piece.part.number, piece.part.of as usize), (number, pieces.len()));
+        assert_eq!(piece.messages.len(), usize::from(number == 1));
+        let mail = Mail::read(piece);
+        assert!(pieces.iter().filter(|other| other.key != piece.key).all(|other| mail.text.contains(other.key.id.as_str())));
+    }
 }
 
 #[test]
@@ -172,7 +170,7 @@ fn mails_of_two_converters_or_one_of_them_twice_make_no_conversation() {
     let transcript = mails(&conversation, Issue::FIRST, with_json());
     let contents: Vec<_> = messages.iter().map(|item| &item.content).collect();
     let refused = |mails: &[_]| Conversation::from_mails(mails).unwrap_err().to_string();
-    assert!(refused(&[contents[0], contents[1], contents[0]]).contains("a message is there twice"));
+    assert!(refused(&[contents[0], contents[1], contents[0]]).contains("the parts are not complete"));
     assert!(refused(&[contents[0], &transcript[0].content]).contains("of two converters"));
     let next = each(&conversation, Issue::FIRST.next_edition(), with_json());
     assert!(refused(&[contents[0], &next[1].content]).contains("not of one conversation, window and edition"));

@@ -2,14 +2,14 @@
 
 use std::{fs, io::ErrorKind, path::PathBuf, process::Command};
 
-use jabber_archive_core::{ConverterExt, Issue, MailItem, testing::generators};
-use serde_json::Value;
+use jabber_archive_core::{ConverterExt, Digest, Issue, MailItem, testing::generators};
+use serde_json::{Value, json};
 
 use crate::{mails, oracle::Mail, per_message, smallest, with_json};
 
 /// Prints one JSON object a mail: its defects, and what it says.
 const SCRIPT: &str = r#"
-import email, json, sys
+import email, hashlib, json, sys
 from email import policy
 
 for path in sys.argv[1:]:
@@ -22,6 +22,10 @@ for path in sys.argv[1:]:
         "defects": defects,
         "fields": mail.keys(),
         "parts": [part.get_content_type() for part in mail.walk()],
+        "files": [
+            [part.get_filename(), hashlib.sha256(part.get_payload(decode=True)).hexdigest()]
+            for part in mail.walk() if part.get_content_type() == "application/octet-stream"
+        ],
         "subject": str(mail["Subject"]),
         "to": [[address.display_name, address.addr_spec] for address in mail["To"].addresses],
         "date": mail["Date"].datetime.timestamp(),
@@ -61,7 +65,7 @@ fn read_with_python(name: &str, items: &[MailItem]) -> Vec<Value> {
 fn python_finds_no_defect_and_reads_the_same() {
     let mut items: Vec<_> = generators::sample(generators::conversation(), 300)
         .iter()
-        .flat_map(|conversation| mails(conversation, Issue::FIRST, with_json()))
+        .flat_map(|conversation| mails(conversation, Issue::FIRST, with_json().with_raw_stanzas(true)))
         .collect();
     for conversation in generators::sample(generators::large_conversation(2..300, 100..200), 3) {
         items.extend(mails(&conversation, Issue::FIRST, smallest()));
@@ -79,9 +83,16 @@ fn python_finds_no_defect_and_reads_the_same() {
         );
         let fields: Vec<_> = mail.fields.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(answer["fields"], serde_json::to_value(fields).unwrap());
-        let leaves = ["multipart/mixed", "multipart/alternative", "text/plain", "text/html", "application/json"];
-        let expected = if mail.json.is_some() { &leaves[..] } else { &leaves[1..4] };
+        let mut expected = vec!["multipart/alternative", "text/plain", "text/html"];
+        expected.extend(mail.json.as_ref().map(|_| "application/json"));
+        expected.extend(mail.stanzas.as_ref().map(|_| "application/jsonl"));
+        expected.extend(mail.files.iter().map(|_| "application/octet-stream"));
+        if expected.len() > 3 {
+            expected.insert(0, "multipart/mixed");
+        }
         assert_eq!(answer["parts"], serde_json::to_value(expected).unwrap());
+        let files: Vec<_> = mail.files.iter().map(|(name, content)| json!([name, Digest::of(content).to_string()])).collect();
+        assert_eq!(answer["files"], Value::Array(files));
         assert_eq!(answer["subject"].as_str().unwrap().trim_end(), mail.subject);
         assert_eq!(answer["date"].as_f64().unwrap() as i64, mail.date);
         for (kind, body) in [("text", &mail.text), ("html", &mail.html)] {

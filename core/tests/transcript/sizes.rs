@@ -63,19 +63,6 @@ fn another_edition_has_other_ids_and_the_same_messages() {
 }
 
 #[test]
-fn a_message_that_fits_no_mail_is_named_before_anything_is_emitted() {
-    let mut conversation = generators::one(generators::large_conversation(3..4, 300..301));
-    conversation.messages[200].body = "word ".repeat(60_000);
-    let key = conversation.messages[200].key;
-    let transcript = transcript(smallest());
-    let error = transcript.convert(&conversation, Issue::FIRST, &mut |_| panic!("nothing is emitted")).unwrap_err();
-    assert_eq!((error.kind(), error.class(), error.message()), (ErrorKind::Conversion, ErrorClass::Item, Some(&key)));
-    assert!(error.advice().unwrap().contains("max_item_bytes"));
-    conversation.messages.remove(200);
-    assert!(transcript.mails(&conversation, Issue::FIRST).unwrap().len() > 1);
-}
-
-#[test]
 fn a_limit_under_256_kib_is_refused_with_the_setting() {
     let settings = TranscriptSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES - 1);
     let error = Transcript::new(&generators::facts(), settings).unwrap_err();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, future::try_join, stream};
-use jabber_archive_core::{ErrorKind, Gate, ItemId, KeptKind, ListLine, Result, Timestamp, Window};
+use jabber_archive_core::{Digest, ErrorKind, Gate, ItemId, KeptKind, ListLine, ObjectKey, Result, Timestamp, Window};
 use object_store::path::Path;
 
 use super::{
@@ -23,6 +23,8 @@ struct Compared {
     untold: u64,
     /// Whether a list is missing or cannot be read.
     unread_list: bool,
+    /// Files that items name instead of holding them.
+    attachments: BTreeSet<Digest>,
     found: Found,
 }
 
@@ -141,6 +143,12 @@ async fn compare_window(archive: &Archive, sealed: &Sealed, window: Window, seal
             *presence = Presence::There;
         }
     }
+    for digest in std::mem::take(&mut compared.attachments) {
+        let path = ObjectKey::new(digest).path();
+        if !archive.exists(ErrorKind::Sink, &Path::from(path.as_str())).await? {
+            compared.found.problems.push(Problem::new(path, Fault::Missing));
+        }
+    }
     Ok(compared)
 }
 
@@ -159,6 +167,7 @@ async fn read_lists(archive: &Archive, window: Window, seals: &SealedWindow) -> 
         let lines = list.lines();
         compared.found.problems.extend(count(sealed, lines));
         compared.untold = compared.untold.saturating_add(sealed.items.saturating_sub(lines.len() as u64));
+        compared.attachments.extend(lines.iter().flat_map(|line| &line.attachments));
         compared.listed.extend(lines.iter().map(|line| (Listed::new(window, line, sealed.digest), Presence::Missing)));
     }
     Ok(compared)

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Union};
 
 use super::{
@@ -88,6 +89,33 @@ pub fn large_conversation(people: std::ops::Range<usize>, messages: std::ops::Ra
                 }
                 conversation
             })
+    })
+}
+
+/// A conversation of a few messages, some of which are larger than a small mail: by their text, their stanza, the number of their recipients, or
+/// their files.
+pub fn outgrown_conversation() -> impl Strategy<Value = Conversation> {
+    let piece = select(&["word ", "wörter ", "字", "\u{1f600}\n", "<&>\t", "x", " \u{301}"][..]);
+    let growth = (0..5_u8, 0..6_usize, any::<prop::sample::Index>(), 200_000..900_000_usize, piece);
+    (conversation_of(Style::Hostile, 1..6), vec(growth, 1..4)).prop_map(|(mut conversation, growths)| {
+        for (kind, number, at, bytes, piece) in growths {
+            let grown = |many: usize| piece.repeat(bytes / many / piece.len());
+            let at = at.index(conversation.messages.len());
+            let message = &mut conversation.messages[at];
+            match kind {
+                0 | 1 => message.body = grown(1),
+                2 => message.stanza = Some(grown(1)),
+                3 => message.files.extend((0..number).map(|number| {
+                    FileRef::named(format!("{number}.bin")).with_content(Bytes::from(format!("{number}{}", grown(number + 1))))
+                })),
+                _ => {
+                    let people = (0..bytes / 100).map(|number| Party::User(jid(&format!("user{number}@example.com"))));
+                    message.recipients = people.collect();
+                    message.recipients.sort_unstable();
+                }
+            }
+        }
+        conversation
     })
 }
 
@@ -289,13 +317,16 @@ fn message(number: usize, draft: Draft, parties: &[Party]) -> Message {
     message.copies = draft.copies;
     message.spread_millis = u64::from(draft.copies - 1) * 40_003;
     if let Some(extra) = draft.extra.filter(|extra| !extra.is_empty()) {
-        let mut file = FileRef::named(extra.clone());
+        let file = FileRef::named(extra.clone());
         if number.is_multiple_of(2) {
-            file.size = Some(extra.len() as u64);
-            file.digest = Some(Digest::of(extra.as_bytes()));
             message.subject = Some(extra.clone());
         }
-        message.files.push(file);
+        message.files.push(match number % 5 {
+            0 | 1 => file.with_content(Bytes::from(extra.clone())),
+            2 => file.stored(extra.len() as u64, Digest::of(extra.as_bytes())),
+            3 => file.missing(),
+            _ => file,
+        });
         message.stanza_id = Some(extra.clone());
         message.thread = Some(extra.clone());
         message.stanza = Some(format!("<message id='{extra}'><body>{}</body></message>", message.body));

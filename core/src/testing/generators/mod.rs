@@ -20,7 +20,7 @@ mod stanzas;
 mod texts;
 
 pub use self::{
-    conversations::{Style, conversation, conversation_of, facts, issue, large_conversation},
+    conversations::{Style, conversation, conversation_of, facts, issue, large_conversation, outgrown_conversation},
     stanzas::{formatted, hostile_formatted},
     texts::{hostile_name, hostile_text, name, text},
 };

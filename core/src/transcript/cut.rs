@@ -1,0 +1,203 @@
+use std::ops::Range;
+
+use crate::Message;
+
+/// What a part holds of a conversation.
+#[derive(Debug)]
+pub(super) struct Cut {
+    pub(super) rows: Range<usize>,
+    pub(super) said: Said,
+}
+
+/// Messages of a conversation by their places in it, or a piece of one that no part can hold.
+#[derive(Debug)]
+pub(super) enum Said {
+    Messages(Range<usize>),
+    Piece(Piece),
+}
+
+impl Said {
+    /// What a part of participants alone holds.
+    pub(super) const NOTHING: Self = Self::Messages(0..0);
+
+    /// How many messages begin here.
+    pub(super) fn messages(&self) -> usize {
+        match self {
+            Self::Messages(messages) => messages.len(),
+            Self::Piece(piece) => usize::from(piece.is_first()),
+        }
+    }
+}
+
+/// A piece of a message: a message of the same key that has a stretch of the text. All pieces after each other are the message.
+#[derive(Debug)]
+pub(super) struct Piece {
+    /// Where the message stands in the conversation.
+    pub(super) index: usize,
+    pub(super) message: Message,
+    pub(super) extent: Extent,
+}
+
+impl Piece {
+    pub(super) fn is_first(&self) -> bool {
+        !self.extent.continues
+    }
+}
+
+/// How much of a message something holds; all of it by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Whether an earlier part holds the beginning.
+    pub(super) continues: bool,
+    /// Whether a later part goes on.
+    pub(super) continued: bool,
+}
+
+impl Extent {
+    /// What is said of it beside the message.
+    pub(super) fn notes(self) -> impl Iterator<Item = &'static str> {
+        let from = self.continues.then_some("Continued from the part before");
+        let into = self.continued.then_some("Continued in the next part");
+        from.into_iter().chain(into)
+    }
+}
+
+/// Cuts one message into pieces, from its start on.
+///
+/// Its texts and lists stand one after another in an order of their own; a stretch of that is a message with parts of some of them. The rest of
+/// what a message holds is small and stands in every piece.
+#[derive(Debug)]
+pub(super) struct Cutter<'m> {
+    message: &'m Message,
+    at: usize,
+}
+
+impl<'m> Cutter<'m> {
+    pub(super) fn new(message: &'m Message) -> Self {
+        Self { message, at: 0 }
+    }
+
+    /// How much is left: bytes of texts, and entries of lists.
+    pub(super) fn left(&self) -> usize {
+        let Message { recipients, stanza_id, subject, thread, body, stanza, files, .. } = self.message;
+        let texts = [stanza_id, subject, thread, stanza].into_iter().flatten().map(String::len).sum::<usize>();
+        (body.len() + texts + recipients.len() + files.len()).saturating_sub(self.at)
+    }
+
+    /// The next piece, of so much at most.
+    pub(super) fn piece(&self, most: usize) -> Message {
+        self.stretch(most).0
+    }
+
+    /// Whether a piece of so much at most holds anything: a character may be larger.
+    pub(super) fn goes_on(&self, most: usize) -> bool {
+        self.stretch(most).1 > self.at
+    }
+
+    /// Goes on behind a piece of so much at most.
+    pub(super) fn advance(&mut self, most: usize) {
+        self.at = self.stretch(most).1;
+    }
+
+    /// Where the piece that ends there has a better end: behind a blank near the text's end.
+    pub(super) fn at_a_blank(&self, most: usize) -> usize {
+        const NEAR: usize = 200;
+        let end = self.at + most;
+        let body = &self.message.body;
+        if end >= body.len() {
+            return most;
+        }
+        let end = body.floor_char_boundary(end);
+        let from = body.floor_char_boundary(end.saturating_sub(NEAR).max(self.at));
+        match body[from..end].rfind([' ', '\n']) {
+            Some(blank) if from + blank + 1 > self.at => from + blank + 1 - self.at,
+            _ => most,
+        }
+    }
+
+    /// The message with what stands in this stretch, and where that ends.
+    fn stretch(&self, most: usize) -> (Message, usize) {
+        let whole = self.message;
+        let mut walk = Walk { at: 0, from: self.at, to: self.at + most, end: self.at };
+        let mut piece = Message::new(whole.key, whole.sender.clone(), walk.text(&whole.body).to_owned());
+        piece.copies = whole.copies;
+        piece.spread_millis = whole.spread_millis;
+        piece.files = walk.entries(&whole.files).to_vec();
+        piece.subject = walk.optional(whole.subject.as_deref());
+        piece.stanza = walk.optional(whole.stanza.as_deref());
+        piece.stanza_id = walk.optional(whole.stanza_id.as_deref());
+        piece.thread = walk.optional(whole.thread.as_deref());
+        piece.recipients = walk.entries(&whole.recipients).to_vec();
+        (piece, walk.end)
+    }
+}
+
+/// Passes the fields of a message in their order and takes what stands between two places.
+struct Walk {
+    at: usize,
+    from: usize,
+    to: usize,
+    /// How far has been taken; texts end at a character border.
+    end: usize,
+}
+
+impl Walk {
+    fn pass(&mut self, length: usize) -> Range<usize> {
+        let range = self.from.clamp(self.at, self.at + length) - self.at..self.to.clamp(self.at, self.at + length) - self.at;
+        self.at += length;
+        range
+    }
+
+    fn text<'t>(&mut self, text: &'t str) -> &'t str {
+        let start = self.at;
+        let Range { start: from, end: to } = self.pass(text.len());
+        let (from, to) = (text.floor_char_boundary(from), text.floor_char_boundary(to));
+        if to > from {
+            self.end = start + to;
+        }
+        &text[from..to]
+    }
+
+    /// An empty text stands in the first piece, so that it is told from none.
+    fn optional(&mut self, text: Option<&str>) -> Option<String> {
+        let part = self.text(text?);
+        (!part.is_empty() || self.from == 0).then(|| part.to_owned())
+    }
+
+    fn entries<'t, T>(&mut self, entries: &'t [T]) -> &'t [T] {
+        let start = self.at;
+        let range = self.pass(entries.len());
+        if !range.is_empty() {
+            self.end = start + range.end;
+        }
+        &entries[range]
+    }
+}
+
+/// Joins the pieces of messages, which follow each other.
+pub(super) fn joined(pieces: Vec<Message>) -> Vec<Message> {
+    let mut messages: Vec<Message> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        match messages.last_mut().filter(|last| last.key == piece.key) {
+            Some(message) => append(message, piece),
+            None => messages.push(piece),
+        }
+    }
+    messages
+}
+
+fn append(message: &mut Message, piece: Message) {
+    message.body.push_str(&piece.body);
+    for (text, more) in [
+        (&mut message.stanza_id, piece.stanza_id),
+        (&mut message.subject, piece.subject),
+        (&mut message.thread, piece.thread),
+        (&mut message.stanza, piece.stanza),
+    ] {
+        if let Some(more) = more {
+            text.get_or_insert_default().push_str(&more);
+        }
+    }
+    message.recipients.extend(piece.recipients);
+    message.files.extend(piece.files);
+}

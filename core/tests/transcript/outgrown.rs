@@ -1,0 +1,218 @@
+//! Messages that no mail can hold: they are continued from mail to mail, and nothing of them is lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use jabber_archive_core::{
+    Conversation, Converter, ConverterExt, Digest, ErrorClass, FileContent, FileRef, Issue, MailItem, Message, MessageLine, ObjectKey,
+    TranscriptSettings, testing::generators,
+};
+use proptest::prelude::*;
+
+use crate::{
+    content::{letters, shown},
+    grammar,
+    markup::Page,
+    oracle::Mail,
+    per_message, smallest, transcript,
+};
+
+fn all_options(limit: usize) -> TranscriptSettings {
+    TranscriptSettings::default().with_max_item_bytes(limit).with_conversation_json(true).with_raw_stanzas(true)
+}
+
+/// What the mails of some messages say of them together.
+#[derive(Debug, Default)]
+struct Told {
+    listed: Vec<MessageLine>,
+    text: Vec<String>,
+    html: Vec<String>,
+    files: BTreeSet<Digest>,
+    objects: BTreeMap<ObjectKey, Bytes>,
+    stanzas: Option<BTreeMap<String, String>>,
+}
+
+impl Told {
+    fn by(items: &[MailItem], limit: usize) -> Self {
+        let mut told = Self::default();
+        let mut open = false;
+        for item in items {
+            assert!(item.content.len() <= limit, "{} of {limit}", item.content.len());
+            let mail = Mail::read(item);
+            let said = grammar::read(&mail.text).messages;
+            let page = Page::read(&mail.html);
+            assert_eq!(said.len(), page.messages().len());
+            for (said, html) in said.iter().zip(page.messages()) {
+                assert_eq!(said.continues(), open, "what is continued goes on in the next mail");
+                if open {
+                    told.text.last_mut().unwrap().push_str(&said.text);
+                    told.html.last_mut().unwrap().push_str(html);
+                } else {
+                    told.text.push(said.text.clone());
+                    told.html.push(html.to_owned());
+                }
+                open = said.is_continued();
+            }
+            assert_eq!(mail.fact("Messages"), item.messages.len().to_string());
+            told.listed.extend(&item.messages);
+            told.files.extend(mail.files.iter().map(|(_, content)| Digest::of(content)));
+            for object in &item.objects {
+                told.objects.extend(object.content.clone().map(|content| (object.key, content)));
+            }
+            if let Some(lines) = mail.stanzas {
+                let stanzas = told.stanzas.get_or_insert_default();
+                for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                    let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+                    stanzas.entry(line["message"].to_string()).or_default().push_str(line["stanza"].as_str().unwrap());
+                }
+            }
+        }
+        assert!(!open, "the last mail holds the end");
+        told
+    }
+
+    fn check(&self, messages: &[Message]) {
+        assert_eq!(self.listed, messages.iter().map(MessageLine::of).collect::<Vec<_>>(), "every message is listed once");
+        assert_eq!(self.text, messages.iter().map(|message| shown(&message.body)).collect::<Vec<_>>());
+        let solid = |text: &str| text.split_whitespace().collect::<String>();
+        let html: Vec<_> = self.html.iter().map(|text| solid(text)).collect();
+        assert_eq!(html, messages.iter().map(|message| solid(&shown(&message.body))).collect::<Vec<_>>());
+        for file in messages.iter().flat_map(|message| &message.files) {
+            if let FileContent::Read(content) = file.content() {
+                let digest = Digest::of(content);
+                let stored = self.objects.get(&ObjectKey::new(digest));
+                assert!(self.files.contains(&digest) != stored.is_some(), "a file is attached or an object of its own");
+                assert!(stored.is_none_or(|stored| stored == content));
+            }
+        }
+        let stanzas = messages.iter().filter_map(|message| {
+            let stanza = message.stanza.as_ref()?;
+            Some((serde_json::to_value(message.key).unwrap().to_string(), stanza.clone()))
+        });
+        if let Some(told) = &self.stanzas {
+            assert_eq!(*told, stanzas.collect());
+        }
+    }
+}
+
+/// The conversation as its mails give it back: files that are objects of their own are only named.
+fn given_back(conversation: &Conversation, items: &[MailItem]) -> Conversation {
+    let objects: BTreeSet<_> = items.iter().flat_map(|item| &item.objects).map(|object| *object.key.digest()).collect();
+    let mut conversation = conversation.clone();
+    for file in conversation.messages.iter_mut().flat_map(|message| &mut message.files) {
+        if let (FileContent::Read(_), Some(size), Some(digest)) = (file.content(), file.size, file.digest)
+            && objects.contains(&digest)
+        {
+            *file = file.clone().stored(size, digest);
+        }
+    }
+    conversation
+}
+
+fn check(conversation: &Conversation, converter: &dyn Converter, limit: usize) {
+    let items = converter.mails(conversation, Issue::FIRST).unwrap();
+    Told::by(&items, limit).check(&conversation.messages);
+    let contents: Vec<_> = items.iter().rev().map(|item| &item.content).collect();
+    assert_eq!(Conversation::from_mails(&contents).unwrap(), given_back(conversation, &items));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn for_any_limit_every_word_and_every_file_arrives(
+        conversation in generators::outgrown_conversation(), limit in TranscriptSettings::LEAST_ITEM_BYTES..700_000
+    ) {
+        check(&conversation, &transcript(all_options(limit)), limit);
+        check(&conversation, &per_message(all_options(limit)), limit);
+    }
+}
+
+#[test]
+fn a_message_larger_than_a_mail_is_continued_and_counted_once() {
+    let mut conversation = generators::one(generators::large_conversation(3..4, 300..301));
+    conversation.messages[200].body = "word ".repeat(100_000);
+    let items = transcript(smallest()).mails(&conversation, Issue::FIRST).unwrap();
+    Told::by(&items, TranscriptSettings::LEAST_ITEM_BYTES).check(&conversation.messages);
+    let pieces: Vec<_> = items.iter().map(Mail::read).filter(|mail| mail.text.contains("\r\n  + Continued ")).collect();
+    assert!(pieces.len() > 3);
+    assert_eq!(pieces.iter().map(|mail| mail.fact("Messages")).collect::<String>(), format!("1{}", "0".repeat(pieces.len() - 1)));
+    for mail in &pieces {
+        assert_eq!(mail.date, conversation.messages[200].sent().millis().div_euclid(1_000));
+        assert!(Page::read(&mail.html).all("li").iter().any(|item| item.starts_with("Continued ")));
+        let text = &grammar::read(&mail.text).messages[0].text;
+        assert!(text.split(' ').all(|word| matches!(word, "word" | "")), "words stay whole");
+    }
+}
+
+#[test]
+fn the_pieces_of_a_message_fill_their_mails() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 1..2));
+    for text in ["word ", "字", "\u{1f600}\n", "<&>"] {
+        conversation.messages[0].body = text.repeat(1_000_000 / text.len());
+        let items = transcript(smallest()).mails(&conversation, Issue::FIRST).unwrap();
+        for item in &items[..items.len() - 1] {
+            assert!(item.content.len() * 10 >= TranscriptSettings::LEAST_ITEM_BYTES * 9, "{} bytes of {text:?}", item.content.len());
+        }
+    }
+}
+
+#[test]
+fn a_message_in_pieces_is_refused_without_one_of_them() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 2..3));
+    conversation.messages[1].body = "word ".repeat(200_000);
+    let items = per_message(all_options(TranscriptSettings::LEAST_ITEM_BYTES)).mails(&conversation, Issue::FIRST).unwrap();
+    assert!(items.len() > 4);
+    for missing in 1..items.len() {
+        let contents: Vec<_> = items.iter().enumerate().filter(|(index, _)| *index != missing).map(|(_, item)| &item.content).collect();
+        let error = Conversation::from_mails(&contents).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Item);
+        assert!(error.to_string().contains("the parts are not complete"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_keeps_its_content_whatever_it_is_called() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 1..2));
+    let names =
+        ["conversation.json", "stanzas.jsonl", "../../etc/passwd", "a\r\nContent-Type: text/html", "", "...", "C:\\x.exe", "Größe.pdf"];
+    let content = |number: usize| Bytes::from(format!("{{\"format\":{number}}}"));
+    conversation.messages[0].files =
+        names.iter().enumerate().map(|(number, name)| FileRef::named(*name).with_content(content(number))).collect();
+    for settings in [smallest(), all_options(TranscriptSettings::LEAST_ITEM_BYTES)] {
+        let items = transcript(settings.clone()).mails(&conversation, Issue::FIRST).unwrap();
+        let mail = Mail::read(&items[0]);
+        assert_eq!(mail.files.len(), names.len());
+        for (number, (name, bytes)) in mail.files.iter().enumerate() {
+            assert_eq!(*bytes, content(number));
+            assert!(!name.contains(['/', '\\', '\r', '\n']) && !name.starts_with('.') && !name.is_empty(), "{name:?}");
+            let letters_only = letters(names[number].trim_matches('.'));
+            assert!(letters_only.is_empty() || letters(name) == letters_only, "{name:?}");
+        }
+        if settings.conversation_json {
+            assert_eq!(Conversation::from_mails(&[&items[0].content]).unwrap(), conversation);
+        } else {
+            assert!(Conversation::from_mails(&[&items[0].content]).is_err(), "a file is no conversation");
+        }
+    }
+}
+
+#[test]
+fn what_is_stored_is_named_and_not_stored_again() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 2..3));
+    let large = Bytes::from(vec![7; TranscriptSettings::LEAST_ITEM_BYTES]);
+    let stored = Digest::of(b"stored before");
+    for message in &mut conversation.messages {
+        message.files = vec![FileRef::named("plan.zip").with_content(large.clone()), FileRef::named("old.zip").stored(13, stored)];
+    }
+    let items = transcript(smallest()).mails(&conversation, Issue::FIRST).unwrap();
+    let mut objects = items[0].objects.clone();
+    objects.sort_by_key(|object| object.content.is_none());
+    assert_eq!(objects.len(), 2, "each once");
+    assert_eq!((*objects[0].key.digest(), objects[0].content.as_ref()), (Digest::of(&large), Some(&large)));
+    assert_eq!((*objects[1].key.digest(), &objects[1].content), (stored, &None));
+    assert_eq!(items[0].line().attachments.len(), 2);
+    let mail = Mail::read(&items[0]);
+    assert!(mail.files.is_empty());
+    assert!(mail.text.contains(&format!("SHA-256 {}, in the archive's folder attachments): plan.zip\r\n", Digest::of(&large))));
+}
