@@ -13,8 +13,8 @@ use super::{
     retry::{Stop, unless_stopped},
 };
 use crate::{
-    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FileContent, Finding, Gate,
-    Issue, ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Window,
+    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Finding, Gate, Issue,
+    ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Window,
 };
 
 /// More editions than this are not left over from interrupted attempts: something else writes here.
@@ -139,8 +139,7 @@ impl Archiver {
             let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
                 Ok(admitted) => admitted,
                 Err(error) if error.class() == ErrorClass::Item => {
-                    let dead = bury(&mut conversation, &error, &[]);
-                    self.keep_letters(&conversation, dead, &error, &mut issued.dead, stop).await?;
+                    bury(&mut conversation, &error, &[], &mut issued.dead);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -166,8 +165,7 @@ impl Archiver {
                 }
                 Placed::Refused(index, error) => {
                     issued.abandoned.extend(mails[..index].iter().map(|mail| mail.key.id.clone()));
-                    let dead = bury(&mut conversation, &error, &mails[index].messages);
-                    self.keep_letters(&conversation, dead, &error, &mut issued.dead, stop).await?;
+                    bury(&mut conversation, &error, &mails[index].messages, &mut issued.dead);
                 }
             }
         }
@@ -211,28 +209,6 @@ impl Archiver {
         }
     }
 
-    /// Makes dead letters of messages; their files are stored as objects, since a dead letter holds text alone.
-    async fn keep_letters(
-        &self,
-        conversation: &Conversation,
-        messages: Vec<Message>,
-        error: &Error,
-        dead: &mut Vec<DeadLetter>,
-        stop: &Stop<'_>,
-    ) -> Result<()> {
-        for mut message in messages {
-            for file in &mut message.files {
-                if let FileContent::Read(content) = file.content() {
-                    let digest = Digest::of(content);
-                    self.store_object(&ObjectKey::new(digest), content, stop).await?;
-                    *file = file.clone().stored(content.len() as u64, digest);
-                }
-            }
-            dead.push(DeadLetter::of_message(conversation, message, error.to_string()));
-        }
-        Ok(())
-    }
-
     /// Items of the window that its list does not name.
     pub(super) async fn left_over(&self, window: &Window, list: &List, stop: &Stop<'_>) -> Result<BTreeSet<ItemId>> {
         if !self.sink.capability().listable {
@@ -254,8 +230,8 @@ impl Archiver {
     }
 }
 
-/// Takes out of a conversation the message that an error names, else those in the mail that it is about, else all.
-fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine]) -> Vec<Message> {
+/// Makes dead letters of the message that an error names, else of those in the mail that it is about, else of all.
+fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine], dead: &mut Vec<DeadLetter>) {
     let is_named = |message: &Message| error.message() == Some(&message.key);
     let is_in_mail = |message: &Message| in_mail.contains(&MessageLine::of(message));
     let messages = std::mem::take(&mut conversation.messages);
@@ -267,7 +243,8 @@ fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine])
         (messages, Vec::new())
     };
     conversation.messages = left;
-    buried
+    let reason = error.to_string();
+    dead.extend(buried.into_iter().map(|message| DeadLetter::of_message(conversation, message, reason.clone())));
 }
 
 fn note(seal: &mut Seal, count: u64, finding: impl FnOnce(u64) -> Finding) {

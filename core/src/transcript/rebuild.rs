@@ -106,7 +106,8 @@ impl Attachment {
             return Err(refused(format!("{FILE_NAME} has format {}, this version reads {}", head.format, Head::FORMAT)).about(about));
         }
         let mut conversation: Conversation = serde_json::from_slice(attachment.contents()).map_err(unreadable)?;
-        let files = mail.attachments().filter(|part| part.is_content_type("application", "octet-stream")).map(|part| part.contents());
+        let files =
+            mail.attachments().filter(|part| part.is_content_type("application", "octet-stream")).map(mail_parser::MessagePart::contents);
         let files: HashMap<Digest, &[u8]> = files.map(|content| (Digest::of(content), content)).collect();
         for file in conversation.messages.iter_mut().flat_map(|message| &mut message.files) {
             if let FileContent::Read(_) = file.content() {

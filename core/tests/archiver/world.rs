@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use jabber_archive_core::{
     ArchiveFacts, Archiver, Converter, DeadLetter, Digest, Entry, EntryRecord, Event, Grid, ItemId, ItemKey, KeptKind, Ledger, Link, List,
-    Movement, Observer, Record, Result, RunEntry, RunReport, RunSettings, Seal, Source, Table, Timestamp, Transcript, TranscriptSettings,
-    UndecodableRow, Window,
+    Movement, ObjectKey, Observer, Record, Result, RunEntry, RunReport, RunSettings, Seal, Source, Table, Timestamp, Transcript,
+    TranscriptSettings, UndecodableRow, Window,
     testing::{
         faults::{Faults, FaultyLedger, FaultySink, FaultySource},
         memory::{MemoryLedger, MemorySink, MemorySource},
@@ -206,6 +206,9 @@ impl World {
             let content = items.get(&ItemKey::new(window, line.id.clone())).expect("a listed item is durable");
             assert_eq!((content.len() as u64, Digest::of(content)), (line.bytes, line.sha256));
             assert!(listed.insert(line.id.clone()), "{} is listed twice", line.id);
+            for digest in &line.attachments {
+                assert!(self.sink.objects().contains_key(&ObjectKey::new(*digest)), "an object that a listed item names is durable");
+            }
         }
     }
 }

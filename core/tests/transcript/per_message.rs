@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jabber_archive_core::{
-    Conversation, ConversationKey, Converter, ConverterExt, Issue, ItemId, MailItem, TranscriptSettings, testing::generators,
+    Conversation, ConversationKey, Converter, ConverterExt, ErrorKind, Issue, ItemId, MailItem, TranscriptSettings, testing::generators,
 };
 use proptest::prelude::*;
 

@@ -106,6 +106,7 @@ pub(crate) struct ConverterConfig {
     pub(crate) journal: bool,
     pub(crate) max_item_bytes: Option<usize>,
     pub(crate) conversation_json: Option<bool>,
+    pub(crate) raw_stanzas: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

@@ -109,6 +109,9 @@ pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn
     if let Some(attached) = config.converter.conversation_json {
         settings = settings.with_conversation_json(attached);
     }
+    if let Some(attached) = config.converter.raw_stanzas {
+        settings = settings.with_raw_stanzas(attached);
+    }
     if !config.converter.journal {
         return Ok(match config.converter.mode {
             Mode::Transcript => Arc::new(Transcript::new(facts, settings)?),

@@ -29,7 +29,7 @@ async fn a_fresh_archive_verifies() {
     let verification = example.verify_expecting(example.head()).await;
     assert_eq!(verification.problems, []);
     let bytes = files(example.path()).iter().filter(|(path, _)| path.starts_with("items/")).map(|(_, mail)| mail.len() as u64).sum();
-    assert_eq!((verification.entries, verification.items, verification.bytes), (6, 4, bytes));
+    assert_eq!((verification.entries, verification.items, verification.bytes, verification.attachments), (6, 4, bytes, 1));
     assert_eq!((verification.pending, verification.abandoned, verification.head), (0, 0, Some(example.head())));
     assert_eq!((example.report.items, example.report.bytes, example.report.dead_letters), (4, bytes, 1));
 }
