@@ -12,7 +12,7 @@ use crate::{
     arguments::Configured,
     config::Config,
     console::Console,
-    wiring::{self, Place},
+    wiring::{self, DirectorySurvey, Place},
 };
 
 /// How many message rows of the last window are read to find people without an address.
@@ -29,6 +29,8 @@ struct Checked {
     refused: Option<String>,
     #[serde(flatten)]
     survey: Survey,
+    /// What the directory gave, where the people come from one.
+    directory: Option<DirectorySurvey>,
     /// How far our clock is ahead of the server's.
     clock_ahead_seconds: i64,
     first: Option<Timestamp>,
@@ -49,7 +51,7 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
     settings.check(&facts)?;
     let place = Place::of(&config)?;
     let frontier = existing(&place, &facts).await?;
-    let people = wiring::people(&config)?;
+    let (people, directory) = wiring::people(&config).await?;
     let source = wiring::source(&config)?;
 
     let survey = source.survey().await?;
@@ -68,6 +70,7 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
             .then(|| format!("our clock and the server's are {} s apart, more than `settle`: set the clocks", apart.as_secs())),
         clock_ahead_seconds: (now.millis() - survey.clock.millis()) / 1_000,
         survey,
+        directory,
         first: extent.first,
         last: extent.last,
         undated: extent.undated,
@@ -85,6 +88,7 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
         || checked.refused.is_some()
         || checked.survey.read_only
         || checked.undated + checked.future > 0
+        || checked.directory.as_ref().is_some_and(DirectorySurvey::is_odd)
         || !checked.unmapped.is_empty();
     Ok(if findings { Outcome::Findings } else { Outcome::Done })
 }
@@ -152,6 +156,9 @@ impl fmt::Display for Checked {
         }
         if self.future > 0 {
             writeln!(f, "       {} dated in the future: they wait for their day", self.future)?;
+        }
+        if let Some(directory) = &self.directory {
+            write!(f, "{directory}")?;
         }
         if !self.unmapped.is_empty() {
             writeln!(f, "people without an address, in the {} rows that were looked at:", self.sampled_rows)?;

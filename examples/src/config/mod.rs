@@ -1,5 +1,7 @@
 //! The configuration file.
 
+#[cfg(feature = "ldap")]
+mod ldap;
 mod secret;
 mod sink;
 mod toml_error;
@@ -91,6 +93,11 @@ pub(crate) enum Encryption {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DirectoryConfig {
     pub(crate) csv: Option<PathBuf>,
+    #[cfg(feature = "ldap")]
+    pub(crate) ldap: Option<ldap::LdapSettings>,
+    /// There, so that it can be said that this program has no LDAP.
+    #[cfg(not(feature = "ldap"))]
+    pub(crate) ldap: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     pub(crate) jid_is_email: bool,
     #[serde(default)]
@@ -149,5 +156,16 @@ impl Config {
     /// A path of the configuration; relative ones begin at its folder.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The certificates of a `ca_file` (PEM).
+    pub(crate) fn authority(&self, path: &Path) -> Result<Vec<u8>> {
+        let path = self.path(path);
+        fs::read(&path).map_err(|error| {
+            Error::new(ErrorKind::Config, ErrorClass::Fatal, "read ca_file", "the file cannot be read")
+                .about(path.display())
+                .advise("name a file of certificates (PEM) that the account that runs this may read")
+                .because(error)
+        })
     }
 }

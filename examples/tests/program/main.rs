@@ -10,6 +10,8 @@ mod faults;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
 mod killed;
+#[cfg(feature = "ldap")]
+mod ldap;
 mod modes;
 mod output;
 mod program;
