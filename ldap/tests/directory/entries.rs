@@ -1,5 +1,7 @@
 //! Entries as LDIF, and what is asked about them.
 
+use std::fmt::Write;
+
 use jabber_archive_core::{BareJid, Directory, MemoryDirectory, Timestamp};
 use jabber_archive_ldap::JidAttribute;
 
@@ -7,7 +9,7 @@ use jabber_archive_ldap::JidAttribute;
 pub(crate) fn person(name: &str, attributes: &[(&str, &str)]) -> String {
     let mut ldif = format!("dn: cn={name},dc=example,dc=com\nobjectClass: inetOrgPerson\nobjectClass: user\ncn: {name}\nsn: {name}\n");
     for (attribute, value) in attributes {
-        ldif.push_str(&format!("{attribute}: {value}\n"));
+        writeln!(ldif, "{attribute}: {value}").unwrap();
     }
     ldif + "\n"
 }
@@ -29,8 +31,8 @@ pub(crate) fn jid(attribute: &str) -> JidAttribute {
     JidAttribute::Jid(attribute.to_owned())
 }
 
-/// Address and name of a JID.
-pub(crate) fn who(directory: &MemoryDirectory, jid: &str) -> Option<(String, Option<String>)> {
-    let person = directory.person(&BareJid::new(jid).unwrap(), Timestamp::PLAUSIBLE)?;
-    Some((person.email, person.name))
+/// Address and name of a JID that is known.
+pub(crate) fn who(directory: &MemoryDirectory, jid: &str) -> (String, Option<String>) {
+    let person = directory.person(&BareJid::new(jid).unwrap(), Timestamp::PLAUSIBLE).unwrap();
+    (person.email, person.name)
 }
