@@ -36,6 +36,9 @@ mail: nobody
 
 ";
 
+/// A change to the settings of the directory.
+type Change<'a> = &'a dyn Fn(String) -> String;
+
 /// A configuration whose people come from this server.
 fn configure(setting: &Setting, slapd: &Slapd, change: impl Fn(String) -> String) {
     fs::write(setting.folder.path().join("ldap-ca.pem"), slapd.authority()).unwrap();
@@ -63,7 +66,7 @@ fn people_of_the_directory_have_their_addresses_in_the_mails() {
     setting.run("check", &[]).assert(3, &told);
 
     setting.run("run", &[]).assert(3, &["participant has no address"]);
-    let mails: Vec<_> = files(&setting.archive()).into_iter().filter(|(path, _)| path.ends_with(".eml")).collect();
+    let mails: Vec<_> = files(&setting.archive()).into_iter().filter(|(path, _)| path.starts_with("items/")).collect();
     let holding = |text: &str| mails.iter().filter(|(_, mail)| String::from_utf8_lossy(mail).contains(text)).count();
     assert!(holding("Alice of the directory") > 0 && holding("<alice@directory.example>") > 0);
     assert!(holding("<bob@directory.example>") > 0);
@@ -93,7 +96,6 @@ fn a_directory_that_refuses_is_no_archive_without_people() {
     let wrong = |ldap: String| ldap.replace("{ env = \"JABBER_TEST_PASSWORD\" }", "{ file = \"password\" }");
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let port = slapd.tls_port().to_string();
-    type Change<'a> = &'a dyn Fn(String) -> String;
     for (change, code, words) in [
         (&wrong as Change<'_>, 1, &["refuses the sign-in of `cn=reader,dc=example,dc=com`", "LDAP result 49"][..]),
         (&|ldap| ldap.replace(&port, &closed), 1, &["the server cannot be reached", "`host` and `port`"]),
