@@ -39,6 +39,15 @@ impl Conversation {
         Self { key, window, kind, title, participants, messages }
     }
 
+    /// How many messages in a room have a sender of whom only the nick is known.
+    pub(crate) fn unresolved_nicks(&self) -> u64 {
+        let is_nick = |party: &Party| matches!(party, Party::Occupant { nick, .. } if !nick.is_empty());
+        match self.key {
+            ConversationKey::Room(_) => self.messages.iter().filter(|message| is_nick(&message.sender)).count() as u64,
+            ConversationKey::Pair(..) => 0,
+        }
+    }
+
     /// The participant for a party, if it takes part.
     pub fn participant(&self, party: &Party) -> Option<&Participant> {
         let index = self.participants.binary_search_by(|participant| participant.party.cmp(party)).ok()?;

@@ -10,6 +10,7 @@ mod digest;
 mod directory;
 mod error;
 mod file;
+mod filter;
 mod gate;
 mod header;
 mod item;
@@ -43,6 +44,7 @@ pub use self::{
     directory::{Directory, JidIsEmail, MemoryDirectory, Person},
     error::{Error, ErrorClass, ErrorKind, Result},
     file::{FileRef, FileStore},
+    filter::{Filter, FilterReason, FilterTerm},
     gate::{Gate, Passage},
     header::HeaderText,
     item::{Issue, ItemId, ItemKey, MailItem, MessageLine, ObjectKey, Part},

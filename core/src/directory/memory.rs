@@ -27,6 +27,11 @@ impl MemoryDirectory {
         entries.sort_by(|(a, one), (b, other)| (b.start, a.end, one).cmp(&(a.start, b.end, other)));
     }
 
+    /// Everybody who is known at any time, in no order.
+    pub fn people(&self) -> impl Iterator<Item = (&BareJid, &Person)> {
+        self.people.iter().flat_map(|(jid, entries)| entries.iter().map(move |(_, person)| (jid, person)))
+    }
+
     /// How many JIDs are known.
     pub fn len(&self) -> usize {
         self.people.len()

@@ -5,6 +5,7 @@
 mod cancelled;
 mod changing;
 mod dead_letters;
+mod filtered;
 mod in_flight;
 mod killed;
 mod patience;

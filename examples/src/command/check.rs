@@ -1,13 +1,18 @@
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use futures::StreamExt;
 use jabber_archive_core::{
-    Address, ArchiveFacts, Assembler, Extent, Frontier, Ledger, Neighbour, Record, Result, RunSettings, Source, Timestamp, Window,
+    Address, ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Frontier, Ledger,
+    MemoryDirectory, Neighbour, Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Window,
 };
 use jabber_archive_sql::{MssqlSource, Survey};
 use serde::Serialize;
 
-use super::{Outcome, now};
+use super::{Outcome, now, report::counted};
 use crate::{
     arguments::Configured,
     config::Config,
@@ -39,6 +44,10 @@ struct Checked {
     unmapped: BTreeMap<String, u64>,
     /// Message rows among those that were looked at for that.
     sampled_rows: u64,
+    /// The messages in them that the filter leaves out, by reason.
+    filtered: BTreeMap<FilterReason, u64>,
+    /// Entries of the filter that name nobody in the directory or in these rows, and no room.
+    unknown_entries: Vec<String>,
 }
 
 pub(super) async fn check(configured: &Configured, console: &Console) -> Result<Outcome> {
@@ -49,7 +58,9 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
     settings.check(&facts)?;
     let place = Place::of(&config)?;
     let frontier = existing(&place, &facts).await?;
-    let people = wiring::people(&config)?;
+    let directory = wiring::directory(&config)?;
+    let people = wiring::people(&config, directory.clone());
+    let filter = config.filter.read(&config)?;
     let source = wiring::source(&config)?;
 
     let survey = source.survey().await?;
@@ -74,10 +85,14 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
         future: extent.future,
         unmapped: BTreeMap::new(),
         sampled_rows: 0,
+        filtered: BTreeMap::new(),
+        unknown_entries: Vec::new(),
     };
     if let Some(last) = extent.last {
-        let assembler = Assembler::new(&facts, Arc::new(source.context().await?), people);
-        checked.sample(&source, assembler, facts.grid.window_at(last)).await?;
+        let rooms = Arc::new(source.context().await?);
+        let assembler = Assembler::new(&facts, rooms.clone(), people);
+        let seen = checked.sample(&source, assembler, facts.grid.window_at(last), &filter).await?;
+        checked.unknown_entries = unknown_entries(&filter, directory.as_deref(), &rooms, seen);
     }
     console.print(&checked)?;
     let findings = faults
@@ -85,7 +100,8 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
         || checked.refused.is_some()
         || checked.survey.read_only
         || checked.undated + checked.future > 0
-        || !checked.unmapped.is_empty();
+        || !checked.unmapped.is_empty()
+        || !checked.unknown_entries.is_empty();
     Ok(if findings { Outcome::Findings } else { Outcome::Done })
 }
 
@@ -99,8 +115,15 @@ async fn existing(place: &Place, facts: &ArchiveFacts) -> Result<Option<Frontier
 }
 
 impl Checked {
-    /// Assembles the last window, or what of it comes first, and looks who has no address.
-    async fn sample(&mut self, source: &MssqlSource, mut assembler: Assembler, window: Window) -> Result<()> {
+    /// Assembles the last window, or what of it comes first, and looks who has no address in what would be archived. Gives all by which an entry of a filter can name
+    /// somebody who took part.
+    async fn sample(
+        &mut self,
+        source: &MssqlSource,
+        mut assembler: Assembler,
+        window: Window,
+        filter: &Filter,
+    ) -> Result<BTreeSet<String>> {
         let mut records = source.records(window.span());
         while let Some(batch) = records.next().await {
             let batch = batch?;
@@ -110,15 +133,41 @@ impl Checked {
                 break;
             }
         }
+        let mut seen = BTreeSet::new();
         for conversation in assembler.assemble(&window, &Neighbour::default()).conversations {
+            let reason = filter.reason(&conversation);
+            if let Some(reason) = reason {
+                *self.filtered.entry(reason).or_default() += conversation.messages.len() as u64;
+            }
+            if let ConversationKey::Room(room) = &conversation.key {
+                seen.insert(room.to_string());
+            }
             for participant in conversation.participants {
-                if matches!(participant.address, Address::Unmapped(_)) {
+                if let Party::User(jid) = &participant.party {
+                    seen.extend(FilterTerm::naming(jid, Some(participant.address.as_str())));
+                }
+                if reason.is_none() && matches!(participant.address, Address::Unmapped(_)) {
                     *self.unmapped.entry(participant.party.to_string()).or_default() += 1;
                 }
             }
         }
-        Ok(())
+        Ok(seen)
     }
+}
+
+/// The entries of a filter that name nobody, where that can be told: people where the directory is a file, rooms by their JIDs.
+fn unknown_entries(filter: &Filter, directory: Option<&MemoryDirectory>, rooms: &Rooms, seen: BTreeSet<String>) -> Vec<String> {
+    let is_room = |term: &&FilterTerm| {
+        term.is_domain() || seen.contains(term.as_str()) || BareJid::new(term.as_str()).is_some_and(|jid| rooms.room(&jid).is_some())
+    };
+    let unknown_rooms = filter.include_rooms.iter().chain(&filter.exclude_rooms).filter(|term| !is_room(term));
+    let mut unknown: Vec<String> = unknown_rooms.map(ToString::to_string).collect();
+    if let Some(directory) = directory {
+        let mut known = seen.clone();
+        known.extend(directory.people().flat_map(|(jid, person)| FilterTerm::naming(jid, Some(&person.email))));
+        unknown.extend(filter.include.iter().chain(&filter.exclude).map(ToString::to_string).filter(|term| !known.contains(term)));
+    }
+    unknown
 }
 
 impl fmt::Display for Checked {
@@ -160,6 +209,18 @@ impl fmt::Display for Checked {
             }
             if self.unmapped.len() > 20 {
                 writeln!(f, "       and {} more", self.unmapped.len() - 20)?;
+            }
+        }
+        if !self.filtered.is_empty() {
+            writeln!(f, "filter left out of these rows, in messages: {}", counted(&self.filtered))?;
+        }
+        if !self.unknown_entries.is_empty() {
+            writeln!(f, "entries of the filter that name nobody in the directory, nobody in these rows, and no room:")?;
+            for entry in self.unknown_entries.iter().take(20) {
+                writeln!(f, "       {entry}")?;
+            }
+            if self.unknown_entries.len() > 20 {
+                writeln!(f, "       and {} more", self.unknown_entries.len() - 20)?;
             }
         }
         if let Some(why) = &self.refused {

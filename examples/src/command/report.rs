@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use jabber_archive_core::{Finding, RunReport};
+use jabber_archive_core::{FilterReason, Finding, RunReport};
 use serde::Serialize;
 
 use super::Outcome;
@@ -46,6 +46,10 @@ impl fmt::Display for Report {
             writeln!(f, "  presence {:>10}  who entered and left rooms", run.presence)?;
             writeln!(f, "  skipped  {skipped:>10}  {}", reasons(run))?;
             writeln!(f, "messages   {:>10}", run.messages)?;
+            if !run.filtered.is_empty() {
+                let filtered: u64 = run.filtered.values().sum();
+                writeln!(f, "filtered   {filtered:>10}  {}", counted(&run.filtered))?;
+            }
             writeln!(f, "mails      {:>10}", run.items)?;
             writeln!(f, "bytes      {:>10}", run.bytes)?;
             writeln!(f, "seconds    {:>10.1}", self.seconds)?;
@@ -73,6 +77,12 @@ impl fmt::Display for Report {
 fn reasons(run: &RunReport) -> String {
     let named = |reason: &jabber_archive_core::SkipReason| format!("{reason:?}").to_lowercase();
     let reasons: Vec<String> = run.skipped.iter().map(|(reason, rows)| format!("{} {rows}", named(reason))).collect();
+    reasons.join(", ")
+}
+
+/// Messages that are left out, by reason.
+pub(super) fn counted(filtered: &BTreeMap<FilterReason, u64>) -> String {
+    let reasons: Vec<String> = filtered.iter().map(|(reason, messages)| format!("{reason} {messages}")).collect();
     reasons.join(", ")
 }
 

@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) async fn run(configured: &Configured, console: &Console) -> Result<Outcome, Failure> {
     let config = Config::read(&configured.config)?;
-    let people = wiring::people(&config)?;
+    let people = wiring::people(&config, wiring::directory(&config)?);
     let report = archive(&config, people, now()).await?;
     console.print(&report)?;
     Ok(report.outcome())

@@ -1,5 +1,6 @@
 //! The configuration file.
 
+mod filter;
 mod secret;
 mod sink;
 mod toml_error;
@@ -14,6 +15,7 @@ use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result};
 use serde::Deserialize;
 
 pub(crate) use self::{
+    filter::FilterConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
     units::{Bytes, Span, TimeOfDay},
@@ -27,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) source: Vec<SourceConfig>,
     #[serde(default)]
     pub(crate) directory: DirectoryConfig,
+    #[serde(default)]
+    pub(crate) filter: FilterConfig,
     #[serde(default)]
     pub(crate) converter: ConverterConfig,
     pub(crate) sink: SinkConfig,

@@ -82,22 +82,27 @@ fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
     Ok(built.limits(limits))
 }
 
-/// Who the people are.
-pub(crate) fn people(config: &Config) -> Result<People> {
-    let directory = &config.directory;
-    let people = match (&directory.csv, directory.jid_is_email) {
-        (Some(_), true) => return Err(refuse("[directory]", "`csv` and `jid_is_email` exclude each other")),
-        (None, true) => People::new(Arc::new(JidIsEmail::new())),
-        (None, false) => People::new(Arc::new(MemoryDirectory::new())),
-        (Some(path), false) => {
-            let path = config.path(path);
-            let file = File::open(&path).map_err(|error| {
-                unreadable("read csv", &path, error).advise("name a file `jid,email,name` that the account that runs this may read")
-            })?;
-            People::new(Arc::new(MemoryDirectory::from_csv(file).map_err(|error| error.about(path.display()))?))
-        }
+/// The directory that is a file, if there is one.
+pub(crate) fn directory(config: &Config) -> Result<Option<Arc<MemoryDirectory>>> {
+    let Some(path) = &config.directory.csv else { return Ok(None) };
+    if config.directory.jid_is_email {
+        return Err(refuse("[directory]", "`csv` and `jid_is_email` exclude each other"));
+    }
+    let path = config.path(path);
+    let file = File::open(&path).map_err(|error| {
+        unreadable("read csv", &path, error).advise("name a file `jid,email,name` that the account that runs this may read")
+    })?;
+    Ok(Some(Arc::new(MemoryDirectory::from_csv(file).map_err(|error| error.about(path.display()))?)))
+}
+
+/// Who the people are, with the directory that is a file.
+pub(crate) fn people(config: &Config, directory: Option<Arc<MemoryDirectory>>) -> People {
+    let people = match directory {
+        Some(directory) => People::new(directory),
+        None if config.directory.jid_is_email => People::new(Arc::new(JidIsEmail::new())),
+        None => People::new(Arc::new(MemoryDirectory::new())),
     };
-    Ok(people.internal_domains(directory.internal_domains.iter().cloned()))
+    people.internal_domains(config.directory.internal_domains.iter().cloned())
 }
 
 /// How conversations become mails.
@@ -152,9 +157,10 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
     let facts = facts(config)?;
     let source: Arc<dyn Source> = Arc::new(source(config)?);
     let converter = converter(config, &facts)?;
+    let filter = config.filter.read(config)?;
     let settings = settings(config);
     settings.check(&facts)?;
     let archive = place.open(observer.clone()).await?;
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
-    Ok(line.people(people).settings(settings).identity(identity(config)).observer(observer))
+    Ok(line.people(people).filter(filter).settings(settings).identity(identity(config)).observer(observer))
 }

@@ -15,7 +15,7 @@ fn now() -> Timestamp {
 }
 
 /// A database in which nothing is odd: chats of two people of today's calendar, everybody known.
-fn plain(seed: u64) -> Setting {
+pub(crate) fn plain(seed: u64) -> Setting {
     let setting = Setting::new(seed, 200);
     let is_text = |value: &Value, wanted: &str| matches!(value, Value::Text(text) if &**text == wanted);
     let is_room = |value: &Value| matches!(value, Value::Text(text) if text.contains("conf") || text.contains("room"));

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod export;
 mod faults;
+mod filter;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
 mod killed;
