@@ -156,16 +156,15 @@ impl Checked {
 }
 
 /// The entries of a filter that name nobody, where that can be told: people where the directory is a file, rooms by their JIDs.
-fn unknown_entries(filter: &Filter, directory: Option<&MemoryDirectory>, rooms: &Rooms, seen: BTreeSet<String>) -> Vec<String> {
+fn unknown_entries(filter: &Filter, directory: Option<&MemoryDirectory>, rooms: &Rooms, mut seen: BTreeSet<String>) -> Vec<String> {
     let is_room = |term: &&FilterTerm| {
         term.is_domain() || seen.contains(term.as_str()) || BareJid::new(term.as_str()).is_some_and(|jid| rooms.room(&jid).is_some())
     };
     let unknown_rooms = filter.include_rooms.iter().chain(&filter.exclude_rooms).filter(|term| !is_room(term));
     let mut unknown: Vec<String> = unknown_rooms.map(ToString::to_string).collect();
     if let Some(directory) = directory {
-        let mut known = seen.clone();
-        known.extend(directory.people().flat_map(|(jid, person)| FilterTerm::naming(jid, Some(&person.email))));
-        unknown.extend(filter.include.iter().chain(&filter.exclude).map(ToString::to_string).filter(|term| !known.contains(term)));
+        seen.extend(directory.people().flat_map(|(jid, person)| FilterTerm::naming(jid, Some(&person.email))));
+        unknown.extend(filter.include.iter().chain(&filter.exclude).map(ToString::to_string).filter(|term| !seen.contains(term)));
     }
     unknown
 }
