@@ -21,6 +21,8 @@ use crate::{ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind,
 /// `To` names to whom the message went: between two, the other; in a room, those for whom a copy was logged and those who were inside, and
 /// where neither is known of anybody, all other participants. Beyond 200, or where they would fill an eighth of the mail, it names the room and the sender.
 ///
+/// Where the sender or one of these has no address that reaches anybody, [`catch_all`](TranscriptSettings::catch_all) stands in `To` as well.
+///
 /// The bodies list all participants of the conversation, those who got nothing too. More than 200, or more than fill an eighth of the mail, are
 /// listed in mails of their own, without messages, which the mails of the messages name.
 ///
@@ -87,7 +89,7 @@ impl PerMessage {
     /// The mails that list the participants.
     fn people(&self, of: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let people = Conversation::new(of.key.clone(), of.window, of.kind, of.title.clone(), of.participants.clone(), Vec::new());
-        let view = View::new(&self.facts, Holds::People, &people, issue, self.settings.max_item_bytes)?;
+        let view = View::new(&self.facts, Holds::People, &people, issue, &self.settings)?;
         parts::convert(&view, &self.settings, emit)
     }
 }
@@ -99,7 +101,7 @@ impl Converter for PerMessage {
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let (limit, json) = (self.settings.max_item_bytes, self.settings.conversation_json);
-        let view = View::new(&self.facts, Holds::Message, conversation, issue, limit)?;
+        let view = View::new(&self.facts, Holds::Message, conversation, issue, &self.settings)?;
         let everybody = conversation.participants.len() <= MOST_ADDRESSES && people_fit(&view, limit, json);
         if !everybody || conversation.messages.is_empty() {
             self.people(conversation, issue, emit)?;

@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, journal::ENVELOPE_BYTES, mail::check_domain};
+use crate::{
+    ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, journal::ENVELOPE_BYTES, mail::check_domain,
+    people::is_addr_spec,
+};
 
 /// What can be chosen about a [`Transcript`](crate::Transcript) or a [`PerMessage`](crate::PerMessage).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,11 +14,13 @@ pub struct TranscriptSettings {
     pub max_item_bytes: usize,
     /// Whether every mail carries its part of the conversation as JSON, from which [`Conversation::from_mails`](crate::Conversation::from_mails) rebuilds it.
     pub conversation_json: bool,
+    /// A mailbox to which every mail is addressed too in which a participant has no address that reaches anybody.
+    pub catch_all: Option<String>,
 }
 
 impl Default for TranscriptSettings {
     fn default() -> Self {
-        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false }
+        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false, catch_all: None }
     }
 }
 
@@ -33,6 +38,12 @@ impl TranscriptSettings {
     #[must_use]
     pub fn with_conversation_json(self, attached: bool) -> Self {
         Self { conversation_json: attached, ..self }
+    }
+
+    /// The same with a mailbox for what would reach nobody's.
+    #[must_use]
+    pub fn with_catch_all(self, address: impl Into<String>) -> Self {
+        Self { catch_all: Some(address.into()), ..self }
     }
 
     /// The same for mails that a [`Journal`](crate::Journal) puts into reports: no report takes more than
@@ -60,17 +71,27 @@ impl TranscriptSettings {
                 .about("max_item_bytes")
                 .advise(format!("set it to {} or more", Self::LEAST_ITEM_BYTES)));
         }
+        if let Some(address) = self.catch_all.as_deref().filter(|address| !is_addr_spec(address)) {
+            let what = format!("`{}` is no address that needs no quoting", address.escape_debug());
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, operation, what)
+                .about("catch_all")
+                .advise("write one mailbox without a name, such as archive@example.com"));
+        }
         check_domain(facts, operation)
     }
 
     /// Digest of what changes the bytes of mails.
     pub(super) fn digest(&self) -> Digest {
-        FieldHasher::new()
+        let settings = FieldHasher::new()
             .field("v1")
             .field("max_item_bytes")
             .field(&self.max_item_bytes.to_string())
             .field("conversation_json")
-            .field(if self.conversation_json { "true" } else { "false" })
-            .finish()
+            .field(if self.conversation_json { "true" } else { "false" });
+        match &self.catch_all {
+            None => settings,
+            Some(address) => settings.field("catch_all").field(address),
+        }
+        .finish()
     }
 }

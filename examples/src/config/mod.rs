@@ -99,6 +99,7 @@ pub(crate) struct DirectoryConfig {
     pub(crate) jid_is_email: bool,
     #[serde(default)]
     pub(crate) internal_domains: Vec<String>,
+    pub(crate) catch_all: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -114,6 +114,9 @@ pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn
     if let Some(attached) = config.converter.conversation_json {
         settings = settings.with_conversation_json(attached);
     }
+    if let Some(address) = &config.directory.catch_all {
+        settings = settings.with_catch_all(address.as_str());
+    }
     if !config.converter.journal {
         return Ok(match config.converter.mode {
             Mode::Transcript => Arc::new(Transcript::new(facts, settings)?),

@@ -13,6 +13,7 @@ mod grammar;
 mod killed;
 mod modes;
 mod output;
+mod people;
 mod program;
 mod run;
 mod usage;
