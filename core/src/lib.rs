@@ -31,6 +31,7 @@ mod stanza;
 pub mod testing;
 mod time;
 mod transcript;
+mod unmapped;
 mod window;
 
 pub use self::{
@@ -64,5 +65,6 @@ pub use self::{
     spool::{Spool, SpoolWriter},
     time::{PRESENCE_LOOKBACK, Span, Timestamp},
     transcript::{PerMessage, Transcript, TranscriptSettings},
+    unmapped::{Participation, Unmapped},
     window::{Grid, Window},
 };

@@ -287,9 +287,7 @@ impl Archiver {
             if near.is_some() {
                 progress.near = near;
             }
-            for (party, conversations) in unmapped {
-                *progress.report.unmapped.entry(party).or_default() += conversations;
-            }
+            progress.report.unmapped.extend(unmapped);
         }
         Ok(Outcome::Sealed)
     }

@@ -13,8 +13,8 @@ use super::{
     retry::{Stop, unless_stopped},
 };
 use crate::{
-    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Gate,
-    Issue, ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, Passage, Result, Seal, Stored, Table, Window,
+    Accounts, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Gate, Issue,
+    ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, Passage, Result, Seal, Stored, Table, Unmapped, Window,
 };
 
 /// More editions than this are not left over from interrupted attempts: something else writes here.
@@ -25,7 +25,7 @@ const EDITIONS: u32 = 1_000;
 pub(super) struct Written {
     pub(super) seal: Seal,
     pub(super) list: List,
-    pub(super) unmapped: BTreeMap<String, u64>,
+    pub(super) unmapped: Unmapped,
 }
 
 /// What became of one conversation.
@@ -95,7 +95,10 @@ impl Archiver {
             }
         }
         let (conversations, unresolved_nicks) = self.sift(assembly.conversations, &mut seal);
-        let unmapped = unmapped(&conversations);
+        let mut unmapped = Unmapped::default();
+        for conversation in &conversations {
+            unmapped.count(conversation);
+        }
         note(&mut seal, assembly.late_copies.values().sum(), |rows| Finding::LateCopy { rows });
         note(&mut seal, unresolved_nicks, |messages| Finding::UnresolvedNick { messages });
         note(&mut seal, unmapped.len() as u64, |people| Finding::UnmappedPeople { people });
@@ -257,16 +260,6 @@ fn note(seal: &mut Seal, count: u64, finding: impl FnOnce(u64) -> Finding) {
     if count > 0 {
         seal.findings.push(finding(count));
     }
-}
-
-fn unmapped(conversations: &[Conversation]) -> BTreeMap<String, u64> {
-    let mut people = BTreeMap::new();
-    for participant in conversations.iter().flat_map(|conversation| &conversation.participants) {
-        if matches!(participant.address, Address::Unmapped(_)) {
-            *people.entry(participant.party.to_string()).or_default() += 1;
-        }
-    }
-    people
 }
 
 /// Checks the sums; where they do not close, nothing may be sealed.

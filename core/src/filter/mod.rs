@@ -16,7 +16,7 @@ use crate::{Address, BareJid, Conversation, ConversationKey, ConversationKind, E
 /// part. A conversation of a window is archived as a whole or not at all. The default archives everything.
 ///
 /// Who takes part is as the conversation says: sent, received, or was in the room. Somebody is named by the JID, by the address that the directory gives
-/// as of the window's start, or by the domain of either. Of whom only the nick is known, nobody knows who it is: no entry names them, so that they are
+/// as of the window's start, or by the domain of either; a JID may be written as on the wire or unescaped (XEP-0106). Of whom only the nick is known, nobody knows who it is: no entry names them, so that they are
 /// included only where everybody is, and never excluded. The room itself is nobody.
 ///
 /// ```
@@ -174,6 +174,7 @@ impl FilterTerm {
     /// Everything by which an entry can name who has this JID and this e-mail address.
     pub fn naming(jid: &BareJid, address: Option<&str>) -> BTreeSet<String> {
         let mut names = BTreeSet::from([jid.as_str().to_owned(), jid.domain().to_owned()]);
+        names.extend(jid.other_spelling().map(|jid| jid.to_string()));
         if let Some(address) = address {
             names.extend(address_names(address));
         }

@@ -226,13 +226,13 @@ fn rows(index: usize, person: &Participant) -> impl Iterator<Item = Row<'_>> {
 
 /// The name of a participant in header fields; addresses stand beside it, so that names may be alike.
 fn header_name(person: &Participant) -> String {
-    one_line(&shortened(person.display_name(), HEADER_NAME))
+    one_line(&shortened(&person.display_name(), HEADER_NAME))
 }
 
 fn subject(conversation: &Conversation) -> String {
     if let (ConversationKind::Room, ConversationKey::Room(room)) = (conversation.kind, &conversation.key) {
         let title = one_line(&shortened(conversation.title.as_deref().unwrap_or_default(), HEADER_TEXT));
-        let name = if title.is_empty() { one_line(room.local().unwrap_or(room.as_str())) } else { title };
+        let name = if title.is_empty() { one_line(&room.unescaped_local().unwrap_or(Cow::Borrowed(room.as_str()))) } else { title };
         return format!("Jabber room: {name}");
     }
     let people = &conversation.participants;
@@ -474,7 +474,7 @@ impl Row<'_> {
 
     /// The name in full, where it is not the one before messages.
     pub(super) fn full_name(&self, shown: &str) -> Option<String> {
-        let name = one_line(self.person.display_name());
+        let name = one_line(&self.person.display_name());
         (name != shown && !name.is_empty()).then_some(name)
     }
 }

@@ -46,8 +46,10 @@ fn is_wanted(filter: &Filter, conversation: &Conversation) -> bool {
     let (include, exclude) = (list(&filter.include), list(&filter.exclude));
     let kind = filter.kinds.is_empty() || filter.kinds.contains(&conversation.kind);
     let room = match (&conversation.key, conversation.kind) {
-        (ConversationKey::Room(room), ConversationKind::Room) => Some(room),
-        (ConversationKey::Pair(Party::Occupant { room, .. }, _) | ConversationKey::Pair(_, Party::Occupant { room, .. }), _) => Some(room),
+        (ConversationKey::Room(room), ConversationKind::Room)
+        | (ConversationKey::Pair(Party::Occupant { room, .. }, _) | ConversationKey::Pair(_, Party::Occupant { room, .. }), _) => {
+            Some(room)
+        }
         _ => None,
     };
     let wanted_room = room.is_none_or(|room| {

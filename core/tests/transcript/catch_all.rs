@@ -1,8 +1,8 @@
 //! The mailbox for what reaches nobody's.
 
 use jabber_archive_core::{
-    Address, Conversation, ConversationKey, ConverterExt, ErrorKind, Issue, Journal, MailItem, Participant, Party, PerMessage, Transcript,
-    TranscriptSettings, testing::generators,
+    Address, Conversation, ConversationKey, Converter, ConverterExt, ErrorKind, Issue, Journal, MailItem, Participant, Party, PerMessage,
+    Transcript, TranscriptSettings, testing::generators,
 };
 use mail_parser::{MessageParser, PartType};
 use proptest::prelude::*;
@@ -152,7 +152,6 @@ fn what_is_no_plain_address_is_refused_and_an_address_is_part_of_the_recipe() {
         assert!(error.to_string().contains("catch_all") && !error.to_string().contains('\n'), "{error}");
         assert_eq!(PerMessage::new(&facts, with_json().with_catch_all(text)).unwrap_err().kind(), ErrorKind::Config);
     }
-    use jabber_archive_core::Converter;
     let recipe = |settings| Transcript::new(&facts, settings).unwrap().recipe().settings;
     assert_ne!(recipe(with_json()), recipe(with_json().with_catch_all(CATCH_ALL)));
     assert_ne!(recipe(with_json().with_catch_all("b@example.com")), recipe(with_json().with_catch_all(CATCH_ALL)));

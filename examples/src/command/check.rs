@@ -6,15 +6,15 @@ use std::{
 
 use futures::StreamExt;
 use jabber_archive_core::{
-    Address, ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Frontier, Ledger,
-    MemoryDirectory, Neighbour, Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Window,
+    ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Frontier, Ledger, MemoryDirectory,
+    Neighbour, Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Unmapped, Window,
 };
 use jabber_archive_sql::{MssqlSource, Survey};
 use serde::Serialize;
 
-use super::{Outcome, now, report::counted};
+use super::{Outcome, now, report::counted, unmapped};
 use crate::{
-    arguments::Configured,
+    arguments::Resolving,
     config::Config,
     console::Console,
     wiring::{self, Place},
@@ -40,8 +40,11 @@ struct Checked {
     last: Option<Timestamp>,
     undated: u64,
     future: u64,
-    /// Participants without an address in the directory, with the number of conversations, in the window with the last row.
-    unmapped: BTreeMap<String, u64>,
+    /// Participants without an address in the directory, in the window with the last row.
+    unmapped: Unmapped,
+    /// Where they were written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unmapped_file: Option<String>,
     /// Message rows among those that were looked at for that.
     sampled_rows: u64,
     /// The messages in them that the filter leaves out, by reason.
@@ -50,8 +53,10 @@ struct Checked {
     unknown_entries: Vec<String>,
 }
 
-pub(super) async fn check(configured: &Configured, console: &Console) -> Result<Outcome> {
-    let config = Config::read(&configured.config)?;
+pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Outcome> {
+    let config = Config::read(&resolving.configured.config)?;
+    let file = resolving.unmapped.as_deref();
+    unmapped::refuse_existing(file)?;
     let facts = wiring::facts(&config)?;
     wiring::converter(&config, &facts)?;
     let settings = wiring::settings(&config);
@@ -83,7 +88,8 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
         last: extent.last,
         undated: extent.undated,
         future: extent.future,
-        unmapped: BTreeMap::new(),
+        unmapped: Unmapped::default(),
+        unmapped_file: None,
         sampled_rows: 0,
         filtered: BTreeMap::new(),
         unknown_entries: Vec::new(),
@@ -94,6 +100,7 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
         let seen = checked.sample(&source, assembler, facts.grid.window_at(last), &filter).await?;
         checked.unknown_entries = unknown_entries(&filter, directory.as_deref(), &rooms, seen);
     }
+    checked.unmapped_file = unmapped::write(file, &checked.unmapped)?;
     console.print(&checked)?;
     let findings = faults
         || apart > RunSettings::CLOCK_SKEW
@@ -135,9 +142,10 @@ impl Checked {
         }
         let mut seen = BTreeSet::new();
         for conversation in assembler.assemble(&window, &Neighbour::default()).conversations {
-            let reason = filter.reason(&conversation);
-            if let Some(reason) = reason {
+            if let Some(reason) = filter.reason(&conversation) {
                 *self.filtered.entry(reason).or_default() += conversation.messages.len() as u64;
+            } else {
+                self.unmapped.count(&conversation);
             }
             if let ConversationKey::Room(room) = &conversation.key {
                 seen.insert(room.to_string());
@@ -145,9 +153,6 @@ impl Checked {
             for participant in conversation.participants {
                 if let Party::User(jid) = &participant.party {
                     seen.extend(FilterTerm::naming(jid, Some(participant.address.as_str())));
-                }
-                if reason.is_none() && matches!(participant.address, Address::Unmapped(_)) {
-                    *self.unmapped.entry(participant.party.to_string()).or_default() += 1;
                 }
             }
         }
@@ -203,12 +208,7 @@ impl fmt::Display for Checked {
         }
         if !self.unmapped.is_empty() {
             writeln!(f, "people without an address, in the {} rows that were looked at:", self.sampled_rows)?;
-            for (party, conversations) in self.unmapped.iter().take(20) {
-                writeln!(f, "       {party} ({conversations} conversations)")?;
-            }
-            if self.unmapped.len() > 20 {
-                writeln!(f, "       and {} more", self.unmapped.len() - 20)?;
-            }
+            unmapped::show(f, &self.unmapped, self.unmapped_file.as_deref())?;
         }
         if !self.filtered.is_empty() {
             writeln!(f, "filter left out of these rows, in messages: {}", counted(&self.filtered))?;
@@ -225,7 +225,8 @@ impl fmt::Display for Checked {
         if let Some(why) = &self.refused {
             writeln!(f, "a run would be refused: {why}")?;
         }
-        write!(f, "nothing was written; the archive {} ", self.archive)?;
+        let done = if self.unmapped_file.is_some() { "archived" } else { "written" };
+        write!(f, "nothing was {done}; the archive {} ", self.archive)?;
         match (self.exists, self.archived_until) {
             (false, _) => write!(f, "will be made"),
             (true, None) => write!(f, "exists, with nothing archived in order yet"),

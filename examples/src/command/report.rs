@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt};
 use jabber_archive_core::{FilterReason, Finding, RunReport};
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Outcome, unmapped};
 
 /// What a run did, for people and for machines.
 #[derive(Debug, Serialize)]
@@ -13,6 +13,9 @@ pub(crate) struct Report {
     /// Whether an error ended the run; it is told beside the report.
     #[serde(skip)]
     pub(super) failed: bool,
+    /// Where the people without an address were written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unmapped_file: Option<String>,
     #[serde(flatten)]
     pub(super) run: RunReport,
 }
@@ -62,6 +65,10 @@ impl fmt::Display for Report {
         }
         for (finding, times) in summed(&run.findings) {
             writeln!(f, "finding: {finding}{}", if times > 1 { format!(" (in {times} windows)") } else { String::new() })?;
+        }
+        if !run.unmapped.is_empty() {
+            writeln!(f, "people without an address: {}", run.unmapped.len())?;
+            unmapped::show(f, &run.unmapped, self.unmapped_file.as_deref())?;
         }
         if let Some(frontier) = run.frontier {
             writeln!(f, "archived until {frontier}")?;
