@@ -73,7 +73,7 @@ impl Unmapped {
     /// let mut unmapped = Unmapped::default();
     /// unmapped.count(&chat);
     /// let csv = "jid,email,name,conversations,messages\n\
-    ///            \" =1+1@example.com\",,\" =1+1\",1,0\n\
+    ///            \x20=1+1@example.com,, =1+1,1,0\n\
     ///            anne\\20o\\27neil@example.com,,anne o'neil,1,0\n";
     /// assert_eq!(unmapped.to_csv(), csv);
     /// ```
