@@ -6,6 +6,7 @@ mod cancelled;
 mod changing;
 mod dead_letters;
 mod files;
+mod filtered;
 mod in_flight;
 mod killed;
 mod patience;

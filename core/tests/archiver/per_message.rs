@@ -41,7 +41,7 @@ fn every_message_is_listed_in_a_mail_of_its_own() {
         assert!(world.has("good morning") && world.has("see you"));
         let transcripts = World::new(company());
         transcripts.run().unwrap();
-        let messages = |world: &World| -> Vec<_> { world.seals().iter().map(|seal| (seal.span, seal.messages)).collect() };
+        let messages = |world: &World| -> Vec<_> { world.seals().iter().map(|seal| (seal.span, seal.messages.clone())).collect() };
         assert_eq!(messages(&world), messages(&transcripts));
     }
 }
@@ -141,7 +141,7 @@ fn an_archive_whose_converter_is_changed_goes_on_with_other_mails_and_loses_noth
     }
     assert_eq!(world.now, end);
     let accounts = |world: &World| -> Vec<_> {
-        world.seals().into_iter().filter(|seal| seal.items > 0).map(|seal| (seal.span, seal.messages)).collect()
+        world.seals().into_iter().filter(|seal| seal.items > 0).map(|seal| (seal.span, seal.messages.clone())).collect()
     };
     assert_eq!(accounts(&world), accounts(&transcripts));
     let recipes: BTreeSet<String> = world.seals().into_iter().map(|seal| seal.recipe.name).collect();

@@ -1,5 +1,6 @@
 //! The configuration file.
 
+mod filter;
 #[cfg(feature = "ldap")]
 mod ldap;
 mod secret;
@@ -16,6 +17,7 @@ use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result};
 use serde::Deserialize;
 
 pub(crate) use self::{
+    filter::FilterConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
     units::{Bytes, Span, TimeOfDay},
@@ -29,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) source: Vec<SourceConfig>,
     #[serde(default)]
     pub(crate) directory: DirectoryConfig,
+    #[serde(default)]
+    pub(crate) filter: FilterConfig,
     #[serde(default)]
     pub(crate) converter: ConverterConfig,
     pub(crate) sink: SinkConfig,
@@ -102,6 +106,7 @@ pub(crate) struct DirectoryConfig {
     pub(crate) jid_is_email: bool,
     #[serde(default)]
     pub(crate) internal_domains: Vec<String>,
+    pub(crate) catch_all: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -22,26 +22,36 @@ pub(crate) struct DirectorySurvey {
     ldap: Option<LdapSurvey>,
 }
 
-/// Who the people are, and, where they come from a directory, what that gave. It is asked once.
-pub(crate) async fn people(config: &Config) -> Result<(People, Option<DirectorySurvey>)> {
+/// Who the people are.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) people: People,
+    /// The directory that says so, where it lists everybody whom it knows.
+    pub(crate) directory: Option<Arc<MemoryDirectory>>,
+    /// What that gave.
+    pub(crate) survey: Option<DirectorySurvey>,
+}
+
+/// Asks the directory, once, who the people are.
+pub(crate) async fn people(config: &Config) -> Result<Known> {
     let directory = &config.directory;
-    let (people, survey) = match (&directory.csv, &directory.ldap, directory.jid_is_email) {
-        (Some(path), None, false) => of_directory(read(&config.path(path))?),
+    let known = match (&directory.csv, &directory.ldap, directory.jid_is_email) {
+        (Some(path), None, false) => Known::of(read(&config.path(path))?),
         #[cfg(feature = "ldap")]
         (None, Some(settings), false) => {
             let Fetched { directory, survey, .. } = settings.built(config)?.fetch().await?;
-            let (people, whole) = of_directory(directory);
-            (people, whole.map(|whole| DirectorySurvey { ldap: Some(survey), ..whole }))
+            let known = Known::of(directory);
+            Known { survey: known.survey.map(|whole| DirectorySurvey { ldap: Some(survey), ..whole }), ..known }
         }
         #[cfg(not(feature = "ldap"))]
         (None, Some(_), false) => {
             return Err(refuse("[directory.ldap]", "this program was built without LDAP").advise("build it with the feature `ldap`"));
         }
-        (None, None, true) => (People::new(Arc::new(JidIsEmail::new())), None),
-        (None, None, false) => (People::new(Arc::new(MemoryDirectory::new())), None),
+        (None, None, true) => Known { people: People::new(Arc::new(JidIsEmail::new())), directory: None, survey: None },
+        (None, None, false) => Known { survey: None, directory: None, ..Known::of(MemoryDirectory::new()) },
         _ => return Err(refuse("[directory]", "`csv`, `ldap` and `jid_is_email` exclude each other").advise("keep one of them")),
     };
-    Ok((people.internal_domains(directory.internal_domains.iter().cloned()), survey))
+    Ok(Known { people: known.people.internal_domains(directory.internal_domains.iter().cloned()), ..known })
 }
 
 /// Who the people are; a directory that does not answer is asked again for as long as a run tries anything again. One that refuses the password is not: that would lock
@@ -51,7 +61,7 @@ pub(crate) async fn people_patiently(config: &Config, observer: &dyn Observer) -
     let (mut tried, mut waited) = (0, Duration::ZERO);
     loop {
         let error = match people(config).await {
-            Ok((people, _)) => return Ok(people),
+            Ok(known) => return Ok(known.people),
             Err(error) => error,
         };
         tried += 1;
@@ -63,13 +73,16 @@ pub(crate) async fn people_patiently(config: &Config, observer: &dyn Observer) -
     }
 }
 
-fn of_directory(directory: MemoryDirectory) -> (People, Option<DirectorySurvey>) {
-    let survey = DirectorySurvey {
-        jids: directory.len(),
-        #[cfg(feature = "ldap")]
-        ldap: None,
-    };
-    (People::new(Arc::new(directory)), Some(survey))
+impl Known {
+    fn of(directory: MemoryDirectory) -> Self {
+        let survey = DirectorySurvey {
+            jids: directory.len(),
+            #[cfg(feature = "ldap")]
+            ldap: None,
+        };
+        let directory = Arc::new(directory);
+        Self { people: People::new(directory.clone()), directory: Some(directory), survey: Some(survey) }
+    }
 }
 
 fn read(path: &Path) -> Result<MemoryDirectory> {

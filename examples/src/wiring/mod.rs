@@ -12,7 +12,7 @@ use jabber_archive_core::{
 use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
 pub(crate) use self::{
-    directory::{DirectorySurvey, people, people_patiently},
+    directory::{DirectorySurvey, Known, people, people_patiently},
     place::Place,
 };
 use crate::config::{Config, Encryption, Mode, SourceConfig, SourceKind};
@@ -90,6 +90,9 @@ pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn
     if let Some(attached) = config.converter.raw_stanzas {
         settings = settings.with_raw_stanzas(attached);
     }
+    if let Some(address) = &config.directory.catch_all {
+        settings = settings.with_catch_all(address.as_str());
+    }
     if !config.converter.journal {
         return Ok(match config.converter.mode {
             Mode::Transcript => Arc::new(Transcript::new(facts, settings)?),
@@ -133,9 +136,10 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
     let facts = facts(config)?;
     let source: Arc<dyn Source> = Arc::new(source(config)?);
     let converter = converter(config, &facts)?;
+    let filter = config.filter.read(config)?;
     let settings = settings(config);
     settings.check(&facts)?;
     let archive = place.open(observer.clone()).await?;
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
-    Ok(line.people(people).settings(settings).identity(identity(config)).observer(observer))
+    Ok(line.people(people).filter(filter).settings(settings).identity(identity(config)).observer(observer))
 }

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod export;
 mod faults;
+mod filter;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
 mod killed;
@@ -14,6 +15,7 @@ mod killed;
 mod ldap;
 mod modes;
 mod output;
+mod people;
 mod program;
 mod run;
 mod usage;
