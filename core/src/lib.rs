@@ -29,6 +29,7 @@ mod stanza;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod time_zone;
 mod transcript;
 mod window;
 
@@ -61,6 +62,7 @@ pub use self::{
     source::{Extent, Source, SourceId, Tally},
     spool::{Spool, SpoolWriter},
     time::{PRESENCE_LOOKBACK, Span, Timestamp},
+    time_zone::TimeZone,
     transcript::{PerMessage, Transcript, TranscriptSettings},
     window::{Grid, Window},
 };

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Rendition, clock,
+    Rendition,
     escape::push_markup,
     rich_text,
     view::{Frame, Row, Turn, View},
@@ -29,7 +29,16 @@ impl Rendition for Html {
         push_markup(frame.subject.as_str(), " ", out);
         out.push_str("</h2>\r\n");
         let window = frame.view.conversation.window;
-        paragraph(out, &format!("From {} to {}, all times UTC", clock::instant(window.start()), clock::instant(window.end())));
+        let clock = &frame.view.clock;
+        paragraph(out, &format!("From {} to {}", clock.at(window.start()).instant(), clock.at(window.end()).instant()));
+        paragraph(
+            out,
+            &if clock.zone.is_utc() {
+                "All times are UTC".to_owned()
+            } else {
+                format!("Times are those of {}, with UTC beside them", clock.zone)
+            },
+        );
         if let Some(title) = frame.view.title() {
             paragraph(out, &format!("Title: {title}"));
         }
@@ -65,7 +74,7 @@ impl Rendition for Html {
         }
         if !row.movements.is_empty() {
             out.push_str("<br>\r\n");
-            out.push_str(&row.moves());
+            out.push_str(&row.moves(|time| view.clock.at(time).instant()));
         }
         out.push_str("</td></tr>\r\n");
     }
@@ -78,17 +87,19 @@ impl Rendition for Html {
 
     fn message(&self, turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String) {
         let message = turn.message;
-        if before.is_none_or(|before| !clock::same_day(before.message.sent(), message.sent())) {
+        if before.is_none_or(|before| !before.sent.same_day(&turn.sent)) {
             out.push_str("<h3>");
-            out.push_str(&clock::day(message.sent()));
-            out.push_str("</h3>\r\n");
+            out.push_str(&turn.sent.day());
+            out.push_str(" <small>");
+            out.push_str(&turn.sent.offset());
+            out.push_str("</small></h3>\r\n");
         }
-        if before.is_none_or(|before| before.sender != turn.sender || !clock::same_minute(before.message.sent(), message.sent())) {
+        if before.is_none_or(|before| before.sender != turn.sender || !before.sent.same_minute(&turn.sent)) {
             out.push_str("<h4><bdi>");
             push_markup(turn.name, " ", out);
             out.push_str("</bdi> <small>");
-            clock::push_minute(message.sent(), out);
-            out.push_str(" UTC</small></h4>\r\n");
+            turn.sent.push_minute(out);
+            out.push_str("</small></h4>\r\n");
         }
         push_body(message, out);
         if message.subject.is_none() && message.files.is_empty() {

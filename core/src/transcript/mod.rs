@@ -45,7 +45,7 @@ const FOOTER: &str = "Cisco Jabber archive";
 ///
 /// # The text
 ///
-/// The text/plain body is made to be read by programs, too. All times are UTC, lines end in CRLF, and these are the lines behind
+/// The text/plain body is made to be read by programs, too. All times are UTC, whatever the [zone](TranscriptSettings::time_zone); lines end in CRLF, and these are the lines behind
 /// `Messages: <number>`:
 ///
 /// | line | |
@@ -108,7 +108,7 @@ impl Transcript {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "transcript";
     /// Raised whenever the bytes of a mail change.
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     /// A converter for an archive with these facts.
     ///
@@ -127,7 +127,7 @@ impl Converter for Transcript {
     }
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
-        let view = View::new(&self.facts, Holds::Part, conversation, issue, self.settings.max_item_bytes)?;
+        let view = View::new(&self.facts, &self.settings, Holds::Part, conversation, issue)?;
         parts::convert(&view, &self.settings, emit)
     }
 }

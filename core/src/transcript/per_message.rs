@@ -72,7 +72,7 @@ impl PerMessage {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "per-message";
     /// Raised whenever the bytes of a mail change.
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     /// A converter for an archive with these facts.
     ///
@@ -87,7 +87,7 @@ impl PerMessage {
     /// The mails that list the participants.
     fn people(&self, of: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let people = Conversation::new(of.key.clone(), of.window, of.kind, of.title.clone(), of.participants.clone(), Vec::new());
-        let view = View::new(&self.facts, Holds::People, &people, issue, self.settings.max_item_bytes)?;
+        let view = View::new(&self.facts, &self.settings, Holds::People, &people, issue)?;
         parts::convert(&view, &self.settings, emit)
     }
 }
@@ -99,7 +99,7 @@ impl Converter for PerMessage {
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let (limit, json) = (self.settings.max_item_bytes, self.settings.conversation_json);
-        let view = View::new(&self.facts, Holds::Message, conversation, issue, limit)?;
+        let view = View::new(&self.facts, &self.settings, Holds::Message, conversation, issue)?;
         let everybody = conversation.participants.len() <= MOST_ADDRESSES && people_fit(&view, limit, json);
         if !everybody || conversation.messages.is_empty() {
             self.people(conversation, issue, emit)?;

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, journal::ENVELOPE_BYTES, mail::check_domain};
+use crate::{
+    ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, TimeZone, journal::ENVELOPE_BYTES, mail::check_domain,
+};
 
 /// What can be chosen about a [`Transcript`](crate::Transcript) or a [`PerMessage`](crate::PerMessage).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,11 +13,13 @@ pub struct TranscriptSettings {
     pub max_item_bytes: usize,
     /// Whether every mail carries its part of the conversation as JSON, from which [`Conversation::from_mails`](crate::Conversation::from_mails) rebuilds it.
     pub conversation_json: bool,
+    /// In which zone the text/html body shows times, beside UTC. Default: UTC, and nothing beside it. The text/plain body shows UTC.
+    pub time_zone: TimeZone,
 }
 
 impl Default for TranscriptSettings {
     fn default() -> Self {
-        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false }
+        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false, time_zone: TimeZone::default() }
     }
 }
 
@@ -33,6 +37,12 @@ impl TranscriptSettings {
     #[must_use]
     pub fn with_conversation_json(self, attached: bool) -> Self {
         Self { conversation_json: attached, ..self }
+    }
+
+    /// The same in another time zone.
+    #[must_use]
+    pub fn with_time_zone(self, zone: TimeZone) -> Self {
+        Self { time_zone: zone, ..self }
     }
 
     /// The same for mails that a [`Journal`](crate::Journal) puts into reports: no report takes more than
@@ -71,6 +81,10 @@ impl TranscriptSettings {
             .field(&self.max_item_bytes.to_string())
             .field("conversation_json")
             .field(if self.conversation_json { "true" } else { "false" })
+            .field("time_zone")
+            .field(self.time_zone.name())
+            // Other editions of the database show other times, but those of UTC never change.
+            .field(if self.time_zone.is_utc() { "" } else { TimeZone::database() })
             .finish()
     }
 }

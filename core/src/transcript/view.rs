@@ -3,7 +3,8 @@ use std::{borrow::Cow, fmt::Write as _, ops::Range};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PerMessage, Transcript, clock,
+    PerMessage, Transcript, TranscriptSettings,
+    clock::{Clock, Local},
     envelope::field_bytes,
     names::{Names, one_line},
 };
@@ -39,6 +40,7 @@ pub(super) struct View<'a> {
     pub(super) names: Names<'a>,
     pub(super) rows: Vec<Row<'a>>,
     pub(super) addressing: Addressing,
+    pub(super) clock: Clock<'a>,
     /// Where the sender of every message stands among the participants.
     senders: Vec<usize>,
     addresses: HeaderText,
@@ -76,6 +78,8 @@ pub(super) struct Turn<'a> {
     pub(super) sender: usize,
     /// The name before the message.
     pub(super) name: &'a str,
+    /// When it was sent.
+    pub(super) sent: Local<'a>,
 }
 
 /// Who stands in `To`.
@@ -103,7 +107,14 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(facts: &'a ArchiveFacts, holds: Holds, conversation: &'a Conversation, issue: Issue, limit: usize) -> Result<Self> {
+    pub(super) fn new(
+        facts: &'a ArchiveFacts,
+        settings: &'a TranscriptSettings,
+        holds: Holds,
+        conversation: &'a Conversation,
+        issue: Issue,
+    ) -> Result<Self> {
+        let limit = settings.max_item_bytes;
         let names = Names::new(conversation);
         let sender = |message: &Message| {
             names.index(&message.sender).ok_or_else(|| {
@@ -116,9 +127,10 @@ impl<'a> View<'a> {
         let people = &conversation.participants;
         let addressing = if are_addressable(people.iter(), limit) { Addressing::Everyone } else { Addressing::senders(limit) };
         let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
+        let clock = Clock::new(&settings.time_zone, times(conversation));
         let subject = subject(conversation);
         let addresses = listed(people, limit / 32);
-        Ok(Self { facts, holds, conversation, issue, names, rows, addressing, senders, addresses, subject })
+        Ok(Self { facts, holds, conversation, issue, names, rows, addressing, clock, senders, addresses, subject })
     }
 
     /// The id of a part.
@@ -140,7 +152,8 @@ impl<'a> View<'a> {
     /// The message at this index.
     pub(super) fn turn(&self, index: usize) -> Turn<'_> {
         let sender = self.senders[index];
-        Turn { message: &self.conversation.messages[index], sender, name: self.names.at(sender) }
+        let message = &self.conversation.messages[index];
+        Turn { message, sender, name: self.names.at(sender), sent: self.clock.at(message.sent()) }
     }
 
     fn subject(&self, part: Part) -> HeaderText {
@@ -186,6 +199,13 @@ impl Addressing {
     fn senders(limit: usize) -> Self {
         Self::Senders { most: limit / 16 }
     }
+}
+
+/// All times that mails of a conversation show.
+fn times(conversation: &Conversation) -> impl Iterator<Item = Timestamp> {
+    let Conversation { window, messages, participants, .. } = conversation;
+    let movements = participants.iter().flat_map(|person| &person.movements).map(|(time, _)| *time);
+    [window.start(), window.end()].into_iter().chain(messages.iter().map(Message::sent)).chain(movements)
 }
 
 /// Whether so many people may stand in an address field.
@@ -435,14 +455,14 @@ impl Row<'_> {
         if known.is_empty() { "named".to_owned() } else { known.join(", ") }
     }
 
-    /// Entering and leaving, for people to read; empty if there was none.
-    pub(super) fn moves(&self) -> String {
+    /// Entering and leaving, for people to read, with times as they are to be shown; empty if there was none.
+    pub(super) fn moves(&self, show: impl Fn(Timestamp) -> String) -> String {
         let moves = self.movements.iter().map(|(time, movement)| {
             let verb = match movement {
                 Movement::Entered => "entered",
                 Movement::Left => "left",
             };
-            format!("{verb} {}", clock::instant(*time))
+            format!("{verb} {}", show(*time))
         });
         moves.collect::<Vec<_>>().join(", ")
     }

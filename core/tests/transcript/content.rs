@@ -137,5 +137,5 @@ fn messages_of_two_days_stand_under_two_dates() {
     let days: Vec<_> = grammar::read(&mail.text).messages.into_iter().map(|said| said.day + " " + &said.time).collect();
     assert_eq!(days, ["2026-11-20 23:59:59Z", "2026-11-21 00:00:00Z"]);
     let page = Page::read(&mail.html);
-    assert!(page.all("h3").contains(&"2026-11-20") && page.all("h3").contains(&"2026-11-21"));
+    assert!(page.all("h3").contains(&"Friday, 2026-11-20") && page.all("h3").contains(&"Saturday, 2026-11-21"));
 }

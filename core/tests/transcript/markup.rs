@@ -130,7 +130,7 @@ impl Page {
             assert!(TAGS.contains(&tag), "<{tag}> is none of our tags");
             match tag {
                 "br" => page.text("\n"),
-                "!DOCTYPE html" | "meta charset=\"utf-8\"" | "bdi" | "/bdi" | "small" | "/small" => {}
+                "!DOCTYPE html" | "meta charset=\"utf-8\"" | "bdi" | "/bdi" => {}
                 "style" => rest = rest.split_once("</style>").unwrap().1,
                 _ => {
                     if let Some(name) = tag.strip_prefix('/') {

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result};
+use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result, TimeZone};
 use serde::Deserialize;
 
 pub(crate) use self::{
@@ -106,6 +106,8 @@ pub(crate) struct ConverterConfig {
     pub(crate) journal: bool,
     pub(crate) max_item_bytes: Option<usize>,
     pub(crate) conversation_json: Option<bool>,
+    #[serde(default)]
+    pub(crate) time_zone: TimeZone,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

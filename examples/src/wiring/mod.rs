@@ -102,7 +102,7 @@ pub(crate) fn people(config: &Config) -> Result<People> {
 
 /// How conversations become mails.
 pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn Converter>> {
-    let mut settings = TranscriptSettings::default();
+    let mut settings = TranscriptSettings::default().with_time_zone(config.converter.time_zone.clone());
     if let Some(bytes) = config.converter.max_item_bytes {
         settings = settings.with_max_item_bytes(bytes);
     }
