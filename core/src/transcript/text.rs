@@ -42,7 +42,7 @@ impl Rendition for Text {
             line(out, &["    Known by: ", &row.known_by()]);
         }
         if !row.movements.is_empty() {
-            line(out, &["    Moves: ", &row.moves(clock::instant)]);
+            line(out, &["    Moves: ", &row.moves(", ", clock::instant)]);
         }
     }
 

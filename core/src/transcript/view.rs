@@ -456,7 +456,7 @@ impl Row<'_> {
     }
 
     /// Entering and leaving, for people to read, with times as they are to be shown; empty if there was none.
-    pub(super) fn moves(&self, show: impl Fn(Timestamp) -> String) -> String {
+    pub(super) fn moves(&self, separator: &str, show: impl Fn(Timestamp) -> String) -> String {
         let moves = self.movements.iter().map(|(time, movement)| {
             let verb = match movement {
                 Movement::Entered => "entered",
@@ -464,7 +464,7 @@ impl Row<'_> {
             };
             format!("{verb} {}", show(*time))
         });
-        moves.collect::<Vec<_>>().join(", ")
+        moves.collect::<Vec<_>>().join(separator)
     }
 
     /// The name in full, where it is not the one before messages.

@@ -81,8 +81,8 @@ pub(crate) fn check(conversation: &Conversation, issue: Issue, mails: &[jabber_a
         assert_eq!(body.facts, mail.facts());
         assert_eq!(page.facts(), mail.facts());
         assert_eq!(body.head[0], mail.subject);
-        assert!(page.all("h3").contains(&"Cisco Jabber archive"));
-        assert_eq!(page.all("h2 dir=\"auto\""), [mail.subject.as_str()]);
+        assert!(page.all("h2").contains(&"Cisco Jabber archive"));
+        assert_eq!(page.all("h1 dir=\"auto\""), [mail.subject.as_str()]);
         assert_eq!(body.head.iter().any(|line| line.starts_with("Addendum: ")), issue.addendum);
         for (line, message) in item.messages.iter().zip(messages) {
             assert_eq!((line.start, line.identity, line.content), (message.key.start, message.key.identity, message.content_digest()));

@@ -22,16 +22,16 @@ fn in_zone(name: &str) -> TranscriptSettings {
 
 /// The minute in UTC of every message of a page: worked out from the day, the offset and the time shown, and as it is shown beside them.
 fn minutes(page: &Page) -> Vec<[String; 2]> {
-    let (mut day, mut offset, mut time) = (String::new(), String::new(), String::new());
+    let (mut day, mut offset, mut time) = ("", "", "");
     let mut minutes = Vec::new();
     for pair in page.elements.windows(2) {
         let [(tag, text), (next, small)] = pair else { unreachable!() };
         match (tag.as_str(), next.as_str()) {
             ("h3", "small") => {
-                day = text.split_once("day, ").unwrap().1.trim().to_owned();
-                offset = small.split_once(", UTC").map_or("+00", |(_, offset)| offset.trim()).to_owned();
+                day = text.split_once("day, ").unwrap().1.trim();
+                offset = small.split_once(", UTC").map_or("+00", |(_, offset)| offset.trim());
             }
-            ("h4", "small") => time = small.trim().to_owned(),
+            ("h4", "small") => time = small.trim(),
             ("p dir=\"auto\"" | "div dir=\"auto\"", _) => {
                 let wall: jiff::civil::DateTime = format!("{day}T{}", &time[..5]).parse().unwrap();
                 let worked_out: jiff::Timestamp = format!("{wall}{offset}").parse().unwrap();
