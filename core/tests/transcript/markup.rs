@@ -47,9 +47,9 @@ const TAGS: &[&str] = &[
     "tr",
     "/tr",
     "th",
-    "th width=\"25%\"",
+    "th width=\"20%\"",
     "th width=\"35%\"",
-    "th width=\"40%\"",
+    "th width=\"45%\"",
     FACT,
     "/th",
     "td",
@@ -61,7 +61,7 @@ const TAGS: &[&str] = &[
 ];
 
 /// What opens the name of a fact at the foot.
-const FACT: &str = "th width=\"25%\" scope=\"row\"";
+const FACT: &str = "th width=\"20%\" scope=\"row\"";
 
 /// What opens a message: its text alone, or formatted text.
 const PLAIN: &str = "p dir=\"auto\"";

@@ -60,7 +60,7 @@ impl Rendition for Html {
         out.push_str(super::FOOTER);
         out.push_str("</h2>\r\n<table>\r\n");
         for (name, value) in &frame.facts {
-            out.push_str("<tr><th width=\"25%\" scope=\"row\">");
+            out.push_str("<tr><th width=\"20%\" scope=\"row\">");
             out.push_str(name);
             out.push_str("</th><td>");
             push_markup(value.as_str(), " ", out);

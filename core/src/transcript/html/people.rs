@@ -12,8 +12,8 @@ pub(super) fn open(frame: &Frame<'_>, out: &mut String) {
     let open = frame.view.rows.len() <= MOST_OPEN;
     out.push_str(if open { "<details open>\r\n<summary><h2>" } else { "<details>\r\n<summary><h2>" });
     push_markup(&frame.people_heading(), " ", out);
-    out.push_str("</h2></summary>\r\n<table><thead><tr><th width=\"25%\">Name</th>");
-    out.push_str("<th width=\"40%\">Address and JID</th><th width=\"35%\">Known by</th></tr></thead>\r\n");
+    out.push_str("</h2></summary>\r\n<table><thead><tr><th width=\"20%\">Name</th>");
+    out.push_str("<th width=\"35%\">Address and JID</th><th width=\"45%\">Known by</th></tr></thead>\r\n");
 }
 
 /// A participant, or more movements of the one before.
