@@ -30,6 +30,7 @@ mod stanza;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod time_zone;
 mod transcript;
 mod unmapped;
 mod window;
@@ -64,6 +65,7 @@ pub use self::{
     source::{Extent, Source, SourceId, Tally},
     spool::{Spool, SpoolWriter},
     time::{PRESENCE_LOOKBACK, Span, Timestamp},
+    time_zone::TimeZone,
     transcript::{PerMessage, Transcript, TranscriptSettings},
     unmapped::{Participation, Unmapped},
     window::{Grid, Window},

@@ -51,7 +51,7 @@ const FOOTER: &str = "Cisco Jabber archive";
 ///
 /// # The text
 ///
-/// The text/plain body is made to be read by programs, too. All times are UTC, lines end in CRLF, and these are the lines behind
+/// The text/plain body is made to be read by programs, too. All times are UTC, whatever the [zone](TranscriptSettings::time_zone); lines end in CRLF, and these are the lines behind
 /// `Messages: <number>`:
 ///
 /// | line | |
@@ -139,7 +139,7 @@ impl Converter for Transcript {
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let placed = Placed::new(conversation, self.settings.max_item_bytes);
-        let view = View::new(&self.facts, Holds::Part, &placed.conversation, issue, &self.settings)?;
+        let view = View::new(&self.facts, &self.settings, Holds::Part, &placed.conversation, issue)?;
         parts::convert(&view, &placed, &self.settings, emit)
     }
 }

@@ -90,7 +90,7 @@ impl PerMessage {
     fn people(&self, of: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let people = Conversation::new(of.key.clone(), of.window, of.kind, of.title.clone(), of.participants.clone(), Vec::new());
         let limit = self.settings.max_item_bytes;
-        let view = View::new(&self.facts, Holds::People, &people, issue, &self.settings)?;
+        let view = View::new(&self.facts, &self.settings, Holds::People, &people, issue)?;
         parts::convert(&view, &Placed::new(&people, limit), &self.settings, emit)
     }
 
@@ -136,7 +136,7 @@ impl Converter for PerMessage {
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let limit = self.settings.max_item_bytes;
         let placed = Placed::new(conversation, limit);
-        let view = View::new(&self.facts, Holds::Message, &placed.conversation, issue, &self.settings)?;
+        let view = View::new(&self.facts, &self.settings, Holds::Message, &placed.conversation, issue)?;
         let everybody = conversation.participants.len() <= MOST_ADDRESSES && people_fit(&view, &self.settings);
         if !everybody || conversation.messages.is_empty() {
             self.people(conversation, issue, emit)?;

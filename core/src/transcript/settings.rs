@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, journal::ENVELOPE_BYTES, mail::check_domain,
+    ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, TimeZone, journal::ENVELOPE_BYTES, mail::check_domain,
     people::is_addr_spec,
 };
 
@@ -16,13 +16,21 @@ pub struct TranscriptSettings {
     pub conversation_json: bool,
     /// Whether every mail carries the raw stanzas of its messages, as one attachment of JSON lines: `sent`, the message's key, `stanza`.
     pub raw_stanzas: bool,
+    /// In which zone the text/html body shows times, beside UTC. Default: UTC, and nothing beside it. The text/plain body shows UTC.
+    pub time_zone: TimeZone,
     /// A mailbox to which every mail is addressed too in which a participant has no address that reaches anybody.
     pub catch_all: Option<String>,
 }
 
 impl Default for TranscriptSettings {
     fn default() -> Self {
-        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false, raw_stanzas: false, catch_all: None }
+        Self {
+            max_item_bytes: 10 * 1024 * 1024,
+            conversation_json: false,
+            raw_stanzas: false,
+            time_zone: TimeZone::default(),
+            catch_all: None,
+        }
     }
 }
 
@@ -46,6 +54,12 @@ impl TranscriptSettings {
     #[must_use]
     pub fn with_raw_stanzas(self, attached: bool) -> Self {
         Self { raw_stanzas: attached, ..self }
+    }
+
+    /// The same in another time zone.
+    #[must_use]
+    pub fn with_time_zone(self, zone: TimeZone) -> Self {
+        Self { time_zone: zone, ..self }
     }
 
     /// The same with a mailbox for what would reach nobody's.
@@ -96,11 +110,13 @@ impl TranscriptSettings {
             .field("max_item_bytes")
             .field(&self.max_item_bytes.to_string())
             .field("conversation_json")
-            .field(flag(self.conversation_json));
-        // A setting that came later is not hashed where it is left as it was before.
-        if self.raw_stanzas {
-            hasher = hasher.field("raw_stanzas").field(flag(true));
-        }
+            .field(flag(self.conversation_json))
+            .field("time_zone")
+            .field(self.time_zone.name())
+            // Other editions of the database show other times, but those of UTC never change.
+            .field(if self.time_zone.is_utc() { "" } else { TimeZone::database() })
+            .field("raw_stanzas")
+            .field(flag(self.raw_stanzas));
         if let Some(address) = &self.catch_all {
             hasher = hasher.field("catch_all").field(address);
         }

@@ -15,6 +15,10 @@ impl Rendition for Text {
         line(out, &[frame.subject.as_str()]);
         let window = frame.view.conversation.window;
         line(out, &["From ", &clock::instant(window.start()), " to ", &clock::instant(window.end()), ", all times UTC"]);
+        let zone = frame.view.clock.zone;
+        if !zone.is_utc() {
+            line(out, &["Local times: those of ", zone.name(), ", in the HTML part of this mail"]);
+        }
         if let Some(title) = frame.view.title() {
             line(out, &["Title: ", &title]);
         }
@@ -39,7 +43,7 @@ impl Rendition for Text {
             line(out, &["    Known by: ", &row.known_by()]);
         }
         if !row.movements.is_empty() {
-            line(out, &["    Moves: ", &row.moves()]);
+            line(out, &["    Moves: ", &row.moves(", ", clock::instant)]);
         }
     }
 
@@ -56,7 +60,7 @@ impl Rendition for Text {
         }
         out.push('[');
         clock::push_second(message.sent(), out);
-        out.push_str("] ");
+        out.push_str("Z] ");
         out.push_str(turn.name);
         out.push_str(": ");
         push_plain(&message.body, "\r\n    ", out);

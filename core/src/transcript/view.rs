@@ -3,7 +3,8 @@ use std::{borrow::Cow, fmt::Write as _};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PerMessage, Transcript, TranscriptSettings, clock,
+    PerMessage, Transcript, TranscriptSettings,
+    clock::{Clock, Local},
     cut::{Cut, Extent, Piece, Said},
     envelope::field_bytes,
     names::{Names, one_line},
@@ -44,6 +45,7 @@ pub(super) struct View<'a> {
     pub(super) names: Names<'a>,
     pub(super) rows: Vec<Row<'a>>,
     pub(super) addressing: Addressing,
+    pub(super) clock: Clock<'a>,
     /// The mailbox for mails with participants whom no mail reaches.
     catch_all: Option<&'a str>,
     /// Where the sender of every message stands among the participants.
@@ -83,6 +85,8 @@ pub(super) struct Turn<'a> {
     pub(super) sender: usize,
     /// The name before the message.
     pub(super) name: &'a str,
+    /// When it was sent.
+    pub(super) sent: Local<'a>,
     /// How much of the message it is.
     pub(super) extent: Extent,
 }
@@ -114,10 +118,10 @@ pub(super) struct Row<'a> {
 impl<'a> View<'a> {
     pub(super) fn new(
         facts: &'a ArchiveFacts,
+        settings: &'a TranscriptSettings,
         holds: Holds,
         conversation: &'a Conversation,
         issue: Issue,
-        settings: &'a TranscriptSettings,
     ) -> Result<Self> {
         let (limit, catch_all) = (settings.max_item_bytes, settings.catch_all.as_deref());
         let names = Names::new(conversation);
@@ -132,9 +136,10 @@ impl<'a> View<'a> {
         let people = &conversation.participants;
         let addressing = if are_addressable(people.iter(), catch_all, limit) { Addressing::Everyone } else { Addressing::senders(limit) };
         let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
+        let clock = Clock::new(&settings.time_zone, times(conversation));
         let subject = subject(conversation);
         let addresses = listed(people, limit / 32);
-        Ok(Self { facts, holds, conversation, issue, names, rows, addressing, catch_all, senders, addresses, subject })
+        Ok(Self { facts, holds, conversation, issue, names, rows, addressing, clock, catch_all, senders, addresses, subject })
     }
 
     /// The mailbox for what these people would not be reached by, if there are such. A room is no person.
@@ -168,7 +173,8 @@ impl<'a> View<'a> {
     /// The message at this index.
     pub(super) fn turn(&self, index: usize) -> Turn<'_> {
         let sender = self.senders[index];
-        Turn { message: &self.conversation.messages[index], sender, name: self.names.at(sender), extent: Extent::default() }
+        let message = &self.conversation.messages[index];
+        Turn { message, sender, name: self.names.at(sender), sent: self.clock.at(message.sent()), extent: Extent::default() }
     }
 
     fn subject(&self, part: Part) -> HeaderText {
@@ -214,6 +220,13 @@ impl Addressing {
     fn senders(limit: usize) -> Self {
         Self::Senders { most: limit / 16 }
     }
+}
+
+/// All times that mails of a conversation show.
+fn times(conversation: &Conversation) -> impl Iterator<Item = Timestamp> {
+    let Conversation { window, messages, participants, .. } = conversation;
+    let movements = participants.iter().flat_map(|person| &person.movements).map(|(time, _)| *time);
+    [window.start(), window.end()].into_iter().chain(messages.iter().map(Message::sent)).chain(movements)
 }
 
 /// Whether so many people may stand in an address field, and a mailbox for those whom no mail reaches.
@@ -491,16 +504,16 @@ impl Row<'_> {
         if known.is_empty() { "named".to_owned() } else { known.join(", ") }
     }
 
-    /// Entering and leaving, for people to read; empty if there was none.
-    pub(super) fn moves(&self) -> String {
+    /// Entering and leaving, for people to read, with times as they are to be shown; empty if there was none.
+    pub(super) fn moves(&self, separator: &str, show: impl Fn(Timestamp) -> String) -> String {
         let moves = self.movements.iter().map(|(time, movement)| {
             let verb = match movement {
                 Movement::Entered => "entered",
                 Movement::Left => "left",
             };
-            format!("{verb} {}", clock::instant(*time))
+            format!("{verb} {}", show(*time))
         });
-        moves.collect::<Vec<_>>().join(", ")
+        moves.collect::<Vec<_>>().join(separator)
     }
 
     /// The name in full, where it is not the one before messages.

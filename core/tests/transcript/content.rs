@@ -81,8 +81,8 @@ pub(crate) fn check(conversation: &Conversation, issue: Issue, mails: &[jabber_a
         assert_eq!(body.facts, mail.facts());
         assert_eq!(page.facts(), mail.facts());
         assert_eq!(body.head[0], mail.subject);
-        assert!(page.all("h3").contains(&"Cisco Jabber archive"));
-        assert_eq!(page.all("h2 dir=\"auto\""), [mail.subject.as_str()]);
+        assert!(page.all("h2").contains(&"Cisco Jabber archive"));
+        assert_eq!(page.all("h1 dir=\"auto\""), [mail.subject.as_str()]);
         assert_eq!(body.head.iter().any(|line| line.starts_with("Addendum: ")), issue.addendum);
         for (line, message) in item.messages.iter().zip(messages) {
             assert_eq!((line.start, line.identity, line.content), (message.key.start, message.key.identity, message.content_digest()));
@@ -137,5 +137,5 @@ fn messages_of_two_days_stand_under_two_dates() {
     let days: Vec<_> = grammar::read(&mail.text).messages.into_iter().map(|said| said.day + " " + &said.time).collect();
     assert_eq!(days, ["2026-11-20 23:59:59Z", "2026-11-21 00:00:00Z"]);
     let page = Page::read(&mail.html);
-    assert!(page.all("h3").contains(&"2026-11-20") && page.all("h3").contains(&"2026-11-21"));
+    assert!(page.all("h3").contains(&"Friday, 2026-11-20") && page.all("h3").contains(&"Saturday, 2026-11-21"));
 }

@@ -133,6 +133,12 @@ fn a_room_has_the_bytes_it_always_had() {
 }
 
 #[test]
+fn a_room_in_a_time_zone_has_the_bytes_it_always_had() {
+    let settings = TranscriptSettings::default().with_time_zone("Europe/Zurich".parse().unwrap());
+    compare("room-in-zone.eml", &room(), Issue::FIRST, settings);
+}
+
+#[test]
 fn an_addendum_with_json_has_the_bytes_it_always_had() {
     let mut conversation = chat();
     conversation.messages.truncate(2);

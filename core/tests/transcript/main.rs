@@ -17,6 +17,7 @@ mod rich_text;
 mod sanitizer;
 mod sizes;
 mod threads;
+mod time_zone;
 
 use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, PerMessage, Transcript, TranscriptSettings, testing::generators};
 

@@ -6,24 +6,28 @@ use std::collections::BTreeMap;
 
 const TAGS: &[&str] = &[
     "!DOCTYPE html",
-    "html",
+    "html lang=\"en\"",
     "/html",
     "head",
     "/head",
     "meta charset=\"utf-8\"",
+    "meta name=\"viewport\" content=\"width=device-width\"",
+    "meta name=\"color-scheme\" content=\"light dark\"",
     "title",
     "/title",
     "style",
     "/style",
     "body",
     "/body",
-    "h2 dir=\"auto\"",
+    "h1 dir=\"auto\"",
+    "/h1",
+    "h2",
     "/h2",
     "h3",
     "/h3",
     "h4",
     "/h4",
-    "p",
+    "p class=\"n\"",
     "p dir=\"auto\"",
     "/p",
     "br",
@@ -31,11 +35,22 @@ const TAGS: &[&str] = &[
     "/bdi",
     "small",
     "/small",
+    "details",
+    "details open",
+    "/details",
+    "summary",
+    "/summary",
     "table",
     "/table",
+    "thead",
+    "/thead",
     "tr",
     "/tr",
     "th",
+    "th width=\"20%\"",
+    "th width=\"35%\"",
+    "th width=\"45%\"",
+    FACT,
     "/th",
     "td",
     "/td",
@@ -43,13 +58,10 @@ const TAGS: &[&str] = &[
     "/ul",
     "li",
     "/li",
-    "dl",
-    "/dl",
-    "dt",
-    "/dt",
-    "dd",
-    "/dd",
 ];
+
+/// What opens the name of a fact at the foot.
+const FACT: &str = "th width=\"20%\" scope=\"row\"";
 
 /// What opens a message: its text alone, or formatted text.
 const PLAIN: &str = "p dir=\"auto\"";
@@ -130,7 +142,8 @@ impl Page {
             assert!(TAGS.contains(&tag), "<{tag}> is none of our tags");
             match tag {
                 "br" => page.text("\n"),
-                "!DOCTYPE html" | "meta charset=\"utf-8\"" | "bdi" | "/bdi" | "small" | "/small" => {}
+                "!DOCTYPE html" | "bdi" | "/bdi" => {}
+                tag if tag.starts_with("meta ") => {}
                 "style" => rest = rest.split_once("</style>").unwrap().1,
                 _ => {
                     if let Some(name) = tag.strip_prefix('/') {
@@ -167,8 +180,8 @@ impl Page {
 
     /// The facts at the foot.
     pub(crate) fn facts(&self) -> Vec<(String, String)> {
-        let names = self.all("dt").into_iter().map(|name| name.strip_suffix(':').unwrap().to_owned());
-        names.zip(self.all("dd").into_iter().map(|value| value.trim().to_owned())).collect()
+        let pairs = self.elements.windows(2).filter(|pair| pair[0].0 == FACT);
+        pairs.map(|pair| (pair[0].1.clone(), pair[1].1.trim().to_owned())).collect()
     }
 }
 

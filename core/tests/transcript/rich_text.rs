@@ -48,7 +48,7 @@ fn element(conversation: &Conversation) -> String {
     let page = Page::read(&mail.html);
     assert_eq!(words(page.messages()[0]), words(&shown(&conversation.messages[0].body)), "both bodies say the same");
     let (_, rest) = mail.html.split_once("</small></h4>\r\n").unwrap();
-    rest.split_once("\r\n<h3>Cisco Jabber archive</h3>").unwrap().0.to_owned()
+    rest.split_once("\r\n<h2>Cisco Jabber archive</h2>").unwrap().0.to_owned()
 }
 
 fn is_formatted(element: &str) -> bool {

@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result};
+use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result, TimeZone};
 use serde::Deserialize;
 
 pub(crate) use self::{
@@ -119,6 +119,8 @@ pub(crate) struct ConverterConfig {
     pub(crate) max_item_bytes: Option<usize>,
     pub(crate) conversation_json: Option<bool>,
     pub(crate) raw_stanzas: Option<bool>,
+    #[serde(default)]
+    pub(crate) time_zone: TimeZone,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

@@ -80,7 +80,7 @@ fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
 
 /// How conversations become mails.
 pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn Converter>> {
-    let mut settings = TranscriptSettings::default();
+    let mut settings = TranscriptSettings::default().with_time_zone(config.converter.time_zone.clone());
     if let Some(bytes) = config.converter.max_item_bytes {
         settings = settings.with_max_item_bytes(bytes);
     }

@@ -54,6 +54,7 @@ fn values_that_are_none_are_refused() {
         ("encrypt = \"off\"", "encrypt = \"maybe\"", &["line 10", "maybe"]),
         ("kind = \"file\"", "kind = \"azur\"", &["azur"]),
         ("conversation_json = true", "max_item_bytes = 1000", &["max_item_bytes"]),
+        ("conversation_json = true", "time_zone = \"Europe/Zurch\"", &["time_zone", "`Europe/Zurch`", "did you mean `Europe/Zurich`?"]),
         ("conversation_json = true", "mode = \"thread\"", &["thread", "`transcript` or `per-message`"]),
         ("conversation_json = true", "journal = \"yes\"", &["yes", "boolean"]),
         ("conversation_json = true", "journal = true\nmax_item_bytes = 300000", &["max_item_bytes", "327680 or more"]),

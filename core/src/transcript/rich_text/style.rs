@@ -4,8 +4,9 @@ use super::color::Color;
 
 /// What is kept of an element's style.
 ///
-/// Text is never hidden: its colour is a dark one and what is behind it a light one. Fonts and sizes are not kept, since there are fonts
-/// that show other characters than those that stand there, and sizes at which nothing can be read.
+/// Text is never hidden: its colour is a dark one and what is behind it a light one, each in a shade that can be read with the other. Fonts
+/// and sizes are not kept, since there are fonts that show other characters than those that stand there, and sizes at which nothing can be
+/// read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Style {
     color: Option<Color>,
@@ -19,7 +20,7 @@ pub(super) struct Style {
 impl Style {
     /// What declarations of CSS and the attribute `color` of `<font>` say, of which the declarations count before the attribute.
     pub(super) fn of(declarations: &str, color: &str) -> Self {
-        let mut style = Self { color: Color::parse(color).filter(|color| color.is_dark()), ..Self::default() };
+        let mut style = Self { color: Color::parse(color).and_then(Color::text), ..Self::default() };
         for declaration in declarations.split(';') {
             if let Some((property, value)) = declaration.split_once(':') {
                 style.declare(property.trim(), value.trim());
@@ -60,8 +61,8 @@ impl Style {
     fn declare(&mut self, property: &str, value: &str) {
         let (property, value) = (property.to_ascii_lowercase(), value.to_ascii_lowercase());
         match property.as_str() {
-            "color" => self.color = Color::parse(&value).filter(|color| color.is_dark()),
-            "background-color" => self.background = Color::parse(&value).filter(|color| color.is_light()),
+            "color" => self.color = Color::parse(&value).and_then(Color::text),
+            "background-color" => self.background = Color::parse(&value).and_then(Color::background),
             "font-weight" => {
                 self.bold = match value.as_str() {
                     "bold" | "bolder" | "600" | "700" | "800" | "900" => Some(true),
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn properties_that_are_known_are_written_anew() {
         for (declarations, kept) in [
-            ("color : RED ;font-weight:BOLD", "color:#ff0000;font-weight:bold"),
+            ("color : RED ;font-weight:BOLD", "color:#dd0000;font-weight:bold"),
             ("font-style: oblique; text-decoration: line-through underline;", "font-style:italic;text-decoration:underline line-through"),
             ("font-weight:normal;background-color:#ff0", "background-color:#ffff00;font-weight:normal"),
             ("color:red;color:blue", "color:#0000ff"),
@@ -102,7 +103,7 @@ mod tests {
         ] {
             assert_eq!(Style::of(declarations, "").declarations(), kept, "{declarations}");
         }
-        assert_eq!(Style::of("font-weight:bold", "green").declarations(), "color:#008000;font-weight:bold");
+        assert_eq!(Style::of("font-weight:bold", "green").declarations(), "color:#007800;font-weight:bold");
     }
 
     #[test]
@@ -122,7 +123,7 @@ mod tests {
                 assert_eq!(Style::of(&format!("{property}:{value}"), value).declarations(), "", "{property}: {value}");
             }
         }
-        assert_eq!(Style::of("/*;color:red;*/", "").declarations(), "color:#ff0000");
+        assert_eq!(Style::of("/*;color:red;*/", "").declarations(), "color:#dd0000");
     }
 
     #[test]

@@ -1,0 +1,106 @@
+use std::{borrow::Cow, fmt::Write as _};
+
+use super::super::{cut::Extent, escape::push_markup, files, rich_text, view::Turn};
+use crate::{FileRef, Message};
+
+/// A message, under a heading where it begins a day, or where somebody else speaks, or in another minute.
+pub(super) fn message(turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String) {
+    if before.is_none_or(|before| !before.sent.same_day(&turn.sent)) {
+        out.push_str("<h3>");
+        out.push_str(&turn.sent.day());
+        out.push_str(" <small>");
+        out.push_str(&turn.sent.offset());
+        out.push_str("</small></h3>\r\n");
+    }
+    if before.is_none_or(|before| before.sender != turn.sender || !before.sent.same_minute(&turn.sent)) {
+        out.push_str("<h4><bdi>");
+        push_markup(turn.name, " ", out);
+        out.push_str("</bdi> <small>");
+        turn.sent.push_minute(out);
+        out.push_str("</small></h4>\r\n");
+    }
+    push_body(turn.message, out);
+    push_extras(turn, out);
+}
+
+/// What a message says, as HTML: the one place where the text of a message becomes markup. Formatted text stands in a `<div>`, since it may
+/// hold blocks, which end a paragraph.
+fn push_body(message: &Message, out: &mut String) {
+    if let Some(markup) = message.stanza.as_deref().and_then(|stanza| rich_text::markup(stanza, &message.body)) {
+        out.push_str("<div dir=\"auto\">");
+        out.push_str(&markup);
+        out.push_str("</div>\r\n");
+    } else {
+        out.push_str("<p dir=\"auto\">");
+        push_markup(&spaced(&message.body), "<br>\r\n", out);
+        out.push_str("</p>\r\n");
+    }
+}
+
+/// What came with a message.
+fn push_extras(turn: Turn<'_>, out: &mut String) {
+    let message = turn.message;
+    if message.subject.is_none() && message.files.is_empty() && turn.extent == Extent::default() {
+        return;
+    }
+    out.push_str("<ul>");
+    if let Some(subject) = &message.subject {
+        out.push_str("<li>Subject: <bdi>");
+        push_markup(subject, " ", out);
+        out.push_str("</bdi></li>");
+    }
+    for file in &message.files {
+        out.push_str("<li>File: <bdi>");
+        push_markup(&file.name, " ", out);
+        out.push_str("</bdi> <small>");
+        push_size(file, out);
+        out.push_str(&files::facts(file));
+        out.push_str("</small></li>");
+    }
+    for note in turn.extent.notes() {
+        out.push_str("<li>");
+        out.push_str(note);
+        out.push_str("</li>");
+    }
+    out.push_str("</ul>\r\n");
+}
+
+/// Appends `47.0 KiB, `; nothing of what has less than one.
+fn push_size(file: &FileRef, out: &mut String) {
+    let size = file.size.unwrap_or_default();
+    if let Some((unit, name)) = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")].into_iter().find(|(unit, _)| size >> unit > 0) {
+        let tenths = ((size >> (unit - 10)) * 10) >> 10;
+        let _ = write!(out, "{}.{} {name}, ", tenths / 10, tenths % 10);
+    }
+}
+
+/// Blanks that HTML would swallow as no-break spaces; not every mail program heeds `white-space`.
+fn spaced(text: &str) -> Cow<'_, str> {
+    if !text.starts_with(' ') && !text.contains("  ") && !text.contains("\n ") {
+        return Cow::Borrowed(text);
+    }
+    let mut spaced = String::with_capacity(text.len() + 16);
+    let mut swallowed = true;
+    for char in text.chars() {
+        spaced.push(if char == ' ' && swallowed { '\u{a0}' } else { char });
+        swallowed = matches!(char, ' ' | '\n');
+    }
+    Cow::Owned(spaced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_shown_in_the_largest_unit_that_they_have_one_of() {
+        let shown = |size: u64| {
+            let (mut file, mut out) = (FileRef::named("x"), String::new());
+            file.size = Some(size);
+            push_size(&file, &mut out);
+            out
+        };
+        assert_eq!([1023, 1024, 48_213].map(shown), ["", "1.0 KiB, ", "47.0 KiB, "]);
+        assert_eq!([(1 << 20) - 1, 1 << 20, 3 << 29, u64::MAX].map(shown), ["1023.9 KiB, ", "1.0 MiB, ", "1.5 GiB, ", "16777215.9 TiB, "]);
+    }
+}
