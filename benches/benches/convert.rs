@@ -1,7 +1,7 @@
 //! Converting conversations to mails, against mail-builder and Python's `email` writing the same finished mails, all on one core.
 //!
-//! `cargo bench -p jabber-archive-benches --bench convert` prints the table of `docs/speed.md`. Each figure is the best of many runs, ours and mail-builder's in
-//! turns.
+//! `cargo bench -p jabber-archive-benches --bench convert` prints the table of `docs/speed.md`; `-- rich`, or the name of a converter, only those lines. Each figure
+//! is the best of many runs, ours and mail-builder's in turns.
 
 use std::{hint::black_box, time::Duration};
 
@@ -11,12 +11,17 @@ use jabber_archive_benches::{
 };
 
 fn main() {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!("| converter | text | messages | mails | MB | messages/s | of mail-builder's speed | times Python's |");
     println!("|---|---|---:|---:|---:|---:|---:|---:|");
     for texts in [Texts::Plain, Texts::Rich] {
         let conversations = texts.day();
         let messages: usize = conversations.iter().map(|conversation| conversation.messages.len()).sum();
         for converter in converters() {
+            let names = [converter.recipe().name, texts.name().to_owned()];
+            if !asked.iter().all(|asked| names.contains(asked)) {
+                continue;
+            }
             let items = mails(&*converter, &conversations);
             let finished: Vec<_> = items.iter().map(Finished::of).collect();
             let (ours, builder) = in_turns(
@@ -28,8 +33,8 @@ fn main() {
             let python = Python::time(&finished).map_or("no Python".to_owned(), |python| format!("{:.0}", ratio(python)));
             println!(
                 "| {} | {} | {messages} | {} | {:.1} | {:.0} | {:.0} % | {python} |",
-                converter.recipe().name,
-                texts.name(),
+                names[0],
+                names[1],
                 items.len(),
                 items.iter().map(|item| item.content.len()).sum::<usize>() as f64 / 1e6,
                 messages as f64 / ours.as_secs_f64(),

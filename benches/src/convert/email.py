@@ -1,4 +1,4 @@
-import email, json, sys, time
+import base64, email, json, sys, time
 from email import policy
 from email.message import EmailMessage
 
@@ -11,6 +11,9 @@ def fill(mail, part):
         mail.set_content(content["text"], subtype=part["kind"].split("/")[1], charset="utf-8")
     elif "mail" in content:
         mail.set_content(email.message_from_string(content["mail"], policy=POLICY))
+    elif "bytes" in content:
+        kind, subtype = part["kind"].split("/")
+        mail.set_content(base64.b64decode(content["bytes"]), kind, subtype, filename=part["name"])
     else:
         mail["Content-Type"] = part["kind"]
         for inner in content["parts"]:
@@ -28,10 +31,7 @@ def write(finished):
 
 
 mails = [json.loads(line) for line in sys.stdin]
-best = float("inf")
-for _ in range(3):
-    start = time.perf_counter()
-    for mail in mails:
-        write(mail)
-    best = min(best, time.perf_counter() - start)
-print(best)
+start = time.perf_counter()
+for mail in mails:
+    write(mail)
+print(time.perf_counter() - start)

@@ -5,7 +5,7 @@ use mail_builder::{
     mime::MimePart,
 };
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What is in a mail once everything is rendered: all that is left is to encode and to write it.
 #[derive(Debug, Serialize)]
@@ -29,10 +29,13 @@ enum Content {
     Text(String),
     /// A mail in the mail, all ASCII.
     Mail(String),
-    /// Not for Python, whose mails hold none here.
-    #[serde(skip)]
+    #[serde(serialize_with = "as_base64")]
     Bytes(Vec<u8>),
     Parts(Vec<Part>),
+}
+
+fn as_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&data_encoding::BASE64.encode(bytes))
 }
 
 impl Finished {
