@@ -32,6 +32,8 @@ mod time;
 mod transcript;
 mod window;
 
+#[cfg(feature = "rsmf")]
+pub use self::transcript::{Rsmf, RsmfSettings};
 pub use self::{
     archiver::{Archiver, Event, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings},
     assembler::{Assembler, Assembly, Neighbour},
