@@ -1,5 +1,6 @@
-//! What the benchmarks measure against: conversations as generated, and their mails written by mail-builder alone.
+//! What the benchmarks measure, and what they measure it against.
 
+pub mod convert;
 pub mod store;
 
 use std::{
@@ -8,25 +9,9 @@ use std::{
 };
 
 use jabber_archive_core::{
-    Assembler, Conversation, ConverterExt, Issue, JidIsEmail, MailItem, Neighbour, People, Record, Rooms, Timestamp, Transcript,
-    TranscriptSettings,
-    testing::{
-        generators::{self, Style},
-        rows::Row,
-    },
+    Assembler, Conversation, JidIsEmail, Neighbour, People, Record, Rooms, Timestamp, Transcript, TranscriptSettings,
+    testing::{generators, rows::Row},
 };
-use mail_builder::MessageBuilder;
-use mail_parser::MessageParser;
-
-/// Conversations of up to 40 messages, as a working day has them.
-pub fn day() -> Vec<Conversation> {
-    generators::sample(generators::conversation_of(Style::Realistic, 2..40), 300)
-}
-
-/// One conversation of 2,000 messages.
-pub fn long_chat() -> Vec<Conversation> {
-    generators::sample(generators::conversation_of(Style::Realistic, 2_000..2_001), 1)
-}
 
 /// The converter as most people run it.
 ///
@@ -35,53 +20,6 @@ pub fn long_chat() -> Vec<Conversation> {
 /// Never: the settings are the default ones.
 pub fn transcript() -> Transcript {
     Transcript::new(&generators::facts(), TranscriptSettings::default()).expect("the default settings are valid")
-}
-
-/// The mails of all conversations.
-///
-/// # Panics
-///
-/// Never: every generated conversation fits.
-pub fn convert(transcript: &Transcript, conversations: &[Conversation]) -> Vec<MailItem> {
-    conversations.iter().flat_map(|conversation| transcript.mails(conversation, Issue::FIRST).expect("fits")).collect()
-}
-
-/// What is in a mail once everything is rendered: all that is left is to write it.
-#[derive(Debug)]
-pub struct Finished {
-    fields: Vec<(String, String)>,
-    text: String,
-    html: String,
-}
-
-impl Finished {
-    /// Takes a mail apart.
-    ///
-    /// # Panics
-    ///
-    /// Never: it is a mail.
-    pub fn of(item: &MailItem) -> Self {
-        let mail = MessageParser::default().parse(&item.content[..]).expect("a mail");
-        let body = |part: Option<&mail_parser::MessagePart<'_>>| part.and_then(|part| part.text_contents()).expect("a body").to_owned();
-        let fields = mail
-            .headers_raw()
-            .filter(|(name, _)| !matches!(*name, "Content-Type" | "MIME-Version"))
-            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-        Self { fields: fields.collect(), text: body(mail.text_part(0)), html: body(mail.html_part(0)) }
-    }
-
-    /// Writes it with mail-builder alone, which chooses encodings and boundaries itself; header fields are written as they are.
-    ///
-    /// # Panics
-    ///
-    /// Never: memory is written to.
-    pub fn write(&self) -> Vec<u8> {
-        let mut mail = MessageBuilder::new();
-        for (name, value) in &self.fields {
-            mail = mail.header(name.as_str(), mail_builder::headers::raw::Raw::new(value.as_str()));
-        }
-        mail.text_body(self.text.as_str()).html_body(self.html.as_str()).write_to_vec().expect("memory is written to")
-    }
 }
 
 /// The shortest of so many runs of each of two things, run in turns so that both see the same machine.

@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,15 @@ impl Conversation {
         participants.sort_by(|a, b| a.party.cmp(&b.party));
         messages.sort_by_key(|message| message.key);
         Self { key, window, kind, title, participants, messages }
+    }
+
+    /// How many messages in a room have a sender of whom only the nick is known.
+    pub(crate) fn unresolved_nicks(&self) -> u64 {
+        let is_nick = |party: &Party| matches!(party, Party::Occupant { nick, .. } if !nick.is_empty());
+        match self.key {
+            ConversationKey::Room(_) => self.messages.iter().filter(|message| is_nick(&message.sender)).count() as u64,
+            ConversationKey::Pair(..) => 0,
+        }
     }
 
     /// The participant for a party, if it takes part.
@@ -120,6 +129,13 @@ pub enum Party {
 }
 
 impl Party {
+    /// A user's JID as people read it, where that differs (XEP-0106).
+    pub fn unescaped(&self) -> Option<String> {
+        let Self::User(jid) = self else { return None };
+        let local = jid.unescaped_local().filter(|local| Some(&**local) != jid.local())?;
+        Some(format!("{local}@{}", jid.domain()))
+    }
+
     /// Adds the party to what is hashed.
     pub fn hash_into(&self, hasher: FieldHasher) -> FieldHasher {
         match self {
@@ -165,13 +181,13 @@ impl Participant {
         Self { party, address, name, sent: false, received: false, inside: false, movements: Vec::new() }
     }
 
-    /// The name to show: the directory's, else the nick or the user part of the JID.
-    pub fn display_name(&self) -> &str {
+    /// The name to show: the directory's, else the nick or the user part of the JID, as people read it.
+    pub fn display_name(&self) -> Cow<'_, str> {
         match (&self.name, &self.party) {
-            (Some(name), _) => name,
-            (None, Party::User(jid)) => jid.local().unwrap_or(jid.as_str()),
-            (None, Party::Occupant { room, nick }) if nick.is_empty() => room.as_str(),
-            (None, Party::Occupant { nick, .. }) => nick,
+            (Some(name), _) => Cow::Borrowed(name),
+            (None, Party::User(jid)) => jid.unescaped_local().unwrap_or(Cow::Borrowed(jid.as_str())),
+            (None, Party::Occupant { room, nick }) if nick.is_empty() => Cow::Borrowed(room.as_str()),
+            (None, Party::Occupant { nick, .. }) => Cow::Borrowed(nick),
         }
     }
 }

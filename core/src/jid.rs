@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,72 @@ impl BareJid {
     pub fn domain(&self) -> &str {
         self.0.rsplit_once('@').map_or(&*self.0, |(_, domain)| domain)
     }
+}
+
+impl BareJid {
+    /// The user part as people read it: what XEP-0106 escapes in JIDs, unescaped.
+    ///
+    /// ```
+    /// use jabber_archive_core::BareJid;
+    ///
+    /// let jid = BareJid::new("anne\\20o\\27neil@example.com").unwrap();
+    /// assert_eq!(jid.unescaped_local().as_deref(), Some("anne o'neil"));
+    /// ```
+    pub fn unescaped_local(&self) -> Option<Cow<'_, str>> {
+        self.local().map(unescape)
+    }
+
+    /// The other form of the same JID, where it has two: escaped as on the wire, or as people write it. None where that could be the JID of somebody else.
+    pub fn other_spelling(&self) -> Option<Self> {
+        let local = self.local()?;
+        // What no JID on the wire can hold is unescaped, and nothing else is for sure.
+        let other = if is_unescaped(local) { escape(local) } else { unescape(local).into_owned() };
+        (is_unescaped(&other) != is_unescaped(local)).then(|| Self(format!("{other}@{}", self.domain()).into()))
+    }
+}
+
+/// What a user part cannot hold on the wire, and the backslash, each with the two digits behind a backslash that stand for it (XEP-0106, 3.2 and 3.3).
+const ESCAPES: [(char, &str); 10] =
+    [(' ', "20"), ('"', "22"), ('&', "26"), ('\'', "27"), ('/', "2f"), (':', "3a"), ('<', "3c"), ('>', "3e"), ('@', "40"), ('\\', "5c")];
+
+/// The character that an escape at the start of the text stands for.
+fn escaped_char(text: &str) -> Option<char> {
+    let digits = text.strip_prefix('\\')?.get(..2)?;
+    ESCAPES.iter().find(|(_, code)| *code == digits).map(|(char, _)| *char)
+}
+
+fn is_unescaped(local: &str) -> bool {
+    local.contains(|char| char != '\\' && ESCAPES.iter().any(|(escaped, _)| *escaped == char))
+}
+
+fn unescape(local: &str) -> Cow<'_, str> {
+    if !local.contains('\\') {
+        return Cow::Borrowed(local);
+    }
+    let mut unescaped = String::with_capacity(local.len());
+    let mut rest = local;
+    while let Some(next) = rest.chars().next() {
+        // An escaped blank is neither the first nor the last character (XEP-0106, 4.1).
+        let escaped = escaped_char(rest).filter(|char| *char != ' ' || !(rest.len() == 3 || rest.len() == local.len()));
+        unescaped.push(escaped.unwrap_or(next));
+        rest = &rest[if escaped.is_some() { 3 } else { next.len_utf8() }..];
+    }
+    Cow::Owned(unescaped)
+}
+
+fn escape(local: &str) -> String {
+    let mut escaped = String::with_capacity(local.len() + 6);
+    for (index, char) in local.char_indices() {
+        match ESCAPES.iter().find(|(known, _)| *known == char) {
+            // A backslash is escaped only where it would begin an escape.
+            Some((_, code)) if char != '\\' || escaped_char(&local[index..]).is_some() => {
+                escaped.push('\\');
+                escaped.push_str(code);
+            }
+            _ => escaped.push(char),
+        }
+    }
+    escaped
 }
 
 impl fmt::Display for BareJid {
@@ -98,6 +164,63 @@ impl fmt::Display for Jid {
         match &self.resource {
             Some(resource) => write!(f, "/{resource}"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn jid(local: &str) -> BareJid {
+        BareJid::new(&format!("{local}@example.com")).unwrap()
+    }
+
+    #[test]
+    fn exactly_the_escapes_of_xep_0106_are_undone() {
+        for (wire, read) in [
+            (r"space\20cadet", "space cadet"),
+            (r"call\20me\20\22ishmael\22", "call me \"ishmael\""),
+            (r"at\26t\20guy", "at&t guy"),
+            (r"d\27artagnan", "d'artagnan"),
+            (r"\2f.fanboy", "/.fanboy"),
+            (r"\3a\3afoo\3a\3a", "::foo::"),
+            (r"\3cfoo\3e", "<foo>"),
+            (r"user\40host", "user@host"),
+            (r"c\3a\5c5commas", r"c:\5commas"),
+            (r"c\3a\cool\20code", r"c:\cool code"),
+            (r"\5c3a\5c27", r"\3a\27"),
+            (r"\21\2\", r"\21\2\"),
+            (r"\20lead\20", r"\20lead\20"),
+            ("王\\20小明", "王 小明"),
+        ] {
+            assert_eq!(jid(wire).unescaped_local().unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn another_spelling_is_never_the_jid_of_somebody_else() {
+        assert_eq!(jid("anne o'neil").other_spelling(), Some(jid(r"anne\20o\27neil")));
+        assert_eq!(jid(r"anne\20o\27neil").other_spelling(), Some(jid("anne o'neil")));
+        assert_eq!(jid(r"kim\40example.com").other_spelling(), Some(jid("kim@example.com")));
+        for single in ["anne", r"a\5c20b", r"a\5cb", r"a\b", r"\20a"] {
+            assert_eq!(jid(single).other_spelling(), None, "{single}");
+        }
+        assert_eq!(BareJid::new("example.com").unwrap().other_spelling(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_people_write_is_escaped_and_read_again(local in r#"[a-z\\ "&'/:<>@0-9]{1,12}"#) {
+            let local = local.trim();
+            prop_assume!(is_unescaped(local));
+            let wire = escape(local);
+            prop_assert!(!is_unescaped(&wire), "{}", wire);
+            prop_assert_eq!(unescape(&wire), local);
+            prop_assert_eq!(jid(local).other_spelling(), Some(jid(&wire)));
+            prop_assert_eq!(jid(&wire).other_spelling(), Some(jid(local)));
         }
     }
 }

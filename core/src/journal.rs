@@ -28,7 +28,8 @@ const SUBJECT: usize = 500;
 ///
 /// The first part says in text/plain, one field a line, who the mail is from (`Sender`), its `Subject` and `Message-ID`, and `To` whom it went: to
 /// everybody [for whom it is](MailItem::people), however many the mail's own header names; the sender only where the mail's own `To` names them.
-/// In a room each is `To: member, Expanded: room`. Recipients beyond 32 KiB are summed up as the room itself; the mail lists them.
+/// A mailbox that is none of theirs and stands in the mail's `To`, such as [`catch_all`](crate::TranscriptSettings::catch_all), comes first.
+/// In a room each member is `To: member, Expanded: room`. Recipients beyond 32 KiB are summed up as the room itself; the mail lists them.
 /// The second part, message/rfc822, is the mail, byte for byte: [`journaled_mail`] gives it back.
 ///
 /// The report is from `archive@` to `journal@` the archive's Message-ID domain, has the mail's date and subject and a Message-ID of its own, made
@@ -179,6 +180,8 @@ impl About {
             ConversationKey::Room(room) => Some(plain(room.as_str())),
         };
         let mut recipients: BTreeSet<String> = mail.people.iter().map(|party| address(conversation, party)).collect();
+        let others = named.iter().filter(|to| !recipients.contains(*to) && room.as_ref() != Some(*to)).cloned();
+        let others = if recipients.is_empty() { BTreeSet::new() } else { others.collect() };
         if !named.contains(&sender) {
             recipients.remove(&sender);
         }
@@ -189,7 +192,7 @@ impl About {
             subject: HeaderText::shortened(header.subject().unwrap_or_default().trim(), SUBJECT),
             message_id: HeaderText::shortened(header.message_id().unwrap_or(mail.key.id.as_str()), SUBJECT).as_str().to_owned(),
             date: header.date().map_or(mail.key.window.start().millis().div_euclid(1_000), mail_parser::DateTime::to_timestamp),
-            recipients: lines(recipients, room.as_deref(), &archive),
+            recipients: lines(others, recipients, room.as_deref(), &archive),
             sender,
         }
     }
@@ -206,13 +209,13 @@ impl About {
 }
 
 /// A line for each recipient, and one for the room where they are too many; there is always one.
-fn lines(recipients: BTreeSet<String>, room: Option<&str>, archive: &str) -> Vec<String> {
+fn lines(others: BTreeSet<String>, recipients: BTreeSet<String>, room: Option<&str>, archive: &str) -> Vec<String> {
     let line = |address: String| match room {
         Some(room) if address != room => format!("To: {address}, Expanded: {room}"),
         _ => format!("To: {address}"),
     };
-    let mut bytes = 0;
-    let mut lines = Vec::with_capacity(recipients.len());
+    let mut lines: Vec<String> = others.into_iter().map(|other| format!("To: {other}")).collect();
+    let mut bytes = lines.iter().map(|line| line.len() + 2).sum::<usize>();
     for recipient in recipients {
         let line = line(recipient);
         bytes += line.len() + 2;
@@ -272,7 +275,7 @@ mod tests {
     #[test]
     fn recipients_that_are_too_many_are_summed_up_as_the_room() {
         let many: BTreeSet<String> = (0..2_000).map(|number| format!("user{number}@example.com")).collect();
-        let lines = lines(many, Some("room@example.com"), "archive@example.com");
+        let lines = lines(BTreeSet::new(), many, Some("room@example.com"), "archive@example.com");
         assert!(lines.len() > 400 && lines.iter().map(|line| line.len() + 2).sum::<usize>() <= RECIPIENTS_BYTES + 24);
         assert_eq!(lines[0], "To: user0@example.com, Expanded: room@example.com");
         assert_eq!(lines.last().unwrap(), "To: room@example.com");

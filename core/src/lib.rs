@@ -10,6 +10,7 @@ mod digest;
 mod directory;
 mod error;
 mod file;
+mod filter;
 mod gate;
 mod header;
 mod item;
@@ -30,10 +31,11 @@ mod stanza;
 pub mod testing;
 mod time;
 mod transcript;
+mod unmapped;
 mod window;
 
 #[cfg(feature = "rsmf")]
-pub use self::transcript::{Rsmf, RsmfSettings};
+pub use self::transcript::Rsmf;
 pub use self::{
     archiver::{Archiver, Event, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings},
     assembler::{Assembler, Assembly, Neighbour},
@@ -45,6 +47,7 @@ pub use self::{
     directory::{Directory, JidIsEmail, MemoryDirectory, Person},
     error::{Error, ErrorClass, ErrorKind, Result},
     file::{FileContent, FileRef, FileStore},
+    filter::{Filter, FilterReason, FilterTerm},
     gate::{Gate, Passage},
     header::HeaderText,
     item::{Issue, ItemId, ItemKey, ItemObject, MailItem, MessageLine, ObjectKey, Part},
@@ -64,5 +67,6 @@ pub use self::{
     spool::{Spool, SpoolWriter},
     time::{PRESENCE_LOOKBACK, Span, Timestamp},
     transcript::{PerMessage, Transcript, TranscriptSettings},
+    unmapped::{Participation, Unmapped},
     window::{Grid, Window},
 };

@@ -20,9 +20,9 @@ pub(crate) enum Command {
     /// Archive the chats of a made-up company, to see what comes out
     Demo(Demo),
     /// Tell what a run would find, without writing anything
-    Check(Configured),
+    Check(Resolving),
     /// Archive everything that is closed and not archived yet
-    Run(Configured),
+    Run(Resolving),
     /// Tell how far an archive has come
     Status(Located),
     /// Compare an archive with the chain of entries that proves it
@@ -49,6 +49,16 @@ pub(crate) struct Configured {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "jabber-archive.toml")]
     pub(crate) config: PathBuf,
+}
+
+/// What finds out who the people are.
+#[derive(Debug, Args)]
+pub(crate) struct Resolving {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// Write who has no address to this new file: a directory to be filled in, with counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) unmapped: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

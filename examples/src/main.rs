@@ -27,8 +27,13 @@ fn main() -> ExitCode {
         Ok(Outcome::Findings) => ExitCode::from(3),
         Err(failure) => {
             console.fail(&failure);
-            // What stands in the directory's file is a part of the configuration.
-            ExitCode::from(if matches!(failure.error.kind(), ErrorKind::Config | ErrorKind::Directory) { 2 } else { 1 })
+            // A directory that cannot be used as it is set is a matter of the configuration; one that does not answer is none.
+            let of_settings = match failure.error.kind() {
+                ErrorKind::Config => true,
+                ErrorKind::Directory => failure.error.class() == ErrorClass::Fatal,
+                _ => false,
+            };
+            ExitCode::from(if of_settings { 2 } else { 1 })
         }
     }
 }

@@ -44,15 +44,29 @@ impl Archiver {
         }
         match (progress.near.take(), frontier.seal) {
             (Some(near), _) => Ok(near),
-            (None, Some(number)) => Ok(Neighbour::of(&self.list_of(number, stop).await?, window, self.facts.margin())),
+            (None, Some(number)) => {
+                let Some(seal) = self.seal(number, stop).await? else { return Ok(Neighbour::default()) };
+                let list = self.list_of(&seal, stop).await?;
+                Ok(self.near(&seal, &list, window))
+            }
             (None, None) => Ok(Neighbour::default()),
         }
     }
 
-    /// The list of a seal.
-    async fn list_of(&self, number: u64, stop: &Stop<'_>) -> Result<List> {
+    /// What a seal accounts for near the start of the window behind it.
+    pub(super) fn near(&self, seal: &Seal, list: &List, window: &Window) -> Neighbour {
+        let listed = list.lines().iter().flat_map(|line| &line.messages);
+        Neighbour::of_messages(listed.chain(&seal.filtered_over_end), window, self.facts.margin())
+    }
+
+    /// The seal of this number, if the entry is one.
+    async fn seal(&self, number: u64, stop: &Stop<'_>) -> Result<Option<Seal>> {
         let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
-        let EntryRecord::Seal(seal) = link.entry.record else { return Ok(List::default()) };
+        Ok(if let EntryRecord::Seal(seal) = link.entry.record { Some(*seal) } else { None })
+    }
+
+    /// The list of a seal.
+    async fn list_of(&self, seal: &Seal, stop: &Stop<'_>) -> Result<List> {
         let Some(digest) = seal.list else { return Ok(List::default()) };
         let bytes = self
             .patience(stop)
@@ -72,8 +86,8 @@ impl Archiver {
         for (window, ours) in &progress.lost {
             let mut ours = ours.clone();
             match self.seal_of(window, progress, &never).await? {
-                Some((number, seal)) => {
-                    for line in self.list_of(number, &never).await?.lines() {
+                Some(seal) => {
+                    for line in self.list_of(&seal, &never).await?.lines() {
                         ours.remove(&line.id);
                     }
                     ours.retain(|id| !seal.abandoned.contains(id));
@@ -87,15 +101,14 @@ impl Archiver {
         Ok(lost)
     }
 
-    /// The seal that a window lies in, and its number.
-    async fn seal_of(&self, window: &Window, progress: &Progress, stop: &Stop<'_>) -> Result<Option<(u64, Seal)>> {
+    /// The seal that a window lies in.
+    async fn seal_of(&self, window: &Window, progress: &Progress, stop: &Stop<'_>) -> Result<Option<Seal>> {
         let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
         for number in (1..=head).rev() {
-            let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
-            if let EntryRecord::Seal(seal) = link.entry.record
+            if let Some(seal) = self.seal(number, stop).await?
                 && seal.span.contains(window.start())
             {
-                return Ok(Some((number, *seal)));
+                return Ok(Some(seal));
             }
         }
         Ok(None)
@@ -106,6 +119,7 @@ impl Archiver {
             span,
             recipe: self.converter.recipe(),
             context: None,
+            filter: None,
             tables: BTreeMap::new(),
             messages: Accounts::default(),
             items: 0,
@@ -114,6 +128,7 @@ impl Archiver {
             abandoned: BTreeSet::new(),
             dead_letters: BTreeSet::new(),
             late_copies: BTreeSet::new(),
+            filtered_over_end: Vec::new(),
             findings: Vec::new(),
         }
     }

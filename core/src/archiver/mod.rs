@@ -30,8 +30,7 @@ pub use self::{
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
 use crate::{
-    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Finding, ItemId, Ledger, Neighbour, People, Result, Rooms, Sink, Source,
-    Timestamp,
+    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Filter, Finding, ItemId, Ledger, People, Result, Rooms, Sink, Source, Timestamp,
 };
 
 /// Reads the source, folds its rows into conversations, stores them as mails and seals each window in the ledger.
@@ -46,6 +45,7 @@ pub struct Archiver {
     ledger: Arc<dyn Ledger>,
     pause: Arc<dyn Pause>,
     people: People,
+    filter: Filter,
     settings: RunSettings,
     identity: RunIdentity,
     observer: Arc<dyn Observer>,
@@ -65,7 +65,7 @@ impl fmt::Debug for Archiver {
 }
 
 impl Archiver {
-    /// An archiver of this archive, with nobody in the directory and the default settings.
+    /// An archiver of this archive, of all conversations, with nobody in the directory and the default settings.
     pub fn new(
         facts: ArchiveFacts,
         source: Arc<dyn Source>,
@@ -82,6 +82,7 @@ impl Archiver {
             ledger,
             pause,
             people: People::new(Arc::new(crate::MemoryDirectory::new())),
+            filter: Filter::default(),
             settings: RunSettings::default(),
             identity: RunIdentity::default(),
             observer: Arc::new(observer::Silence),
@@ -92,6 +93,13 @@ impl Archiver {
     #[must_use]
     pub fn people(self, people: People) -> Self {
         Self { people, ..self }
+    }
+
+    /// Which conversations are archived. Another filter from one run to the next is fine: it decides the windows that are sealed from then on, and each seal
+    /// names the one that decided it.
+    #[must_use]
+    pub fn filter(self, filter: Filter) -> Self {
+        Self { filter, ..self }
     }
 
     /// Other settings.
@@ -158,6 +166,7 @@ impl Archiver {
 
     fn check_settings(&self) -> Result<()> {
         self.settings.check(&self.facts)?;
+        self.filter.check()?;
         if !self.sink.capability().create_only {
             return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "run", "the sink overwrites")
                 .advise("an archive needs a sink that only creates"));
@@ -268,18 +277,17 @@ impl Archiver {
             let tallies = tallies.remove(&window).unwrap_or_default();
             let findings = findings.remove(&window).unwrap_or_default();
             let Written { seal, list, unmapped } = self.write(window, assembly, &tallies, findings, stop).await?;
+            let near = (!window.is_undated()).then(|| self.near(&seal, &list, &self.facts.grid.next(&window)));
             let ours: Vec<ItemId> = list.lines().iter().map(|line| &line.id).chain(&seal.abandoned).cloned().collect();
             if let Outcome::Raced = self.append_seal(seal, progress).await? {
                 self.observer.observe(&Event::Raced { window });
                 progress.lost.entry(window).or_default().extend(ours);
                 return Ok(Outcome::Raced);
             }
-            if !window.is_undated() {
-                progress.near = Some(Neighbour::of(&list, &self.facts.grid.next(&window), self.facts.margin()));
+            if near.is_some() {
+                progress.near = near;
             }
-            for (party, conversations) in unmapped {
-                *progress.report.unmapped.entry(party).or_default() += conversations;
-            }
+            progress.report.unmapped.extend(unmapped);
         }
         Ok(Outcome::Sealed)
     }

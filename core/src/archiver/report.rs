@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::{Digest, Finding, ItemId, Seal, SkipReason, Span, Timestamp};
+use crate::{Digest, FilterReason, Finding, ItemId, Seal, SkipReason, Span, Timestamp, Unmapped};
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -24,6 +24,8 @@ pub struct RunReport {
     pub skipped: BTreeMap<SkipReason, u64>,
     /// Messages archived.
     pub messages: u64,
+    /// Messages of conversations that the filter leaves out, by reason.
+    pub filtered: BTreeMap<FilterReason, u64>,
     /// Rows and messages that became dead letters.
     pub dead_letters: u64,
     /// Mails.
@@ -34,8 +36,8 @@ pub struct RunReport {
     pub abandoned: BTreeSet<ItemId>,
     /// What an auditor ought to know.
     pub findings: Vec<Finding>,
-    /// People without an address in the directory, with the number of conversations that they took part in.
-    pub unmapped: BTreeMap<String, u64>,
+    /// People without an address in the directory, and in how much of what was archived they took part.
+    pub unmapped: Unmapped,
     /// The digest of the chain's last entry: keep it elsewhere, and `verify` can tell whether the end of the chain is still there.
     pub head: Option<Digest>,
     /// Whether the run was asked to stop before it was done.
@@ -57,6 +59,9 @@ impl RunReport {
             }
         }
         self.messages += seal.messages.listed;
+        for (reason, messages) in &seal.messages.filtered {
+            *self.filtered.entry(*reason).or_default() += messages;
+        }
         self.dead_letters += seal.dead_letters.len() as u64;
         self.items += seal.items;
         self.bytes += seal.bytes;

@@ -13,8 +13,8 @@ use super::{
     retry::{Stop, unless_stopped},
 };
 use crate::{
-    Accounts, Address, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FileContent, Finding, Gate,
-    Issue, ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Window,
+    Accounts, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Gate, Issue,
+    ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Unmapped, Window,
 };
 
 /// More editions than this are not left over from interrupted attempts: something else writes here.
@@ -25,7 +25,7 @@ const EDITIONS: u32 = 1_000;
 pub(super) struct Written {
     pub(super) seal: Seal,
     pub(super) list: List,
-    pub(super) unmapped: BTreeMap<String, u64>,
+    pub(super) unmapped: Unmapped,
 }
 
 /// What became of one conversation.
@@ -88,19 +88,26 @@ impl Archiver {
         }
         seal.messages.starts = assembly.conversations.iter().map(|conversation| conversation.messages.len() as u64).sum();
         seal.late_copies = assembly.late_copies.keys().copied().collect();
-        let unmapped = unmapped(&assembly.conversations);
+        if !assembly.conversations.is_empty() {
+            seal.context = Some(self.keep(KeptKind::Context, assembly.context.to_bytes(), stop).await?);
+            if !self.filter.is_empty() {
+                seal.filter = Some(self.keep(KeptKind::Context, self.filter.to_bytes(), stop).await?);
+            }
+        }
+        let (conversations, unresolved_nicks) = self.sift(assembly.conversations, &mut seal);
+        let mut unmapped = Unmapped::default();
+        for conversation in &conversations {
+            unmapped.count(conversation);
+        }
         note(&mut seal, assembly.late_copies.values().sum(), |rows| Finding::LateCopy { rows });
-        note(&mut seal, assembly.unresolved_nicks, |messages| Finding::UnresolvedNick { messages });
+        note(&mut seal, unresolved_nicks, |messages| Finding::UnresolvedNick { messages });
         note(&mut seal, unmapped.len() as u64, |people| Finding::UnmappedPeople { people });
         if window.is_undated() {
             note(&mut seal, tallies.values().map(|(rows, _)| rows).sum(), |rows| Finding::ImplausibleDate { rows });
         }
-        if !assembly.conversations.is_empty() {
-            seal.context = Some(self.keep(KeptKind::Context, assembly.context.to_bytes(), stop).await?);
-        }
 
         let in_flight = InFlight::new(&self.settings);
-        let conversations = assembly.conversations.into_iter().map(|conversation| self.issue(conversation, &in_flight, stop));
+        let conversations = conversations.into_iter().map(|conversation| self.issue(conversation, &in_flight, stop));
         let mut issued = pin!(stream::iter(conversations).buffer_unordered(self.settings.concurrency.max(1)));
         let mut dead = DeadLetter::of_rows(&assembly.undecodable, window);
         let mut lines = Vec::new();
@@ -127,6 +134,28 @@ impl Archiver {
         Ok(Written { seal, list, unmapped })
     }
 
+    /// The conversations that the filter wants, and the messages of an unknown sender that are worth to be known of; the others are counted in the seal.
+    fn sift(&self, conversations: Vec<Conversation>, seal: &mut Seal) -> (Vec<Conversation>, u64) {
+        let mut wanted = Vec::with_capacity(conversations.len());
+        let mut unresolved_nicks = 0;
+        for conversation in conversations {
+            let reason = self.filter.reason(&conversation);
+            // Behind an unknown nick may be somebody who decides whether the conversation is archived; but not where kind or room decide.
+            if !matches!(reason, Some(FilterReason::Kind | FilterReason::Room)) {
+                unresolved_nicks += conversation.unresolved_nicks();
+            }
+            let Some(reason) = reason else {
+                wanted.push(conversation);
+                continue;
+            };
+            *seal.messages.filtered.entry(reason).or_default() += conversation.messages.len() as u64;
+            let over_end = conversation.messages.iter().filter(|message| message.last() >= seal.span.end);
+            seal.filtered_over_end.extend(over_end.map(MessageLine::of));
+        }
+        seal.filtered_over_end.sort_unstable();
+        (wanted, unresolved_nicks)
+    }
+
     pub(super) async fn keep(&self, kind: KeptKind, content: Bytes, stop: &Stop<'_>) -> Result<Digest> {
         self.patience(stop).attempt(|| self.ledger.keep(kind, stream::iter([Ok(content.clone())]).boxed())).await
     }
@@ -139,8 +168,7 @@ impl Archiver {
             let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
                 Ok(admitted) => admitted,
                 Err(error) if error.class() == ErrorClass::Item => {
-                    let dead = bury(&mut conversation, &error, &[]);
-                    self.keep_letters(&conversation, dead, &error, &mut issued.dead, stop).await?;
+                    bury(&mut conversation, &error, &[], &mut issued.dead);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -166,8 +194,7 @@ impl Archiver {
                 }
                 Placed::Refused(index, error) => {
                     issued.abandoned.extend(mails[..index].iter().map(|mail| mail.key.id.clone()));
-                    let dead = bury(&mut conversation, &error, &mails[index].messages);
-                    self.keep_letters(&conversation, dead, &error, &mut issued.dead, stop).await?;
+                    bury(&mut conversation, &error, &mails[index].messages, &mut issued.dead);
                 }
             }
         }
@@ -211,28 +238,6 @@ impl Archiver {
         }
     }
 
-    /// Makes dead letters of messages; their files are stored as objects, since a dead letter holds text alone.
-    async fn keep_letters(
-        &self,
-        conversation: &Conversation,
-        messages: Vec<Message>,
-        error: &Error,
-        dead: &mut Vec<DeadLetter>,
-        stop: &Stop<'_>,
-    ) -> Result<()> {
-        for mut message in messages {
-            for file in &mut message.files {
-                if let FileContent::Read(content) = file.content() {
-                    let digest = Digest::of(content);
-                    self.store_object(&ObjectKey::new(digest), content, stop).await?;
-                    *file = file.clone().stored(content.len() as u64, digest);
-                }
-            }
-            dead.push(DeadLetter::of_message(conversation, message, error.to_string()));
-        }
-        Ok(())
-    }
-
     /// Items of the window that its list does not name.
     pub(super) async fn left_over(&self, window: &Window, list: &List, stop: &Stop<'_>) -> Result<BTreeSet<ItemId>> {
         if !self.sink.capability().listable {
@@ -254,8 +259,8 @@ impl Archiver {
     }
 }
 
-/// Takes out of a conversation the message that an error names, else those in the mail that it is about, else all.
-fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine]) -> Vec<Message> {
+/// Makes dead letters of the message that an error names, else of those in the mail that it is about, else of all.
+fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine], dead: &mut Vec<DeadLetter>) {
     let is_named = |message: &Message| error.message() == Some(&message.key);
     let is_in_mail = |message: &Message| in_mail.contains(&MessageLine::of(message));
     let messages = std::mem::take(&mut conversation.messages);
@@ -267,23 +272,14 @@ fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine])
         (messages, Vec::new())
     };
     conversation.messages = left;
-    buried
+    let reason = error.to_string();
+    dead.extend(buried.into_iter().map(|message| DeadLetter::of_message(conversation, message, reason.clone())));
 }
 
 fn note(seal: &mut Seal, count: u64, finding: impl FnOnce(u64) -> Finding) {
     if count > 0 {
         seal.findings.push(finding(count));
     }
-}
-
-fn unmapped(conversations: &[Conversation]) -> BTreeMap<String, u64> {
-    let mut people = BTreeMap::new();
-    for participant in conversations.iter().flat_map(|conversation| &conversation.participants) {
-        if matches!(participant.address, Address::Unmapped(_)) {
-            *people.entry(participant.party.to_string()).or_default() += 1;
-        }
-    }
-    people
 }
 
 /// Checks the sums; where they do not close, nothing may be sealed.

@@ -18,9 +18,8 @@ pub(super) struct Start<'a> {
     pub(super) copies: &'a [Copy<'a>],
 }
 
-/// Conversations by key, and how many messages have a sender of whom only the nick is known.
-pub(super) fn gather(starts: Vec<Start<'_>>, window: &Window, inquiry: &Inquiry<'_>, presence: &Presence) -> (Vec<Conversation>, u64) {
-    let mut unresolved = 0;
+/// Conversations by key.
+pub(super) fn gather(starts: Vec<Start<'_>>, window: &Window, inquiry: &Inquiry<'_>, presence: &Presence) -> Vec<Conversation> {
     let mut ordinals = BTreeMap::new();
     let mut conversations: BTreeMap<&ConversationKey, Gathered> = BTreeMap::new();
     for start in starts {
@@ -29,16 +28,10 @@ pub(super) fn gather(starts: Vec<Start<'_>>, window: &Window, inquiry: &Inquiry<
         *ordinal += 1;
         let gathered = conversations.entry(&start.at.conversation).or_default();
         let sender = sender(&start, inquiry);
-        if let (ConversationKey::Room(_), Party::Occupant { nick, .. }) = (&start.at.conversation, &sender)
-            && !nick.is_empty()
-        {
-            unresolved += 1;
-        }
         gathered.nicks_are_jids &= !matches!(&start.at.sender.party, Party::Occupant { nick, .. } if !nick.is_empty());
         gathered.messages.push(message(&start, key, sender));
     }
-    let conversations = conversations.into_iter().map(|(key, gathered)| gathered.conversation(key, window, inquiry, presence)).collect();
-    (conversations, unresolved)
+    conversations.into_iter().map(|(key, gathered)| gathered.conversation(key, window, inquiry, presence)).collect()
 }
 
 #[derive(Debug)]

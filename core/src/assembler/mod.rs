@@ -133,7 +133,8 @@ impl Assembler {
                 None => self.note_late_copies(fold, window, &mut assembly),
             }
         }
-        (assembly.conversations, assembly.unresolved_nicks) = gather(starts, window, &inquiry, &self.presence);
+        assembly.conversations = gather(starts, window, &inquiry, &self.presence);
+        assembly.unresolved_nicks = assembly.conversations.iter().map(Conversation::unresolved_nicks).sum();
         assembly.context = inquiry.into_context();
         assembly
     }

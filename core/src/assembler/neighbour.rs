@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::fold::Fold;
-use crate::{List, ShortDigest, Timestamp, Window};
+use crate::{List, MessageLine, ShortDigest, Timestamp, Window};
 
 /// The messages of the window before that have copies near its end, as its seal lists them: a row folds over the border only into one of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,11 +19,16 @@ struct Listed {
 impl Neighbour {
     /// The messages of a list that matter to `window`, which begins where the listed one ends.
     pub fn of(list: &List, window: &Window, margin: Duration) -> Self {
+        Self::of_messages(list.lines().iter().flat_map(|line| &line.messages), window, margin)
+    }
+
+    /// Those of the messages that matter to `window`: all that the window before has accounted for.
+    pub fn of_messages<'m>(accounted: impl IntoIterator<Item = &'m MessageLine>, window: &Window, margin: Duration) -> Self {
         // A fold is in sight from two margins before the border on, and follows the last copy of what was listed by at most one. The start may be
         // long before: copies that follow each other make a chain of any length.
         let near = window.start().before(margin * 3);
         let mut messages: HashMap<ShortDigest, Vec<Listed>> = HashMap::new();
-        for message in list.lines().iter().flat_map(|line| &line.messages) {
+        for message in accounted {
             if near <= message.last && message.start < window.start() {
                 messages.entry(message.identity).or_default().push(Listed { start: message.start, last: message.last });
             }

@@ -17,6 +17,7 @@ struct Row {
 impl MemoryDirectory {
     /// Reads `jid,email,name[,valid_from,valid_until]` with a header line, UTF-8.
     ///
+    /// The JID may be escaped as on the wire, `anne\20o\27neil@example.com`, or as people write it, `anne o'neil@example.com` (XEP-0106).
     /// The two times are days (`2026-01-01`, midnight UTC) or instants (`2026-01-01T00:00:00Z`); `valid_from` is the first instant at which
     /// the entry holds, `valid_until` the first at which it does not; an empty one leaves that side open.
     ///
@@ -87,6 +88,29 @@ fn refuse(line: u64, what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Directory;
+
+    #[test]
+    fn a_jid_is_found_whichever_way_it_is_written() {
+        let (wire, read) = (r"anne\20o\27neil@example.com", "anne o'neil@example.com");
+        let jid = |text: &str| BareJid::new(text).unwrap();
+        for written in [wire, read, " Anne O'Neil@Example.com "] {
+            let directory = MemoryDirectory::from_csv(format!("jid,email\n{written},a@b\n").as_bytes()).unwrap();
+            for asked in [wire, read] {
+                assert_eq!(directory.person(&jid(asked), Timestamp::PLAUSIBLE).unwrap().email, "a@b", "{written} {asked}");
+            }
+        }
+        let both = MemoryDirectory::from_csv(format!("jid,email\n{wire},wire@b\n{read},read@b\n").as_bytes()).unwrap();
+        assert_eq!(both.person(&jid(wire), Timestamp::PLAUSIBLE).unwrap().email, "wire@b", "the very JID counts before its other form");
+        let other = MemoryDirectory::from_csv(
+            r"jid,email
+a\20b@example.com,a@b
+"
+            .as_bytes(),
+        )
+        .unwrap();
+        assert_eq!(other.person(&jid(r"a\5c20b@example.com"), Timestamp::PLAUSIBLE), None, "another JID");
+    }
 
     #[test]
     fn a_line_that_cannot_be_read_is_named() {

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use super::{Directory, Person};
 use crate::{BareJid, Span, Timestamp};
 
-/// A directory held in memory, each entry with the time in which it holds.
+/// A directory held in memory, each entry with the time in which it holds. JIDs may be escaped as on the wire (XEP-0106) or as people write them.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryDirectory {
     people: HashMap<BareJid, Vec<(Span, Person)>>,
@@ -27,6 +27,11 @@ impl MemoryDirectory {
         entries.sort_by(|(a, one), (b, other)| (b.start, a.end, one).cmp(&(a.start, b.end, other)));
     }
 
+    /// Everybody who is known at any time, in no order.
+    pub fn people(&self) -> impl Iterator<Item = (&BareJid, &Person)> {
+        self.people.iter().flat_map(|(jid, entries)| entries.iter().map(move |(_, person)| (jid, person)))
+    }
+
     /// How many JIDs are known.
     pub fn len(&self) -> usize {
         self.people.len()
@@ -40,7 +45,7 @@ impl MemoryDirectory {
 
 impl Directory for MemoryDirectory {
     fn person(&self, jid: &BareJid, at: Timestamp) -> Option<Person> {
-        let entries = self.people.get(jid)?;
-        entries.iter().find(|(valid, _)| valid.contains(at)).map(|(_, person)| person.clone())
+        let known = |jid: &BareJid| Some(self.people.get(jid)?.iter().find(|(valid, _)| valid.contains(at))?.1.clone());
+        known(jid).or_else(|| known(&jid.other_spelling()?))
     }
 }

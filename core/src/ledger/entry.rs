@@ -4,7 +4,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::NewerEntry;
-use crate::{Digest, Error, ErrorClass, ErrorKind, ItemId, Recipe, Result, ShortDigest, SkipReason, Span, Table, Timestamp};
+use crate::{
+    Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, ShortDigest, SkipReason, Span, Table,
+    Timestamp,
+};
 
 /// One entry of the chain, as stored in `ledger/<number>.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +57,9 @@ pub struct Seal {
     pub recipe: Recipe,
     /// The context that they were made with; none where there are no conversations.
     pub context: Option<Digest>,
+    /// The [`Filter`](crate::Filter), kept as the context is; none where there are no conversations, or everything is archived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Digest>,
     /// What became of the rows, by table.
     pub tables: BTreeMap<Table, TableAccount>,
     /// What became of the messages.
@@ -70,6 +76,9 @@ pub struct Seal {
     pub dead_letters: BTreeSet<Digest>,
     /// Messages of the window before for which a copy came so late that its recipient stands in no item.
     pub late_copies: BTreeSet<ShortDigest>,
+    /// Filtered messages with copies behind the window's end, sorted: the next window does not take those copies for messages of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filtered_over_end: Vec<MessageLine>,
     /// What an auditor ought to know.
     pub findings: Vec<Finding>,
 }
@@ -137,8 +146,8 @@ pub enum Disposition {
     DeadLetter,
 }
 
-/// What became of the messages that start in a window: `starts = listed + dead_letters + elsewhere`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What became of the messages that start in a window: `starts = listed + dead_letters + elsewhere + filtered`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Accounts {
     /// Messages that start in the window.
@@ -149,12 +158,16 @@ pub struct Accounts {
     pub dead_letters: u64,
     /// Those listed already, by an earlier seal of the window or a neighbour's.
     pub elsewhere: u64,
+    /// Those in conversations that are not archived, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub filtered: BTreeMap<FilterReason, u64>,
 }
 
 impl Accounts {
     /// Whether every message is accounted for.
     pub fn closes(&self) -> bool {
-        adds_up(self.starts, [self.listed, self.dead_letters, self.elsewhere])
+        let parts = [self.listed, self.dead_letters, self.elsewhere];
+        adds_up(self.starts, parts.into_iter().chain(self.filtered.values().copied()))
     }
 }
 
@@ -315,5 +328,68 @@ impl Link {
             return Err(damaged("it holds another number"));
         }
         Ok(Self { entry, digest: Digest::of(bytes) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry as it was written before there were filters.
+    const UNFILTERED: &str = r#"{
+  "number": 2,
+  "previous": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+  "frontier": {
+    "end": "2026-11-21T00:00:00.000Z",
+    "undated": true,
+    "seal": 2
+  },
+  "seal": {
+    "span": {
+      "start": "2026-11-20T00:00:00.000Z",
+      "end": "2026-11-21T00:00:00.000Z"
+    },
+    "recipe": {
+      "name": "transcript",
+      "version": 2,
+      "settings": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"
+    },
+    "context": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+    "tables": {},
+    "messages": {
+      "starts": 3,
+      "listed": 2,
+      "dead_letters": 1,
+      "elsewhere": 0
+    },
+    "items": 1,
+    "bytes": 4711,
+    "list": "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+    "abandoned": [],
+    "dead_letters": [],
+    "late_copies": [],
+    "findings": []
+  }
+}
+"#;
+
+    #[test]
+    fn an_entry_from_before_there_were_filters_is_read_and_keeps_its_bytes() {
+        let link = Link::from_bytes(2, UNFILTERED.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8_lossy(&link.entry.to_bytes()), UNFILTERED);
+        assert_eq!(link.digest, Link::new(link.entry.clone()).digest);
+        let Record::Seal(seal) = link.entry.record else { panic!("a seal") };
+        assert!(seal.messages.closes() && seal.filter.is_none());
+    }
+
+    #[test]
+    fn messages_that_are_filtered_are_part_of_the_sum() {
+        let filtered = BTreeMap::from([(FilterReason::NotIncluded, 2), (FilterReason::Excluded, 1)]);
+        let mut accounts = Accounts { starts: 5, listed: 2, filtered, ..Accounts::default() };
+        assert!(accounts.closes());
+        let json = serde_json::to_string(&accounts).unwrap();
+        assert!(json.ends_with(r#""filtered":{"not-included":2,"excluded":1}}"#), "{json}");
+        accounts.filtered.insert(FilterReason::Kind, 1);
+        assert!(!accounts.closes());
     }
 }

@@ -55,7 +55,7 @@ const _: Option<&dyn Ledger> = None;
 pub enum KeptKind {
     /// A seal's items, JSON lines.
     List,
-    /// The directory's answers and the rooms that a window was made with, JSON.
+    /// What a window was made with, JSON: the directory's answers and the rooms, or the filter.
     Context,
     /// What could not be archived, JSON.
     DeadLetter,

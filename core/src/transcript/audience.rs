@@ -59,7 +59,7 @@ mod tests {
         let conversation = Conversation::new(key, window, ConversationKind::Room, None, people, vec![message]);
         let sender = conversation.participants.iter().position(|person| person.party == user("alice")).unwrap();
         let audience = audience(&conversation, &conversation.messages[0], sender);
-        audience.into_iter().map(|index| conversation.participants[index].display_name().to_owned()).collect()
+        audience.into_iter().map(|index| conversation.participants[index].display_name().into_owned()).collect()
     }
 
     fn room() -> ConversationKey {

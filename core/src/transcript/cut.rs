@@ -16,7 +16,7 @@ pub(super) struct Cut {
 #[derive(Debug)]
 pub(super) enum Said {
     Messages(Range<usize>),
-    Piece(Piece),
+    Piece(Box<Piece>),
 }
 
 impl Said {

@@ -9,7 +9,7 @@ use mail_builder::{
 use super::{
     files::Attached,
     json, stanzas,
-    view::{Addressing, Frame, MOST_ADDRESSES},
+    view::{Addressing, CATCH_ALL_NAME, Frame, MOST_ADDRESSES},
 };
 use crate::{
     ConversationKey, HeaderText, ItemId,
@@ -113,6 +113,16 @@ fn address<'a>((name, address): &'a Mailbox<'_>) -> Address<'a> {
 }
 
 fn recipients<'v>(frame: &Frame<'v>) -> Vec<Mailbox<'v>> {
+    let mut recipients = addressed(frame);
+    if let Some(address) = frame.catch_all
+        && !recipients.iter().any(|(_, known)| known.eq_ignore_ascii_case(address))
+    {
+        recipients.push((HeaderText::new(CATCH_ALL_NAME), Cow::Borrowed(address)));
+    }
+    recipients
+}
+
+fn addressed<'v>(frame: &Frame<'v>) -> Vec<Mailbox<'v>> {
     let conversation = frame.view.conversation;
     let most = match &frame.addressing {
         Addressing::Everyone => return (0..conversation.participants.len()).filter_map(|index| frame.mailbox(index)).collect(),

@@ -24,7 +24,7 @@ mod text;
 mod view;
 
 #[cfg(feature = "rsmf")]
-pub use self::rsmf::{Rsmf, RsmfSettings};
+pub use self::rsmf::Rsmf;
 pub use self::{per_message::PerMessage, settings::TranscriptSettings};
 
 use self::{
@@ -50,6 +50,7 @@ const FOOTER: &str = "Cisco Jabber archive";
 /// conversation's first message. `To` names all participants, the sender too; with more than 200, or where they would fill an eighth
 /// of the mail, it names the room and the senders of the part. Names and addresses stand in full in the bodies; an address that is no plain ASCII
 /// `addr-spec` is replaced in header fields by one below `.invalid`.
+/// Where a participant has no address that reaches anybody, [`catch_all`](TranscriptSettings::catch_all) stands in `To` as well, if it is set, and nowhere else.
 /// `Message-ID` is the item id; `In-Reply-To` and `References` name [`ItemId::root`](crate::ItemId::root), the same for all mails of a conversation.
 ///
 /// # The text
@@ -122,13 +123,13 @@ impl Transcript {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "transcript";
     /// Raised whenever the bytes of a mail change.
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     /// A converter for an archive with these facts.
     ///
     /// # Errors
     ///
-    /// If `max_item_bytes` is less than 256 KiB, or if the archive's Message-ID domain cannot stand in a Message-ID.
+    /// If `max_item_bytes` is less than 256 KiB, if `catch_all` is no plain address, or if the archive's Message-ID domain cannot stand in a Message-ID.
     pub fn new(facts: &ArchiveFacts, settings: TranscriptSettings) -> Result<Self> {
         settings.check(facts, "set up transcript")?;
         Ok(Self { facts: facts.clone(), settings })
@@ -142,7 +143,7 @@ impl Converter for Transcript {
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let placed = Placed::new(conversation, self.settings.max_item_bytes);
-        let view = View::new(&self.facts, Holds::Part, &placed.conversation, issue, self.settings.max_item_bytes)?;
+        let view = View::new(&self.facts, Holds::Part, &placed.conversation, issue, &self.settings)?;
         parts::convert(&view, &placed, &self.settings, emit)
     }
 }

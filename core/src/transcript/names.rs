@@ -55,7 +55,7 @@ impl<'a> Names<'a> {
 }
 
 fn short_name(person: &Participant) -> String {
-    let name = one_line(&shortened(person.display_name(), LONGEST_NAME));
+    let name = one_line(&shortened(&person.display_name(), LONGEST_NAME));
     if name.is_empty() { one_line(&shortened(person.address.as_str(), LONGEST_NAME)) } else { name }
 }
 

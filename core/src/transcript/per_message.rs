@@ -22,6 +22,8 @@ use crate::{ArchiveFacts, Conversation, Converter, Issue, MailItem, Part, Party,
 /// `To` names to whom the message went: between two, the other; in a room, those for whom a copy was logged and those who were inside, and
 /// where neither is known of anybody, all other participants. Beyond 200, or where they would fill an eighth of the mail, it names the room and the sender.
 ///
+/// Where the sender or one of these has no address that reaches anybody, [`catch_all`](TranscriptSettings::catch_all) stands in `To` as well.
+///
 /// The bodies list all participants of the conversation, those who got nothing too. More than 200, or more than fill an eighth of the mail, are
 /// listed in mails of their own, without messages, which the mails of the messages name.
 ///
@@ -72,7 +74,7 @@ impl PerMessage {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "per-message";
     /// Raised whenever the bytes of a mail change.
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     /// A converter for an archive with these facts.
     ///
@@ -88,7 +90,7 @@ impl PerMessage {
     fn people(&self, of: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let people = Conversation::new(of.key.clone(), of.window, of.kind, of.title.clone(), of.participants.clone(), Vec::new());
         let limit = self.settings.max_item_bytes;
-        let view = View::new(&self.facts, Holds::People, &people, issue, limit)?;
+        let view = View::new(&self.facts, Holds::People, &people, issue, &self.settings)?;
         parts::convert(&view, &Placed::new(&people, limit), &self.settings, emit)
     }
 
@@ -134,7 +136,7 @@ impl Converter for PerMessage {
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let limit = self.settings.max_item_bytes;
         let placed = Placed::new(conversation, limit);
-        let view = View::new(&self.facts, Holds::Message, &placed.conversation, issue, limit)?;
+        let view = View::new(&self.facts, Holds::Message, &placed.conversation, issue, &self.settings)?;
         let everybody = conversation.participants.len() <= MOST_ADDRESSES && people_fit(&view, &self.settings);
         if !everybody || conversation.messages.is_empty() {
             self.people(conversation, issue, emit)?;

@@ -53,7 +53,7 @@ pub(super) fn plan(view: &View<'_>, settings: &TranscriptSettings) -> Result<Pla
 pub(super) fn pieces(index: usize, frame: &Frame<'_>, settings: &TranscriptSettings) -> Result<Vec<Said>> {
     let mut planner = Planner::new(frame.view, settings);
     let empty = planner.empty_part(frame);
-    Ok(planner.pieces(index, empty)?.into_iter().map(Said::Piece).collect())
+    Ok(planner.pieces(index, empty)?.into_iter().map(|piece| Said::Piece(Box::new(piece))).collect())
 }
 
 /// Whether all participants may stand in every mail: they take an eighth of it at most.
@@ -132,7 +132,7 @@ impl<'v> Planner<'v> {
             let mut rows = first_row..next_row;
             if first_message == next_message && next_message < messages && (everybody || rows.is_empty()) {
                 for piece in self.pieces(next_message, Empty { cost, ..empty })? {
-                    cuts.push(Cut { rows, said: Said::Piece(piece) });
+                    cuts.push(Cut { rows, said: Said::Piece(Box::new(piece)) });
                     rows = next_row..next_row;
                 }
                 next_message += 1;

@@ -151,7 +151,7 @@ impl<'m> Enclosed<'m> {
         let is_json =
             |part: &&mail_parser::MessagePart<'_>| part.attachment_name() == Some(FILE_NAME) && part.is_content_type("application", "json");
         let files = mail.attachments().filter(|part| part.is_content_type("application", "octet-stream"));
-        Some(Self::new(mail.attachments().find(is_json)?.contents(), files.map(|part| part.contents())))
+        Some(Self::new(mail.attachments().find(is_json)?.contents(), files.map(mail_parser::MessagePart::contents)))
     }
 
     fn new(json: &'m [u8], files: impl Iterator<Item = &'m [u8]>) -> Self {

@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, journal::ENVELOPE_BYTES, mail::check_domain};
+use crate::{
+    ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, FieldHasher, Result, journal::ENVELOPE_BYTES, mail::check_domain,
+    people::is_addr_spec,
+};
 
 /// What can be chosen about a [`Transcript`](crate::Transcript) or a [`PerMessage`](crate::PerMessage).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,11 +16,13 @@ pub struct TranscriptSettings {
     pub conversation_json: bool,
     /// Whether every mail carries the raw stanzas of its messages, as one attachment of JSON lines: `sent`, the message's key, `stanza`.
     pub raw_stanzas: bool,
+    /// A mailbox to which every mail is addressed too in which a participant has no address that reaches anybody.
+    pub catch_all: Option<String>,
 }
 
 impl Default for TranscriptSettings {
     fn default() -> Self {
-        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false, raw_stanzas: false }
+        Self { max_item_bytes: 10 * 1024 * 1024, conversation_json: false, raw_stanzas: false, catch_all: None }
     }
 }
 
@@ -41,6 +46,12 @@ impl TranscriptSettings {
     #[must_use]
     pub fn with_raw_stanzas(self, attached: bool) -> Self {
         Self { raw_stanzas: attached, ..self }
+    }
+
+    /// The same with a mailbox for what would reach nobody's.
+    #[must_use]
+    pub fn with_catch_all(self, address: impl Into<String>) -> Self {
+        Self { catch_all: Some(address.into()), ..self }
     }
 
     /// The same for mails that a [`Journal`](crate::Journal) puts into reports: no report takes more than
@@ -68,20 +79,31 @@ impl TranscriptSettings {
                 .about("max_item_bytes")
                 .advise(format!("set it to {} or more", Self::LEAST_ITEM_BYTES)));
         }
+        if let Some(address) = self.catch_all.as_deref().filter(|address| !is_addr_spec(address)) {
+            let what = format!("`{}` is no address that needs no quoting", address.escape_debug());
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, operation, what)
+                .about("catch_all")
+                .advise("write one mailbox without a name, such as archive@example.com"));
+        }
         check_domain(facts, operation)
     }
 
     /// Digest of what changes the bytes of mails.
     pub(super) fn digest(&self) -> Digest {
         let flag = |set: bool| if set { "true" } else { "false" };
-        let hasher = FieldHasher::new()
+        let mut hasher = FieldHasher::new()
             .field("v1")
             .field("max_item_bytes")
             .field(&self.max_item_bytes.to_string())
             .field("conversation_json")
             .field(flag(self.conversation_json));
         // A setting that came later is not hashed where it is left as it was before.
-        let hasher = if self.raw_stanzas { hasher.field("raw_stanzas").field(flag(true)) } else { hasher };
+        if self.raw_stanzas {
+            hasher = hasher.field("raw_stanzas").field(flag(true));
+        }
+        if let Some(address) = &self.catch_all {
+            hasher = hasher.field("catch_all").field(address);
+        }
         hasher.finish()
     }
 }

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt::Write as _};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PerMessage, Transcript, clock,
+    PerMessage, Transcript, TranscriptSettings, clock,
     cut::{Cut, Extent, Piece, Said},
     envelope::field_bytes,
     names::{Names, one_line},
@@ -17,6 +17,8 @@ use crate::{
 const LAYOUT: u32 = 1;
 /// Participants in the address fields; beyond it the list is that of the body.
 pub(super) const MOST_ADDRESSES: usize = 200;
+/// The name of the mailbox for mails with participants whom no mail reaches.
+pub(super) const CATCH_ALL_NAME: &str = "Participants without an address";
 /// The longest name in a header field, in characters.
 const HEADER_NAME: usize = 64;
 /// The longest title, key or subject in a header field, in characters.
@@ -42,6 +44,8 @@ pub(super) struct View<'a> {
     pub(super) names: Names<'a>,
     pub(super) rows: Vec<Row<'a>>,
     pub(super) addressing: Addressing,
+    /// The mailbox for mails with participants whom no mail reaches.
+    catch_all: Option<&'a str>,
     /// Where the sender of every message stands among the participants.
     senders: Vec<usize>,
     addresses: HeaderText,
@@ -113,7 +117,14 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(facts: &'a ArchiveFacts, holds: Holds, conversation: &'a Conversation, issue: Issue, limit: usize) -> Result<Self> {
+    pub(super) fn new(
+        facts: &'a ArchiveFacts,
+        holds: Holds,
+        conversation: &'a Conversation,
+        issue: Issue,
+        settings: &'a TranscriptSettings,
+    ) -> Result<Self> {
+        let (limit, catch_all) = (settings.max_item_bytes, settings.catch_all.as_deref());
         let names = Names::new(conversation);
         let sender = |message: &Message| {
             names.index(&message.sender).ok_or_else(|| {
@@ -124,11 +135,18 @@ impl<'a> View<'a> {
         };
         let senders = conversation.messages.iter().map(sender).collect::<Result<_>>()?;
         let people = &conversation.participants;
-        let addressing = if are_addressable(people.iter(), limit) { Addressing::Everyone } else { Addressing::senders(limit) };
+        let addressing = if are_addressable(people.iter(), catch_all, limit) { Addressing::Everyone } else { Addressing::senders(limit) };
         let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
         let subject = subject(conversation);
         let addresses = listed(people, limit / 32);
-        Ok(Self { facts, holds, conversation, issue, names, rows, addressing, senders, addresses, subject })
+        Ok(Self { facts, holds, conversation, issue, names, rows, addressing, catch_all, senders, addresses, subject })
+    }
+
+    /// The mailbox for what these people would not be reached by, if there are such. A room is no person.
+    fn catch_all<'p>(&self, mut people: impl Iterator<Item = &'p Participant>) -> Option<&'a str> {
+        let is_room = |party: &Party| matches!(party, Party::Occupant { nick, .. } if nick.is_empty());
+        let unreached = |person: &Participant| matches!(person.address, Address::Unmapped(_)) && !is_room(&person.party);
+        self.catch_all.filter(|_| people.any(unreached))
     }
 
     /// A piece of the message at this index.
@@ -203,10 +221,11 @@ impl Addressing {
     }
 }
 
-/// Whether so many people may stand in an address field.
-fn are_addressable<'p>(people: impl ExactSizeIterator<Item = &'p Participant>, limit: usize) -> bool {
-    people.len() <= MOST_ADDRESSES
-        && people.map(|person| field_bytes(&header_name(person), &header_address(&person.address))).sum::<usize>() <= limit / 8
+/// Whether so many people may stand in an address field, and a mailbox for those whom no mail reaches.
+fn are_addressable<'p>(people: impl ExactSizeIterator<Item = &'p Participant>, catch_all: Option<&str>, limit: usize) -> bool {
+    let more = catch_all.map_or(0, |address| field_bytes(CATCH_ALL_NAME, address));
+    people.len() + usize::from(catch_all.is_some()) <= MOST_ADDRESSES
+        && people.map(|person| field_bytes(&header_name(person), &header_address(&person.address))).sum::<usize>() + more <= limit / 8
 }
 
 fn rows(index: usize, person: &Participant) -> impl Iterator<Item = Row<'_>> {
@@ -222,13 +241,13 @@ fn rows(index: usize, person: &Participant) -> impl Iterator<Item = Row<'_>> {
 
 /// The name of a participant in header fields; addresses stand beside it, so that names may be alike.
 fn header_name(person: &Participant) -> String {
-    one_line(&shortened(person.display_name(), HEADER_NAME))
+    one_line(&shortened(&person.display_name(), HEADER_NAME))
 }
 
 fn subject(conversation: &Conversation) -> String {
     if let (ConversationKind::Room, ConversationKey::Room(room)) = (conversation.kind, &conversation.key) {
         let title = one_line(&shortened(conversation.title.as_deref().unwrap_or_default(), HEADER_TEXT));
-        let name = if title.is_empty() { one_line(room.local().unwrap_or(room.as_str())) } else { title };
+        let name = if title.is_empty() { one_line(&room.unescaped_local().unwrap_or(Cow::Borrowed(room.as_str()))) } else { title };
         return format!("Jabber room: {name}");
     }
     let people = &conversation.participants;
@@ -275,6 +294,8 @@ pub(super) struct Frame<'v> {
     pub(super) own_rows: &'v [Row<'v>],
     /// Who stands in `To`.
     pub(super) addressing: Addressing,
+    /// The mailbox that stands there too, because somebody has no address.
+    pub(super) catch_all: Option<&'v str>,
 }
 
 impl<'v> Frame<'v> {
@@ -293,19 +314,22 @@ impl<'v> Frame<'v> {
             rows: if everybody { &view.rows } else { own_rows },
             own_rows,
             addressing: view.addressing.clone(),
+            catch_all: view.catch_all(view.conversation.participants.iter()),
         }
     }
 
     /// The frame of a message that went to these people, or of a piece of it; `everybody` says that it shows all participants, not none.
     pub(super) fn of_message(view: &'v View<'v>, part: Part, said: &'v Said, audience: &[usize], everybody: bool, limit: usize) -> Self {
-        let message = match said {
-            Said::Messages(messages) => &view.conversation.messages[messages.start],
-            Said::Piece(piece) => &piece.message,
+        let index = match said {
+            Said::Messages(messages) => messages.start,
+            Said::Piece(piece) => piece.index,
         };
+        let message = &view.conversation.messages[index];
         let id = view.id_of(Some(&message.key), part.number);
         let rows: &[Row<'_>] = if everybody { &view.rows } else { &[] };
-        let people = audience.iter().map(|index| &view.conversation.participants[*index]);
-        let addressable = are_addressable(people, limit);
+        let person = |index: &usize| &view.conversation.participants[*index];
+        let catch_all = view.catch_all(audience.iter().chain([&view.senders[index]]).map(person));
+        let addressable = are_addressable(audience.iter().map(person), catch_all, limit);
         Self {
             view,
             part,
@@ -316,6 +340,7 @@ impl<'v> Frame<'v> {
             said,
             rows,
             own_rows: if part.number == 1 { rows } else { &[] },
+            catch_all,
             addressing: if addressable { Addressing::People(audience.to_vec()) } else { Addressing::senders(limit) },
         }
     }
@@ -335,6 +360,7 @@ impl<'v> Frame<'v> {
             rows: if everybody { &view.rows } else { &[] },
             own_rows: &[],
             addressing: view.addressing.clone(),
+            catch_all: view.catch_all(view.conversation.participants.iter()),
         };
         frame.largest_part()
     }
@@ -484,7 +510,7 @@ impl Row<'_> {
 
     /// The name in full, where it is not the one before messages.
     pub(super) fn full_name(&self, shown: &str) -> Option<String> {
-        let name = one_line(self.person.display_name());
+        let name = one_line(&self.person.display_name());
         (name != shown && !name.is_empty()).then_some(name)
     }
 }

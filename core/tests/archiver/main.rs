@@ -5,6 +5,8 @@
 mod cancelled;
 mod changing;
 mod dead_letters;
+mod files;
+mod filtered;
 mod in_flight;
 mod killed;
 mod patience;

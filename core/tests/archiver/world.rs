@@ -10,9 +10,9 @@ use std::{
 use bytes::Bytes;
 use futures::executor::block_on;
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Converter, DeadLetter, Digest, Entry, EntryRecord, Event, Grid, ItemId, ItemKey, KeptKind, Ledger, Link, List,
-    Movement, Observer, Record, Result, RunEntry, RunReport, RunSettings, Seal, Source, Table, Timestamp, Transcript, TranscriptSettings,
-    UndecodableRow, Window,
+    ArchiveFacts, Archiver, Converter, DeadLetter, Digest, Entry, EntryRecord, Event, Filter, Grid, ItemId, ItemKey, KeptKind, Ledger,
+    Link, List, MemoryDirectory, Movement, ObjectKey, Observer, People, Record, Result, RunEntry, RunReport, RunSettings, Seal, Source,
+    Table, Timestamp, Transcript, TranscriptSettings, UndecodableRow, Window,
     testing::{
         faults::{Faults, FaultyLedger, FaultySink, FaultySource},
         memory::{MemoryLedger, MemorySink, MemorySource},
@@ -33,6 +33,8 @@ pub(crate) fn at(time: &str) -> Timestamp {
 pub(crate) struct World {
     pub(crate) facts: ArchiveFacts,
     pub(crate) settings: RunSettings,
+    pub(crate) filter: Filter,
+    pub(crate) directory: Arc<MemoryDirectory>,
     pub(crate) converter: Arc<dyn Converter>,
     pub(crate) source: Arc<MemorySource>,
     pub(crate) sink: Arc<MemorySink>,
@@ -58,6 +60,8 @@ impl World {
         Self {
             facts,
             settings: RunSettings::default(),
+            filter: Filter::default(),
+            directory: Arc::default(),
             converter,
             source: Arc::new(MemorySource::new(records, now).batches_of(5)),
             sink: Arc::default(),
@@ -86,6 +90,8 @@ impl World {
             ready(())
         };
         Archiver::new(self.facts.clone(), source, self.converter.clone(), sink, ledger, Arc::new(pause))
+            .people(People::new(self.directory.clone()))
+            .filter(self.filter.clone())
             .settings(self.settings.clone())
             .observer(observer)
     }
@@ -198,6 +204,8 @@ impl World {
         assert_eq!(seal.context.is_some(), seal.messages.starts > 0);
         let contexts = self.ledger.kept(KeptKind::Context);
         assert!(seal.context.is_none_or(|context| contexts.contains_key(&context)));
+        assert_eq!(seal.filter.is_some(), seal.messages.starts > 0 && !self.filter.is_empty());
+        assert!(seal.filter.is_none_or(|filter| contexts.contains_key(&filter)));
         let list = self.list(seal);
         assert_eq!(list.lines().len() as u64, seal.items);
         assert_eq!(list.lines().iter().map(|line| line.messages.len() as u64).sum::<u64>(), seal.messages.listed);
@@ -206,6 +214,9 @@ impl World {
             let content = items.get(&ItemKey::new(window, line.id.clone())).expect("a listed item is durable");
             assert_eq!((content.len() as u64, Digest::of(content)), (line.bytes, line.sha256));
             assert!(listed.insert(line.id.clone()), "{} is listed twice", line.id);
+            for digest in &line.attachments {
+                assert!(self.sink.objects().contains_key(&ObjectKey::new(*digest)), "an object that a listed item names is durable");
+            }
         }
     }
 }

@@ -106,7 +106,7 @@ fn check(conversation: &Conversation, items: &[jabber_archive_core::MailItem], l
 proptest! {
     #[test]
     fn a_file_tells_what_the_conversation_holds(conversation in generators::conversation(), issue in generators::issue(), json: bool) {
-        let settings = with_json().with_conversation_json(json);
+        let settings = with_json().with_conversation_json(json).with_raw_stanzas(json);
         let items = files(&conversation, issue, settings.clone());
         prop_assert_eq!(items.len(), 1);
         check(&conversation, &items, settings.max_item_bytes);
@@ -127,6 +127,9 @@ proptest! {
         for (name, value) in &rsmf.facts {
             prop_assert_eq!(custom(rsmf.conversation(), name).unwrap_or_default(), value.as_str());
         }
+        let lines = rsmf.files.get("stanzas.jsonl").map(|lines| lines.split_inclusive(|byte| *byte == b'\n').count());
+        let stanzas = conversation.messages.iter().filter(|message| message.stanza.is_some()).count();
+        prop_assert_eq!((lines, rsmf.files.contains_key("conversation.json")), (json.then_some(stanzas), json));
         let disclaimers: Vec<_> = rsmf.events_of("disclaimer").collect();
         prop_assert_eq!(disclaimers.iter().any(|event| text(&event["body"]).contains("Addendum: ")), issue.addendum);
         prop_assert!(disclaimers.is_empty() || rsmf.events()[0]["type"] == "disclaimer");
@@ -151,7 +154,7 @@ proptest! {
 
     #[test]
     fn a_message_larger_than_a_part_is_told_in_full(conversation in generators::outgrown_conversation(), json: bool) {
-        let settings = smallest().with_conversation_json(json);
+        let settings = smallest().with_conversation_json(json).with_raw_stanzas(json);
         let items = files(&conversation, Issue::FIRST, settings.clone());
         let objects: BTreeMap<Digest, Bytes> = items
             .iter()

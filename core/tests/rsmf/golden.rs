@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use jabber_archive_core::{
     Address, BareJid, Conversation, ConversationKey, ConversationKind, FieldHasher, FileRef, Grid, Issue, Message, MessageKey, Movement,
-    Participant, Party, RsmfSettings, Timestamp,
+    Participant, Party, Timestamp, TranscriptSettings,
 };
 
 use crate::{files, reader::Rsmf, with_json};
@@ -78,7 +78,7 @@ fn room() -> Conversation {
     )
 }
 
-fn compare(name: &str, conversation: &Conversation, issue: Issue, settings: RsmfSettings) {
+fn compare(name: &str, conversation: &Conversation, issue: Issue, settings: TranscriptSettings) {
     let item = &files(conversation, issue, settings)[0];
     let zip = Rsmf::read(item);
     let readable = serde_json::to_string_pretty(&zip.manifest).unwrap() + "\n";
@@ -94,7 +94,7 @@ fn compare(name: &str, conversation: &Conversation, issue: Issue, settings: Rsmf
 
 #[test]
 fn a_chat_with_a_file_has_the_bytes_it_always_had() {
-    compare("chat", &chat(), Issue::FIRST, RsmfSettings::default());
+    compare("chat", &chat(), Issue::FIRST, TranscriptSettings::default());
 }
 
 #[test]

@@ -10,20 +10,20 @@ mod rebuilding;
 mod schema;
 mod sizes;
 
-use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, Rsmf, RsmfSettings, TranscriptSettings, testing::generators};
+use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, Rsmf, TranscriptSettings, testing::generators};
 
-fn rsmf(settings: RsmfSettings) -> Rsmf {
+fn rsmf(settings: TranscriptSettings) -> Rsmf {
     Rsmf::new(&generators::facts(), settings).unwrap()
 }
 
-fn files(conversation: &Conversation, issue: Issue, settings: RsmfSettings) -> Vec<MailItem> {
+fn files(conversation: &Conversation, issue: Issue, settings: TranscriptSettings) -> Vec<MailItem> {
     rsmf(settings).mails(conversation, issue).unwrap()
 }
 
-fn with_json() -> RsmfSettings {
-    RsmfSettings::default().with_conversation_json(true)
+fn with_json() -> TranscriptSettings {
+    TranscriptSettings::default().with_conversation_json(true)
 }
 
-fn smallest() -> RsmfSettings {
-    RsmfSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES)
+fn smallest() -> TranscriptSettings {
+    TranscriptSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES)
 }

@@ -133,7 +133,7 @@ fn is_instant(text: &str) -> bool {
     text.len() == form.len() && text.chars().zip(form.chars()).all(alike) && text.parse::<Timestamp>().is_ok()
 }
 
-fn ids<'v>(list: &'v Value) -> BTreeSet<&'v str> {
+fn ids(list: &Value) -> BTreeSet<&str> {
     let entries = list.as_array().unwrap();
     let ids: Vec<&str> = entries.iter().filter_map(|entry| entry.get("id")).map(|id| id.as_str().unwrap()).collect();
     let distinct: BTreeSet<_> = ids.iter().copied().collect();

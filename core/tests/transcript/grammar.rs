@@ -83,6 +83,7 @@ pub(crate) fn read(text: &str) -> Body {
             messages.push(Said { day, time: time.to_owned(), name: name.to_owned(), text: text.to_owned(), with: Vec::new() });
         }
     }
+    assert!(messages.iter().rev().skip(1).all(|said| !said.is_continued()), "only the last message of a part goes on");
     assert_eq!(messages.iter().filter(|said| !said.continues()).count(), stated, "a message is counted where it begins");
 
     let facts = rest.map(|line| line.split_once(':').unwrap()).map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();

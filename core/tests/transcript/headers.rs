@@ -42,7 +42,7 @@ fn is_plain(address: &str) -> bool {
 /// The letters of the name that a header field shows.
 pub(crate) fn header_letters(person: &Participant) -> String {
     let name = person.display_name();
-    if name.chars().count() > 64 { letters(&name.chars().take(63).collect::<String>()) } else { letters(name) }
+    if name.chars().count() > 64 { letters(&name.chars().take(63).collect::<String>()) } else { letters(&name) }
 }
 
 fn check_addresses(conversation: &Conversation, mail: &Mail) {

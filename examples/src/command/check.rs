@@ -1,18 +1,23 @@
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use futures::StreamExt;
 use jabber_archive_core::{
-    Address, ArchiveFacts, Assembler, Extent, Frontier, Ledger, Neighbour, Record, Result, RunSettings, Source, Timestamp, Window,
+    ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Frontier, Ledger, MemoryDirectory,
+    Neighbour, Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Unmapped, Window,
 };
 use jabber_archive_sql::{MssqlSource, Survey};
 use serde::Serialize;
 
-use super::{Outcome, now};
+use super::{Outcome, now, report::counted, unmapped};
 use crate::{
-    arguments::Configured,
+    arguments::Resolving,
     config::Config,
     console::Console,
-    wiring::{self, Place},
+    wiring::{self, DirectorySurvey, Known, Place},
 };
 
 /// How many message rows of the last window are read to find people without an address.
@@ -29,27 +34,39 @@ struct Checked {
     refused: Option<String>,
     #[serde(flatten)]
     survey: Survey,
+    /// What the directory gave, where the people come from one.
+    directory: Option<DirectorySurvey>,
     /// How far our clock is ahead of the server's.
     clock_ahead_seconds: i64,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     undated: u64,
     future: u64,
-    /// Participants without an address in the directory, with the number of conversations, in the window with the last row.
-    unmapped: BTreeMap<String, u64>,
+    /// Participants without an address in the directory, in the window with the last row.
+    unmapped: Unmapped,
+    /// Where they were written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unmapped_file: Option<String>,
     /// Message rows among those that were looked at for that.
     sampled_rows: u64,
+    /// The messages in them that the filter leaves out, by reason.
+    filtered: BTreeMap<FilterReason, u64>,
+    /// Entries of the filter that name nobody in the directory or in these rows, and no room.
+    unknown_entries: Vec<String>,
 }
 
-pub(super) async fn check(configured: &Configured, console: &Console) -> Result<Outcome> {
-    let config = Config::read(&configured.config)?;
+pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Outcome> {
+    let config = Config::read(&resolving.configured.config)?;
+    let file = resolving.unmapped.as_deref();
+    unmapped::refuse_existing(file)?;
     let facts = wiring::facts(&config)?;
     wiring::converter(&config, &facts)?;
     let settings = wiring::settings(&config);
     settings.check(&facts)?;
     let place = Place::of(&config)?;
     let frontier = existing(&place, &facts).await?;
-    let people = wiring::people(&config)?;
+    let Known { people, directory: listed, survey: directory } = wiring::people(&config).await?;
+    let filter = config.filter.read(&config)?;
     let source = wiring::source(&config)?;
 
     let survey = source.survey().await?;
@@ -68,24 +85,33 @@ pub(super) async fn check(configured: &Configured, console: &Console) -> Result<
             .then(|| format!("our clock and the server's are {} s apart, more than `settle`: set the clocks", apart.as_secs())),
         clock_ahead_seconds: (now.millis() - survey.clock.millis()) / 1_000,
         survey,
+        directory,
         first: extent.first,
         last: extent.last,
         undated: extent.undated,
         future: extent.future,
-        unmapped: BTreeMap::new(),
+        unmapped: Unmapped::default(),
+        unmapped_file: None,
         sampled_rows: 0,
+        filtered: BTreeMap::new(),
+        unknown_entries: Vec::new(),
     };
     if let Some(last) = extent.last {
-        let assembler = Assembler::new(&facts, Arc::new(source.context().await?), people);
-        checked.sample(&source, assembler, facts.grid.window_at(last)).await?;
+        let rooms = Arc::new(source.context().await?);
+        let assembler = Assembler::new(&facts, rooms.clone(), people);
+        let seen = checked.sample(&source, assembler, facts.grid.window_at(last), &filter).await?;
+        checked.unknown_entries = unknown_entries(&filter, listed.as_deref(), &rooms, seen);
     }
+    checked.unmapped_file = unmapped::write(file, &checked.unmapped)?;
     console.print(&checked)?;
     let findings = faults
         || apart > RunSettings::CLOCK_SKEW
         || checked.refused.is_some()
         || checked.survey.read_only
         || checked.undated + checked.future > 0
-        || !checked.unmapped.is_empty();
+        || checked.directory.as_ref().is_some_and(DirectorySurvey::is_odd)
+        || !checked.unmapped.is_empty()
+        || !checked.unknown_entries.is_empty();
     Ok(if findings { Outcome::Findings } else { Outcome::Done })
 }
 
@@ -99,8 +125,15 @@ async fn existing(place: &Place, facts: &ArchiveFacts) -> Result<Option<Frontier
 }
 
 impl Checked {
-    /// Assembles the last window, or what of it comes first, and looks who has no address.
-    async fn sample(&mut self, source: &MssqlSource, mut assembler: Assembler, window: Window) -> Result<()> {
+    /// Assembles the last window, or what of it comes first, and looks who has no address in what would be archived. Gives all by which an entry of a filter can name
+    /// somebody who took part.
+    async fn sample(
+        &mut self,
+        source: &MssqlSource,
+        mut assembler: Assembler,
+        window: Window,
+        filter: &Filter,
+    ) -> Result<BTreeSet<String>> {
         let mut records = source.records(window.span());
         while let Some(batch) = records.next().await {
             let batch = batch?;
@@ -110,15 +143,38 @@ impl Checked {
                 break;
             }
         }
+        let mut seen = BTreeSet::new();
         for conversation in assembler.assemble(&window, &Neighbour::default()).conversations {
+            if let Some(reason) = filter.reason(&conversation) {
+                *self.filtered.entry(reason).or_default() += conversation.messages.len() as u64;
+            } else {
+                self.unmapped.count(&conversation);
+            }
+            if let ConversationKey::Room(room) = &conversation.key {
+                seen.insert(room.to_string());
+            }
             for participant in conversation.participants {
-                if matches!(participant.address, Address::Unmapped(_)) {
-                    *self.unmapped.entry(participant.party.to_string()).or_default() += 1;
+                if let Party::User(jid) = &participant.party {
+                    seen.extend(FilterTerm::naming(jid, Some(participant.address.as_str())));
                 }
             }
         }
-        Ok(())
+        Ok(seen)
     }
+}
+
+/// The entries of a filter that name nobody, where that can be told: people where the directory lists everybody, rooms by their JIDs.
+fn unknown_entries(filter: &Filter, directory: Option<&MemoryDirectory>, rooms: &Rooms, mut seen: BTreeSet<String>) -> Vec<String> {
+    let is_room = |term: &&FilterTerm| {
+        term.is_domain() || seen.contains(term.as_str()) || BareJid::new(term.as_str()).is_some_and(|jid| rooms.room(&jid).is_some())
+    };
+    let unknown_rooms = filter.include_rooms.iter().chain(&filter.exclude_rooms).filter(|term| !is_room(term));
+    let mut unknown: Vec<String> = unknown_rooms.map(ToString::to_string).collect();
+    if let Some(directory) = directory {
+        seen.extend(directory.people().flat_map(|(jid, person)| FilterTerm::naming(jid, Some(&person.email))));
+        unknown.extend(filter.include.iter().chain(&filter.exclude).map(ToString::to_string).filter(|term| !seen.contains(term)));
+    }
+    unknown
 }
 
 impl fmt::Display for Checked {
@@ -153,19 +209,30 @@ impl fmt::Display for Checked {
         if self.future > 0 {
             writeln!(f, "       {} dated in the future: they wait for their day", self.future)?;
         }
+        if let Some(directory) = &self.directory {
+            write!(f, "{directory}")?;
+        }
         if !self.unmapped.is_empty() {
             writeln!(f, "people without an address, in the {} rows that were looked at:", self.sampled_rows)?;
-            for (party, conversations) in self.unmapped.iter().take(20) {
-                writeln!(f, "       {party} ({conversations} conversations)")?;
+            unmapped::show(f, &self.unmapped, self.unmapped_file.as_deref())?;
+        }
+        if !self.filtered.is_empty() {
+            writeln!(f, "filter left out of these rows, in messages: {}", counted(&self.filtered))?;
+        }
+        if !self.unknown_entries.is_empty() {
+            writeln!(f, "entries of the filter that name nobody in the directory, nobody in these rows, and no room:")?;
+            for entry in self.unknown_entries.iter().take(20) {
+                writeln!(f, "       {entry}")?;
             }
-            if self.unmapped.len() > 20 {
-                writeln!(f, "       and {} more", self.unmapped.len() - 20)?;
+            if self.unknown_entries.len() > 20 {
+                writeln!(f, "       and {} more", self.unknown_entries.len() - 20)?;
             }
         }
         if let Some(why) = &self.refused {
             writeln!(f, "a run would be refused: {why}")?;
         }
-        write!(f, "nothing was written; the archive {} ", self.archive)?;
+        let done = if self.unmapped_file.is_some() { "archived" } else { "written" };
+        write!(f, "nothing was {done}; the archive {} ", self.archive)?;
         match (self.exists, self.archived_until) {
             (false, _) => write!(f, "will be made"),
             (true, None) => write!(f, "exists, with nothing archived in order yet"),

@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::{Failure, Outcome, report::Report, run::archive};
 use crate::{
     arguments::Demo,
-    config::{Config, ConverterConfig, DirectoryConfig, Encryption, RunConfig, SecretRef, SinkConfig, SourceConfig, SourceKind},
+    config::{
+        Config, ConverterConfig, DirectoryConfig, Encryption, FilterConfig, RunConfig, SecretRef, SinkConfig, SourceConfig, SourceKind,
+    },
     console::Console,
 };
 
@@ -70,6 +72,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         name: format!("demo-{}-{}", demo.seed, demo.messages),
         source: vec![source],
         directory: DirectoryConfig::default(),
+        filter: FilterConfig::default(),
         converter: ConverterConfig::default(),
         sink: SinkConfig::file(demo.out.clone()),
         run: RunConfig::default(),

@@ -6,6 +6,7 @@ mod export;
 mod report;
 mod run;
 mod status;
+mod unmapped;
 mod verify;
 
 use futures::{FutureExt, channel::oneshot};
@@ -41,8 +42,8 @@ impl From<Error> for Failure {
 pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outcome, Failure> {
     match command {
         Command::Demo(demo) => demo::demo(demo, console).await,
-        Command::Check(configured) => Ok(check::check(&configured, console).await?),
-        Command::Run(configured) => run::run(&configured, console).await,
+        Command::Check(resolving) => Ok(check::check(&resolving, console).await?),
+        Command::Run(resolving) => run::run(&resolving, console).await,
         Command::Status(located) => Ok(status::status(&located, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Verify(verify) => Ok(verify::verify(&verify, console).await?),

@@ -1,9 +1,9 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use jabber_archive_core::{Finding, RunReport};
+use jabber_archive_core::{FilterReason, Finding, RunReport};
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Outcome, unmapped};
 
 /// What a run did, for people and for machines.
 #[derive(Debug, Serialize)]
@@ -13,6 +13,9 @@ pub(crate) struct Report {
     /// Whether an error ended the run; it is told beside the report.
     #[serde(skip)]
     pub(super) failed: bool,
+    /// Where the people without an address were written to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unmapped_file: Option<String>,
     #[serde(flatten)]
     pub(super) run: RunReport,
 }
@@ -46,6 +49,10 @@ impl fmt::Display for Report {
             writeln!(f, "  presence {:>10}  who entered and left rooms", run.presence)?;
             writeln!(f, "  skipped  {skipped:>10}  {}", reasons(run))?;
             writeln!(f, "messages   {:>10}", run.messages)?;
+            if !run.filtered.is_empty() {
+                let filtered: u64 = run.filtered.values().sum();
+                writeln!(f, "filtered   {filtered:>10}  {}", counted(&run.filtered))?;
+            }
             writeln!(f, "mails      {:>10}", run.items)?;
             writeln!(f, "bytes      {:>10}", run.bytes)?;
             writeln!(f, "seconds    {:>10.1}", self.seconds)?;
@@ -58,6 +65,10 @@ impl fmt::Display for Report {
         }
         for (finding, times) in summed(&run.findings) {
             writeln!(f, "finding: {finding}{}", if times > 1 { format!(" (in {times} windows)") } else { String::new() })?;
+        }
+        if !run.unmapped.is_empty() {
+            writeln!(f, "people without an address: {}", run.unmapped.len())?;
+            unmapped::show(f, &run.unmapped, self.unmapped_file.as_deref())?;
         }
         if let Some(frontier) = run.frontier {
             writeln!(f, "archived until {frontier}")?;
@@ -73,6 +84,12 @@ impl fmt::Display for Report {
 fn reasons(run: &RunReport) -> String {
     let named = |reason: &jabber_archive_core::SkipReason| format!("{reason:?}").to_lowercase();
     let reasons: Vec<String> = run.skipped.iter().map(|(reason, rows)| format!("{} {rows}", named(reason))).collect();
+    reasons.join(", ")
+}
+
+/// Messages that are left out, by reason.
+pub(super) fn counted(filtered: &BTreeMap<FilterReason, u64>) -> String {
+    let reasons: Vec<String> = filtered.iter().map(|(reason, messages)| format!("{reason} {messages}")).collect();
     reasons.join(", ")
 }
 

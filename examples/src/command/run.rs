@@ -2,18 +2,32 @@ use std::{sync::Arc, time::Instant};
 
 use jabber_archive_core::{People, Result, Timestamp};
 
-use super::{Failure, Outcome, asked_to_stop, now, report::Report};
+use super::{Failure, Outcome, asked_to_stop, now, report::Report, unmapped};
 use crate::{
-    arguments::Configured,
+    arguments::Resolving,
     config::Config,
     console::Console,
     wiring::{self, Place},
 };
 
-pub(super) async fn run(configured: &Configured, console: &Console) -> Result<Outcome, Failure> {
-    let config = Config::read(&configured.config)?;
-    let people = wiring::people(&config)?;
-    let report = archive(&config, people, now()).await?;
+pub(super) async fn run(resolving: &Resolving, console: &Console) -> Result<Outcome, Failure> {
+    let config = Config::read(&resolving.configured.config)?;
+    let file = resolving.unmapped.as_deref();
+    unmapped::refuse_existing(file)?;
+    let people = wiring::people_patiently(&config, &Console::progress()).await?;
+    let mut ended = archive(&config, people, now()).await;
+    // What a run that failed has sealed is reported too.
+    let reported = match &mut ended {
+        Ok(report) => Some(report),
+        Err(failure) => failure.report.as_deref_mut(),
+    };
+    if let Some(report) = reported {
+        match unmapped::write(file, &report.run.unmapped) {
+            Ok(written) => report.unmapped_file = written,
+            Err(error) => ended = ended.and_then(|report| Err(Failure { error, report: Some(Box::new(report)) })),
+        }
+    }
+    let report = ended?;
     console.print(&report)?;
     Ok(report.outcome())
 }
@@ -27,7 +41,8 @@ pub(super) async fn archive(config: &Config, people: People, now: Timestamp) -> 
     let begun = Instant::now();
     let ended = archiver.run(now, stop).await;
     let known = progress.end();
-    let report = |run, failed| Report { archive: place.to_string(), seconds: begun.elapsed().as_secs_f64(), failed, run };
+    let report =
+        |run, failed| Report { archive: place.to_string(), seconds: begun.elapsed().as_secs_f64(), failed, unmapped_file: None, run };
     match ended {
         Ok(run) => Ok(report(run, false)),
         // Before the chain is read there is nothing to report.

@@ -1,10 +1,10 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use jabber_archive_core::{ArchiveFacts, Digest, EntryRecord, Ledger, Result, RunEntry, Timestamp};
+use jabber_archive_core::{ArchiveFacts, Digest, EntryRecord, FilterReason, Ledger, Result, RunEntry, Timestamp};
 use serde::Serialize;
 
-use super::{Outcome, verify::open};
+use super::{Outcome, report::counted, verify::open};
 use crate::{arguments::Located, console::Console};
 
 /// How many entries are read at the same time.
@@ -17,6 +17,7 @@ struct Status {
     entries: u64,
     archived_until: Option<Timestamp>,
     messages: u64,
+    filtered: BTreeMap<FilterReason, u64>,
     items: u64,
     bytes: u64,
     dead_letters: u64,
@@ -37,6 +38,7 @@ pub(super) async fn status(located: &Located, console: &Console) -> Result<Outco
         entries: 0,
         archived_until: None,
         messages: 0,
+        filtered: BTreeMap::new(),
         items: 0,
         bytes: 0,
         dead_letters: 0,
@@ -53,6 +55,9 @@ pub(super) async fn status(located: &Located, console: &Console) -> Result<Outco
         match link.entry.record {
             EntryRecord::Seal(seal) => {
                 status.messages += seal.messages.listed;
+                for (reason, messages) in seal.messages.filtered {
+                    *status.filtered.entry(reason).or_default() += messages;
+                }
                 status.items += seal.items;
                 status.bytes += seal.bytes;
                 status.dead_letters += seal.dead_letters.len() as u64;
@@ -77,6 +82,10 @@ impl fmt::Display for Status {
             None => writeln!(f, "nothing archived in order yet")?,
         }
         writeln!(f, "{} messages in {} mails of {} bytes", self.messages, self.items, self.bytes)?;
+        if !self.filtered.is_empty() {
+            let filtered: u64 = self.filtered.values().sum();
+            writeln!(f, "{filtered} messages left out by the filter: {}", counted(&self.filtered))?;
+        }
         writeln!(f, "{} dead letters, {} findings, {} entries", self.dead_letters, self.findings, self.entries)?;
         if let Some(run) = &self.last_run {
             writeln!(f, "last run {} on {} by {}, {}", run.started, run.host, run.account, run.version)?;

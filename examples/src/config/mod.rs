@@ -1,5 +1,8 @@
 //! The configuration file.
 
+mod filter;
+#[cfg(feature = "ldap")]
+mod ldap;
 mod secret;
 mod sink;
 mod toml_error;
@@ -14,6 +17,7 @@ use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result};
 use serde::Deserialize;
 
 pub(crate) use self::{
+    filter::FilterConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
     units::{Bytes, Span, TimeOfDay},
@@ -27,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) source: Vec<SourceConfig>,
     #[serde(default)]
     pub(crate) directory: DirectoryConfig,
+    #[serde(default)]
+    pub(crate) filter: FilterConfig,
     #[serde(default)]
     pub(crate) converter: ConverterConfig,
     pub(crate) sink: SinkConfig,
@@ -91,10 +97,16 @@ pub(crate) enum Encryption {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DirectoryConfig {
     pub(crate) csv: Option<PathBuf>,
+    #[cfg(feature = "ldap")]
+    pub(crate) ldap: Option<ldap::LdapSettings>,
+    /// There, so that it can be said that this program has no LDAP.
+    #[cfg(not(feature = "ldap"))]
+    pub(crate) ldap: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     pub(crate) jid_is_email: bool,
     #[serde(default)]
     pub(crate) internal_domains: Vec<String>,
+    pub(crate) catch_all: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -106,6 +118,7 @@ pub(crate) struct ConverterConfig {
     pub(crate) journal: bool,
     pub(crate) max_item_bytes: Option<usize>,
     pub(crate) conversation_json: Option<bool>,
+    pub(crate) raw_stanzas: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -114,6 +127,7 @@ pub(crate) enum Mode {
     #[default]
     Transcript,
     PerMessage,
+    Rsmf,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -148,5 +162,16 @@ impl Config {
     /// A path of the configuration; relative ones begin at its folder.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The certificates of a `ca_file` (PEM).
+    pub(crate) fn authority(&self, path: &Path) -> Result<Vec<u8>> {
+        let path = self.path(path);
+        fs::read(&path).map_err(|error| {
+            Error::new(ErrorKind::Config, ErrorClass::Fatal, "read ca_file", "the file cannot be read")
+                .about(path.display())
+                .advise("name a file of certificates (PEM) that the account that runs this may read")
+                .because(error)
+        })
     }
 }

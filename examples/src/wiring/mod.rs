@@ -1,24 +1,24 @@
 //! Builds the parts of the line from a configuration.
 
+mod directory;
 mod place;
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, JidIsEmail, Journal, MemoryDirectory, Observer, People,
-    PerMessage, Result, RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
+    ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, Rsmf,
+    RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
 };
 use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
-pub(crate) use self::place::Place;
+pub(crate) use self::{
+    directory::{DirectorySurvey, Known, people, people_patiently},
+    place::Place,
+};
 use crate::config::{Config, Encryption, Mode, SourceConfig, SourceKind};
 
 fn refuse(setting: &str, what: &str) -> Error {
     Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(setting)
-}
-
-fn unreadable(operation: &'static str, path: &Path, error: io::Error) -> Error {
-    Error::new(ErrorKind::Config, ErrorClass::Fatal, operation, "the file cannot be read").about(path.display()).because(error)
 }
 
 /// What never changes in the archive.
@@ -57,11 +57,7 @@ fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
             Encryption::On => Encrypt::On,
         });
     if let Some(path) = &settings.ca_file {
-        let path = config.path(path);
-        let pem = std::fs::read(&path).map_err(|error| {
-            unreadable("read ca_file", &path, error).advise("name a file of certificates (PEM) that the account that runs this may read")
-        })?;
-        built = built.certificate_authority(pem);
+        built = built.certificate_authority(config.authority(path)?);
     }
     if let Some(tables) = &settings.tables {
         built = built.tables(tables.iter().cloned());
@@ -82,24 +78,6 @@ fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
     Ok(built.limits(limits))
 }
 
-/// Who the people are.
-pub(crate) fn people(config: &Config) -> Result<People> {
-    let directory = &config.directory;
-    let people = match (&directory.csv, directory.jid_is_email) {
-        (Some(_), true) => return Err(refuse("[directory]", "`csv` and `jid_is_email` exclude each other")),
-        (None, true) => People::new(Arc::new(JidIsEmail::new())),
-        (None, false) => People::new(Arc::new(MemoryDirectory::new())),
-        (Some(path), false) => {
-            let path = config.path(path);
-            let file = File::open(&path).map_err(|error| {
-                unreadable("read csv", &path, error).advise("name a file `jid,email,name` that the account that runs this may read")
-            })?;
-            People::new(Arc::new(MemoryDirectory::from_csv(file).map_err(|error| error.about(path.display()))?))
-        }
-    };
-    Ok(people.internal_domains(directory.internal_domains.iter().cloned()))
-}
-
 /// How conversations become mails.
 pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn Converter>> {
     let mut settings = TranscriptSettings::default();
@@ -109,16 +87,24 @@ pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn
     if let Some(attached) = config.converter.conversation_json {
         settings = settings.with_conversation_json(attached);
     }
+    if let Some(attached) = config.converter.raw_stanzas {
+        settings = settings.with_raw_stanzas(attached);
+    }
+    if let Some(address) = &config.directory.catch_all {
+        settings = settings.with_catch_all(address.as_str());
+    }
     if !config.converter.journal {
         return Ok(match config.converter.mode {
             Mode::Transcript => Arc::new(Transcript::new(facts, settings)?),
             Mode::PerMessage => Arc::new(PerMessage::new(facts, settings)?),
+            Mode::Rsmf => Arc::new(Rsmf::new(facts, settings)?),
         });
     }
     let settings = settings.journaled()?;
     Ok(match config.converter.mode {
         Mode::Transcript => Arc::new(Journal::new(facts, Transcript::new(facts, settings)?)?),
         Mode::PerMessage => Arc::new(Journal::new(facts, PerMessage::new(facts, settings)?)?),
+        Mode::Rsmf => Arc::new(Journal::new(facts, Rsmf::new(facts, settings)?)?),
     })
 }
 
@@ -152,9 +138,10 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
     let facts = facts(config)?;
     let source: Arc<dyn Source> = Arc::new(source(config)?);
     let converter = converter(config, &facts)?;
+    let filter = config.filter.read(config)?;
     let settings = settings(config);
     settings.check(&facts)?;
     let archive = place.open(observer.clone()).await?;
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
-    Ok(line.people(people).settings(settings).identity(identity(config)).observer(observer))
+    Ok(line.people(people).filter(filter).settings(settings).identity(identity(config)).observer(observer))
 }

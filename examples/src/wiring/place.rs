@@ -3,7 +3,7 @@ use std::{env, fmt, path::PathBuf, sync::Arc};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Observer, Result};
 use jabber_archive_sink::{Archive, AzureConfig, AzureLimits, AzureSignIn};
 
-use super::{refuse, unreadable};
+use super::refuse;
 use crate::config::{Config, SinkConfig, SinkKind};
 
 /// Where an archive is.
@@ -95,11 +95,7 @@ fn azure(config: &Config, sink: &SinkConfig) -> Result<AzureConfig> {
         built = built.endpoint(endpoint.as_str());
     }
     if let Some(path) = &sink.ca_file {
-        let path = config.path(path);
-        let pem = std::fs::read(&path).map_err(|error| {
-            unreadable("read ca_file", &path, error).advise("name a file of certificates (PEM) that the account that runs this may read")
-        })?;
-        built = built.certificate_authority(pem);
+        built = built.certificate_authority(config.authority(path)?);
     }
     Ok(built)
 }

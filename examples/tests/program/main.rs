@@ -7,11 +7,15 @@ mod check;
 mod demo;
 mod export;
 mod faults;
+mod filter;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
 mod killed;
+#[cfg(feature = "ldap")]
+mod ldap;
 mod modes;
 mod output;
+mod people;
 mod program;
 mod run;
 mod usage;

@@ -158,7 +158,7 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
                 expected.seal = Some(entry.number);
             }
             check_sums(path, &seal, verification);
-            let contexts = seal.context.iter().map(|digest| (KeptKind::Context, *digest));
+            let contexts = seal.context.iter().chain(&seal.filter).map(|digest| (KeptKind::Context, *digest));
             let letters = seal.dead_letters.iter().map(|digest| (KeptKind::DeadLetter, *digest));
             let lists = seal.list.iter().map(|digest| (KeptKind::List, *digest));
             for named in contexts.chain(letters).chain(lists) {
@@ -203,5 +203,8 @@ fn check_sums(path: &str, seal: &Seal, verification: &mut Verification) {
     let starts = seal.tables.values().try_fold(0_u64, |sum, account| sum.checked_add(account.starts));
     if !seal.messages.closes() || starts != Some(seal.messages.starts) {
         verification.problems.push(Problem::inconsistent(path, "the messages do not add up"));
+    }
+    if seal.filter.is_none() && !seal.messages.filtered.is_empty() {
+        verification.problems.push(Problem::inconsistent(path, "it counts messages as filtered but names no filter"));
     }
 }

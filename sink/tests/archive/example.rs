@@ -1,11 +1,11 @@
-//! A small archive: two days with chats, one without, another one with, a row that cannot be decoded.
+//! A small archive: two days with chats, one without, another one with, a row that cannot be decoded, a file beside the mails.
 
 use std::{collections::BTreeMap, future, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Digest, FieldHasher, Issue, ItemId, ItemKey, MailItem, Part, Record, RunIdentity, RunReport, Table, Timestamp,
-    Transcript, TranscriptSettings, UndecodableRow, Window,
+    ArchiveFacts, Archiver, Conversation, Converter, Digest, FieldHasher, Issue, ItemId, ItemKey, ItemObject, MailItem, ObjectKey, Part,
+    Recipe, Record, Result, RunIdentity, RunReport, Table, Timestamp, Transcript, TranscriptSettings, UndecodableRow, Window,
     testing::{memory::MemorySource, rows::Row},
 };
 use jabber_archive_sink::{Archive, Verification, VerifyOptions, verify};
@@ -87,13 +87,36 @@ pub(crate) fn rows() -> Vec<Record> {
     ]
 }
 
+/// What was sent with the question about lunch.
+const MENU: &[u8] = b"Soup, pasta";
+
+/// Stores the menu beside the mail of the question about lunch, as if it were too large for it.
+#[derive(Debug)]
+struct WithMenu(Transcript);
+
+impl Converter for WithMenu {
+    fn recipe(&self) -> Recipe {
+        self.0.recipe()
+    }
+
+    fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
+        let has_menu = conversation.messages.iter().any(|message| message.body == "Lunch?");
+        self.0.convert(conversation, issue, &mut |mut item| {
+            if has_menu {
+                item.objects.push(ItemObject::new(ObjectKey::new(Digest::of(MENU)), Some(Bytes::from_static(MENU))));
+            }
+            emit(item)
+        })
+    }
+}
+
 pub(crate) fn archiver(archive: &Archive, host: &str, settings: TranscriptSettings) -> Archiver {
     archiver_of(archive, rows(), host, settings)
 }
 
 fn archiver_of(archive: &Archive, rows: Vec<Record>, host: &str, settings: TranscriptSettings) -> Archiver {
     let source = MemorySource::new(rows, NOW.parse().unwrap());
-    let transcript = Transcript::new(&facts(), settings).unwrap();
+    let transcript = WithMenu(Transcript::new(&facts(), settings).unwrap());
     Archiver::new(
         facts(),
         Arc::new(source),

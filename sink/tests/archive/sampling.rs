@@ -90,6 +90,8 @@ async fn what_is_no_item_is_checked_in_a_sample_too() {
     for (path, content) in files(example.path()).into_iter().filter(|(path, _)| !path.starts_with("items/")) {
         for changed in [Some(&b"changed"[..]), None] {
             match changed {
+                // Of a sample only the names of attachments are looked at.
+                Some(_) if path.starts_with("attachments/") => continue,
                 Some(changed) => fs::write(example.path().join(&path), changed).unwrap(),
                 None => fs::remove_file(example.path().join(&path)).unwrap(),
             }

@@ -1,10 +1,10 @@
 use std::{collections::BTreeSet, fs};
 
-use jabber_archive_core::{ArchiveFacts, Digest, Ledger, Sink, Stored, Window};
+use jabber_archive_core::{ArchiveFacts, Digest, Filter, Ledger, Sink, Stored, TranscriptSettings, Window};
 use jabber_archive_sink::{Archive, Fault, Verification, VerifyOptions, verify};
 
 use crate::{
-    example::{Example, day, facts, item},
+    example::{Example, archiver, day, facts, item, now},
     snapshot::files,
 };
 
@@ -29,7 +29,7 @@ async fn a_fresh_archive_verifies() {
     let verification = example.verify_expecting(example.head()).await;
     assert_eq!(verification.problems, []);
     let bytes = files(example.path()).iter().filter(|(path, _)| path.starts_with("items/")).map(|(_, mail)| mail.len() as u64).sum();
-    assert_eq!((verification.entries, verification.items, verification.bytes), (6, 4, bytes));
+    assert_eq!((verification.entries, verification.items, verification.bytes, verification.attachments), (6, 4, bytes, 1));
     assert_eq!((verification.pending, verification.abandoned, verification.head), (0, 0, Some(example.head())));
     assert_eq!((example.report.items, example.report.bytes, example.report.dead_letters), (4, bytes, 1));
 }
@@ -291,4 +291,37 @@ async fn a_name_that_is_not_utf_8_stops_verification_with_its_place() {
     let error = verify(&example.archive, VerifyOptions::default(), |_| {}).await.unwrap_err();
     assert_eq!(error.class(), jabber_archive_core::ErrorClass::Fatal, "{error}");
     assert!(error.source().unwrap().to_string().contains("not-"), "{error}: {:?}", error.source());
+}
+
+#[tokio::test]
+async fn a_filter_is_compared_and_messages_that_are_filtered_by_none_are_inconsistent() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::file(folder.path()).unwrap();
+    let mut filter = Filter::default();
+    filter.exclude = ["alice@example.com", "bob@example.com"].map(|jid| jid.parse().unwrap()).into();
+    let archiver = archiver(&archive, "host", TranscriptSettings::default()).filter(filter.clone());
+    let report = archiver.run(now(), std::future::pending()).await.unwrap();
+    assert_eq!(report.filtered.values().sum::<u64>(), 2);
+    let verified = async || verify(&archive, VerifyOptions::default(), |_| {}).await.unwrap();
+    assert_eq!(verified().await.problems, []);
+
+    let kept = format!("context/{}.json", Digest::of(&filter.to_bytes()));
+    let content = fs::read(folder.path().join(&kept)).unwrap();
+    assert_eq!(content, filter.to_bytes());
+    fs::remove_file(folder.path().join(&kept)).unwrap();
+    assert_eq!(problems(&verified().await), [(kept.as_str(), &Fault::Missing)]);
+    fs::write(folder.path().join(&kept), &content).unwrap();
+
+    let entries = files(folder.path()).into_iter().filter(|(path, _)| path.starts_with("ledger/0"));
+    let (path, entry) = entries.into_iter().find(|(_, entry)| String::from_utf8_lossy(entry).contains("\"excluded\": 2")).unwrap();
+    let text = String::from_utf8(entry).unwrap();
+    let name = format!("    \"filter\": \"{}\",\n", Digest::of(&filter.to_bytes()));
+    assert!(text.contains(&name), "{text}");
+    for (forged, how) in
+        [(text.replace(&name, ""), "names no filter"), (text.replace("\"excluded\": 2", "\"excluded\": 1"), "the messages do not add up")]
+    {
+        fs::write(folder.path().join(&path), forged).unwrap();
+        let found = verified().await;
+        assert!(lines(&found).iter().any(|line| line.starts_with(&path) && line.contains(how)), "{:#?}", lines(&found));
+    }
 }

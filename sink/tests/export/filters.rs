@@ -206,7 +206,7 @@ async fn neither_the_frame_of_a_mail_nor_who_wrote_counts_as_what_was_said() {
     let archive = Archive::file(folder.path().join("archive")).unwrap();
     let mut conversation = generators::sample(generators::conversation(), 200).into_iter().find(|it| it.messages.len() > 1).unwrap();
     conversation.messages[0].body = "Messages: 9\nthe second line: said".to_owned();
-    let name = conversation.participants[0].display_name().to_owned();
+    let name = conversation.participants[0].display_name().into_owned();
     let kind = format!("Kind: {}", conversation.kind);
     seal(&archive, &mails(&[conversation], TranscriptSettings::default())).await;
     let words =

@@ -41,6 +41,11 @@ impl MemorySink {
         self.state().items.clone()
     }
 
+    /// All files that are too large for a mail, by key.
+    pub fn objects(&self) -> BTreeMap<ObjectKey, Bytes> {
+        self.state().objects.clone()
+    }
+
     /// Puts bytes under a key, as another program would.
     pub fn place(&self, key: ItemKey, content: Bytes) {
         self.state().items.insert(key, content);

@@ -8,14 +8,15 @@ use mail_builder::{
 
 use super::{
     super::{
-        Json, Placed, Text,
+        Json, Placed, Stanzas, Text, TranscriptSettings,
         cut::Cut,
         envelope::{Envelope, multipart},
         json,
         rendition::render,
+        stanzas,
         view::Frame,
     },
-    GENERATOR, RsmfSettings, VERSION, ZIP_NAME,
+    GENERATOR, VERSION, ZIP_NAME,
     manifest::{self, Manifest, attached},
     timeline::Event,
     zip::Zip,
@@ -48,15 +49,18 @@ pub(super) struct File<'f> {
 
 impl<'f> File<'f> {
     /// The file of a part with these events.
-    pub(super) fn new(frame: &'f Frame<'f>, events: &[Event], settings: &RsmfSettings) -> Self {
+    pub(super) fn new(frame: &'f Frame<'f>, events: &[Event], settings: &TranscriptSettings) -> Self {
         let text = Leaf::text(&render(&Text, frame, frame.rows));
-        let json = settings.conversation_json.then(|| render(&Json, frame, frame.own_rows));
-        let manifest = Manifest::new(frame, &people(frame, events), events, json.as_ref().map(String::len));
+        let json = settings.conversation_json.then(|| (json::FILE_NAME, render(&Json, frame, frame.own_rows)));
+        let stanzas = settings.raw_stanzas.then(|| (stanzas::FILE_NAME, render(&Stanzas, frame, &[])));
+        let enclosed: Vec<_> = json.into_iter().chain(stanzas).collect();
+        let sizes: Vec<_> = enclosed.iter().map(|(name, content)| (*name, content.len())).collect();
+        let manifest = Manifest::new(frame, &people(frame, events), events, &sizes);
 
         let mut zip = Zip::default();
         zip.add(manifest::FILE_NAME, manifest.text.as_bytes());
-        if let Some(json) = &json {
-            zip.add(json::FILE_NAME, json.as_bytes());
+        for (name, content) in &enclosed {
+            zip.add(name, content.as_bytes());
         }
         for (name, _, bytes) in frame.turns().flat_map(|turn| attached(turn.message)) {
             zip.add(&name, bytes);

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     super::{
-        files, json,
+        files,
         names::one_line,
         view::{Frame, Row, Turn, View},
     },
@@ -40,8 +40,8 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Of a part with these participants and events, and the conversation as so many bytes of JSON beside it, or without.
-    pub(super) fn new(frame: &Frame<'_>, people: &[usize], events: &[Event], json: Option<usize>) -> Self {
+    /// Of a part with these participants and events, and files of ours with their sizes beside it.
+    pub(super) fn new(frame: &Frame<'_>, people: &[usize], events: &[Event], enclosed: &[(&str, usize)]) -> Self {
         let view = frame.view;
         let first = events.first().map(|event| instant(view, *event)).or_else(|| frame.turns().next().map(|turn| turn.message.sent()));
         let begin = first.unwrap_or(view.conversation.window.start());
@@ -54,9 +54,8 @@ impl Manifest {
         manifest.text.push_str("\n],\"conversations\":[\n");
         push(&Conversation::new(frame, people, begin), &mut manifest.text);
         manifest.text.push_str("\n],\"events\":[");
-        if let Some(body) = notice(frame, json.is_some(), first.is_none()) {
-            let attachments: Vec<_> =
-                json.iter().map(|size| Attachment::new(json::FILE_NAME.into(), json::FILE_NAME.into(), *size)).collect();
+        if let Some(body) = notice(frame, enclosed, first.is_none()) {
+            let attachments: Vec<_> = enclosed.iter().map(|(name, size)| Attachment::new((*name).into(), (*name).into(), *size)).collect();
             let notice = Entry { body: Some(&body), attachments, ..Entry::new("disclaimer", begin) };
             manifest.event(begin, notice.attachments.len(), |out| push(&notice, out));
         }
@@ -316,13 +315,14 @@ pub(super) fn push_move(person: usize, at: Timestamp, movement: Movement, out: &
 }
 
 /// What is said of the record beside what people said.
-fn notice(frame: &Frame<'_>, with_json: bool, is_empty: bool) -> Option<String> {
+fn notice(frame: &Frame<'_>, enclosed: &[(&str, usize)], is_empty: bool) -> Option<String> {
     let mut notes = frame.notes();
     if frame.rows.len() < frame.view.rows.len() {
         notes.push(format!("{}, beside those who do something in it.", frame.people_heading()));
     }
-    if with_json {
-        notes.push("The conversation as JSON is attached.".to_owned());
+    if !enclosed.is_empty() {
+        let names: Vec<_> = enclosed.iter().map(|(name, _)| *name).collect();
+        notes.push(format!("Attached by the archive: {}.", names.join(", ")));
     }
     if is_empty {
         notes.push("This part holds no events.".to_owned());

@@ -3,7 +3,6 @@
 mod file;
 mod manifest;
 mod plan;
-mod settings;
 mod timeline;
 mod zip;
 
@@ -11,7 +10,6 @@ use std::collections::BTreeSet;
 
 use mail_parser::MimeHeaders;
 
-pub use self::settings::RsmfSettings;
 pub(super) use self::zip::files;
 
 use self::{
@@ -20,12 +18,14 @@ use self::{
     timeline::{Event, timeline},
 };
 use super::{
-    Placed,
+    Placed, TranscriptSettings,
     cut::{Cut, Said},
     parts::least,
     view::{Frame, Holds, View},
 };
-use crate::{ArchiveFacts, Conversation, Converter, FileContent, Issue, MailItem, Part, Party, Recipe, Result};
+use crate::{
+    ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind, FileContent, Issue, MailItem, Part, Party, Recipe, Result,
+};
 
 /// The version of the format.
 const VERSION: &str = "2.0.0";
@@ -35,8 +35,10 @@ const GENERATOR: &str = "Jabber Archive";
 const ZIP_NAME: &str = "rsmf.zip";
 /// The most events of a file, beside a notice: Relativity advises 10,000.
 const MOST_EVENTS: usize = 9_999;
-/// The most files of messages in a file, beside the manifest and the conversation as JSON.
-const MOST_FILES: usize = zip::Zip::MOST_FILES - 2;
+/// The most files in a zip file.
+const MOST_FILES: usize = zip::Zip::MOST_FILES;
+/// The largest file that review tools read: 2 GB.
+const MOST_ITEM_BYTES: usize = 2_000_000_000;
 
 /// Makes files in Relativity's short message format (RSMF 2.0.0) of a conversation, which review tools show as a chat.
 ///
@@ -55,7 +57,7 @@ const MOST_FILES: usize = zip::Zip::MOST_FILES - 2;
 /// |---|---|
 /// | `message` | a message: its plain text, exactly; formatting is not told. `id` is its name in the lists of the archive: start in milliseconds, identity, ordinal |
 /// | `join`, `leave` | somebody entered or left the room |
-/// | `disclaimer` | first, where there is something to say: that this is an addendum, or one part of several and which the others are |
+/// | `disclaimer` | first, where there is something to say: that this is an addendum, or one part of several and which the others are; conversation and stanzas are attached to it, where they are asked for |
 ///
 /// What the format has no fields for stands in `custom`: how an address and a participation are known, subjects, files whose content is elsewhere, and
 /// at the conversation the facts of the `X-Jabber-Archive-` fields. `email` is only told of who has an address that mail can reach; `account_id` is the
@@ -64,7 +66,7 @@ const MOST_FILES: usize = zip::Zip::MOST_FILES - 2;
 ///
 /// # Size
 ///
-/// A conversation that does not fit [`max_item_bytes`](RsmfSettings::max_item_bytes), or has more than 9,999 events, is cut between events as a
+/// A conversation that does not fit [`max_item_bytes`](TranscriptSettings::max_item_bytes), or has more than 9,999 events, is cut between events as a
 /// transcript is between messages, so that the parts follow each other in time. A message that no part can hold is continued, under the same `id`. A file
 /// that would take more than half of a part is an [object of its own](MailItem::objects).
 ///
@@ -87,7 +89,7 @@ const MOST_FILES: usize = zip::Zip::MOST_FILES - 2;
 ///     vec![Message::new(key, alice, "Hello Bob".into())],
 /// );
 ///
-/// let rsmf = Rsmf::new(&facts, RsmfSettings::default().with_conversation_json(true))?;
+/// let rsmf = Rsmf::new(&facts, TranscriptSettings::default().with_conversation_json(true))?;
 /// let mails = rsmf.mails(&conversation, Issue::FIRST)?;
 /// assert!(mails[0].content.starts_with(b"X-RSMF-Version: 2.0.0\r\n"));
 ///
@@ -99,7 +101,7 @@ const MOST_FILES: usize = zip::Zip::MOST_FILES - 2;
 #[derive(Debug, Clone)]
 pub struct Rsmf {
     facts: ArchiveFacts,
-    settings: RsmfSettings,
+    settings: TranscriptSettings,
 }
 
 impl Rsmf {
@@ -112,9 +114,16 @@ impl Rsmf {
     ///
     /// # Errors
     ///
-    /// If `max_item_bytes` is less than 256 KiB or more than 2 GB, or if the archive's Message-ID domain cannot stand in a Message-ID.
-    pub fn new(facts: &ArchiveFacts, settings: RsmfSettings) -> Result<Self> {
-        settings.check(facts)?;
+    /// As those of [`Transcript::new`](crate::Transcript::new), and if `max_item_bytes` is more than 2 GB, beyond which review tools read none.
+    pub fn new(facts: &ArchiveFacts, settings: TranscriptSettings) -> Result<Self> {
+        const OPERATION: &str = "set up rsmf";
+        if settings.max_item_bytes > MOST_ITEM_BYTES {
+            let what = format!("{} bytes are more than review tools read", settings.max_item_bytes);
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, OPERATION, what)
+                .about("max_item_bytes")
+                .advise(format!("set it to {MOST_ITEM_BYTES} or less")));
+        }
+        settings.check(facts, OPERATION)?;
         Ok(Self { facts: facts.clone(), settings })
     }
 }
@@ -127,7 +136,7 @@ impl Converter for Rsmf {
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let limit = self.settings.max_item_bytes;
         let placed = Placed::new(conversation, limit);
-        let view = View::new(&self.facts, Holds::Slice, &placed.conversation, issue, limit)?;
+        let view = View::new(&self.facts, Holds::Slice, &placed.conversation, issue, &self.settings)?;
         let timeline = timeline(view.conversation);
         let people: BTreeSet<Party> = conversation.participants.iter().map(|person| person.party.clone()).collect();
 
@@ -154,11 +163,11 @@ impl Converter for Rsmf {
 fn may_fit(view: &View<'_>, timeline: &[Event], limit: usize) -> bool {
     let messages = &view.conversation.messages;
     let files = messages.iter().flat_map(|message| &message.files).filter(|file| matches!(file.content(), FileContent::Read(_)));
-    timeline.len() <= MOST_EVENTS && files.count() <= MOST_FILES && messages.iter().map(least).sum::<usize>() <= limit
+    timeline.len() <= MOST_EVENTS && files.count() + 3 <= MOST_FILES && messages.iter().map(least).sum::<usize>() <= limit
 }
 
 /// The zip file in an RSMF file; none in any other mail, whatever is attached to it.
 pub(super) fn zip_in<'m>(mail: &'m mail_parser::Message<'_>) -> Option<&'m [u8]> {
     mail.header("X-RSMF-Version")?;
-    mail.attachments().find(|part| part.attachment_name() == Some(ZIP_NAME)).map(|part| part.contents())
+    mail.attachments().find(|part| part.attachment_name() == Some(ZIP_NAME)).map(mail_parser::MessagePart::contents)
 }

@@ -2,11 +2,11 @@ use std::{collections::HashSet, ops::AddAssign};
 
 use super::{
     super::{
-        Json, Rendition, Text,
+        Json, Rendition, Stanzas, Text, TranscriptSettings,
         cut::{self, Cut, Room, Said},
         view::{Addressing, Frame, Turn, View},
     },
-    MOST_EVENTS, MOST_FILES, RsmfSettings,
+    MOST_EVENTS, MOST_FILES,
     file::{File, Slice},
     manifest::{PersonId, SEPARATOR, attached, push_message, push_move, push_person},
     timeline::Event,
@@ -50,7 +50,7 @@ pub(super) struct Plan {
 }
 
 /// Cuts a conversation so that no part exceeds the limit. Renders everything once, piece by piece, and keeps nothing of it.
-pub(super) fn plan(view: &View<'_>, timeline: &[Event], settings: &RsmfSettings) -> Result<Plan> {
+pub(super) fn plan(view: &View<'_>, timeline: &[Event], settings: &TranscriptSettings) -> Result<Plan> {
     let mut planner = Planner { view, timeline, settings, scratch: String::new(), listed: HashSet::new() };
     planner.plan()
 }
@@ -58,13 +58,13 @@ pub(super) fn plan(view: &View<'_>, timeline: &[Event], settings: &RsmfSettings)
 struct Planner<'v> {
     view: &'v View<'v>,
     timeline: &'v [Event],
-    settings: &'v RsmfSettings,
+    settings: &'v TranscriptSettings,
     scratch: String,
     /// Whom the manifest of the part lists so far.
     listed: HashSet<usize>,
 }
 
-impl<'v> Planner<'v> {
+impl Planner<'_> {
     fn plan(&mut self) -> Result<Plan> {
         let (view, timeline, limit) = (self.view, self.timeline, self.settings.max_item_bytes);
         let mut rows = Vec::with_capacity(view.rows.len());
@@ -128,7 +128,7 @@ impl<'v> Planner<'v> {
                 Some(Event::Said(index)) if first_event == next_event && (everybody || rows.is_empty()) => {
                     cost.zip += self.person(view.turn(*index).sender);
                     for piece in self.pieces(*index, cost)? {
-                        slices.push(Slice { cut: Cut { rows, said: Said::Piece(piece) }, events: next_event..next_event });
+                        slices.push(Slice { cut: Cut { rows, said: Said::Piece(Box::new(piece)) }, events: next_event..next_event });
                         rows = next_row..next_row;
                     }
                     next_event += 1;
@@ -173,7 +173,7 @@ impl<'v> Planner<'v> {
         for row in frame.rows {
             text += self.text(|out| Text.row(frame.view, row, false, out));
         }
-        Cost { fixed: file.frame_bytes() + addresses + RESERVE, text, zip: file.zip_bytes(), files: 2 }
+        Cost { fixed: file.frame_bytes() + addresses + RESERVE, text, zip: file.zip_bytes(), files: 3 }
     }
 
     /// What the row at this index takes, and what more it takes as JSON.
@@ -199,6 +199,9 @@ impl<'v> Planner<'v> {
         let mut cost = Cost { text, zip: self.bytes(|out| push_message(turn, out)) + SEPARATOR.len(), ..Cost::default() };
         if self.settings.conversation_json {
             cost.zip += self.bytes(|out| Json.message(turn, before, out)) + SEPARATOR.len();
+        }
+        if self.settings.raw_stanzas {
+            cost.zip += self.bytes(|out| Stanzas.message(turn, before, out));
         }
         for (name, _, content) in attached(turn.message) {
             cost.zip += Zip::file_bytes(&name, content.len());

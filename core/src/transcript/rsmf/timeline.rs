@@ -18,15 +18,15 @@ pub(super) fn timeline(conversation: &Conversation) -> Vec<Event> {
     moves.sort_by_key(|(at, left, person, _)| (*at, *left, *person));
     let mut moves = moves.into_iter().peekable();
     let mut events = Vec::with_capacity(conversation.messages.len() + moves.len());
-    let moved = |(at, _, person, movement)| Event::Moved { person, at, movement };
+    let event = |(at, _, person, movement)| Event::Moved { person, at, movement };
     for (index, message) in conversation.messages.iter().enumerate() {
         let sent = message.sent();
         while let Some(before) = moves.next_if(|(at, left, ..)| (*at, *left) <= (sent, false)) {
-            events.push(moved(before));
+            events.push(event(before));
         }
         events.push(Event::Said(index));
     }
-    events.extend(moves.map(moved));
+    events.extend(moves.map(event));
     events
 }
 
