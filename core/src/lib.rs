@@ -35,6 +35,8 @@ mod transcript;
 mod unmapped;
 mod window;
 
+#[cfg(feature = "rsmf")]
+pub use self::transcript::Rsmf;
 pub use self::{
     archiver::{Archiver, Event, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings},
     assembler::{Assembler, Assembly, Neighbour},

@@ -70,6 +70,12 @@ impl Leaf {
         base64::MIME.encoded_len(content)
     }
 
+    /// How many bytes it takes.
+    #[cfg(feature = "rsmf")]
+    pub(crate) fn len(&self) -> usize {
+        self.content.len()
+    }
+
     /// The MIME part of it.
     pub(crate) fn part<'a>(&'a self, content_type: ContentType<'a>) -> MimePart<'a> {
         let encoding = match self.encoding {

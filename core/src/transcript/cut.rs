@@ -2,6 +2,9 @@ use std::ops::Range;
 
 use crate::Message;
 
+/// A piece of a message is large enough when it takes so many hundredths of the room that there is.
+const FILLED: usize = 95;
+
 /// What a part holds of a conversation.
 #[derive(Debug)]
 pub(super) struct Cut {
@@ -62,45 +65,101 @@ impl Extent {
     }
 }
 
+/// What there is for a piece of a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// The bytes of a mail.
+    pub(super) limit: usize,
+    /// What is left of them beside all that is no piece.
+    pub(super) left: usize,
+}
+
+/// Cuts a message into pieces, each of which fills a part; `bytes` says what a piece takes there.
+///
+/// # Errors
+///
+/// What takes more than there is.
+pub(super) fn pieces(
+    index: usize,
+    message: &Message,
+    room: Room,
+    mut bytes: impl FnMut(&Piece) -> usize,
+) -> Result<Vec<Piece>, &'static str> {
+    let mut cutter = Cutter::new(message);
+    let mut pieces: Vec<Piece> = Vec::new();
+    while cutter.left() > 0 {
+        let extent = Extent { continues: !pieces.is_empty(), continued: true };
+        let piece = |most| Piece { index, message: cutter.piece(most), extent };
+        let most = longest(&cutter, room, |most| bytes(&piece(most))).ok_or("what comes with a message")?;
+        pieces.push(piece(most));
+        cutter.advance(most);
+    }
+    pieces.last_mut().ok_or("a message")?.extent.continued = false;
+    Ok(pieces)
+}
+
+/// How much of what is left of a message fills a part, found by trying; `None` if nothing fits.
+fn longest(cutter: &Cutter<'_>, room: Room, mut bytes: impl FnMut(usize) -> usize) -> Option<usize> {
+    let (mut fits, mut exceeds) = (0, cutter.left() + 1);
+    // What is shown nowhere takes no room; what is shown takes a byte at least.
+    let mut most = cutter.left().min(room.limit);
+    while exceeds - fits > 1 {
+        let bytes = bytes(most);
+        if bytes <= room.left {
+            fits = most;
+            if bytes * 100 >= room.left * FILLED {
+                break;
+            }
+        } else {
+            exceeds = most;
+        }
+        // As much as fits if it goes on as it went so far, within what is known.
+        let guess = (most as u128 * room.left as u128 * 99 / 100 / bytes.max(1) as u128) as usize;
+        most = guess.clamp(fits + 1, (exceeds - 1).max(fits + 1));
+    }
+    let most = if fits < cutter.left() { cutter.at_a_blank(fits) } else { fits };
+    cutter.goes_on(most).then_some(most)
+}
+
 /// Cuts one message into pieces, from its start on.
 ///
 /// Its texts and lists stand one after another in an order of their own; a stretch of that is a message with parts of some of them. The rest of
 /// what a message holds is small and stands in every piece.
 #[derive(Debug)]
-pub(super) struct Cutter<'m> {
+struct Cutter<'m> {
     message: &'m Message,
     at: usize,
 }
 
 impl<'m> Cutter<'m> {
-    pub(super) fn new(message: &'m Message) -> Self {
+    fn new(message: &'m Message) -> Self {
         Self { message, at: 0 }
     }
 
     /// How much is left: bytes of texts, and entries of lists.
-    pub(super) fn left(&self) -> usize {
+    fn left(&self) -> usize {
         let Message { recipients, stanza_id, subject, thread, body, stanza, files, .. } = self.message;
         let texts = [stanza_id, subject, thread, stanza].into_iter().flatten().map(String::len).sum::<usize>();
         (body.len() + texts + recipients.len() + files.len()).saturating_sub(self.at)
     }
 
     /// The next piece, of so much at most.
-    pub(super) fn piece(&self, most: usize) -> Message {
+    fn piece(&self, most: usize) -> Message {
         self.stretch(most).0
     }
 
     /// Whether a piece of so much at most holds anything: a character may be larger.
-    pub(super) fn goes_on(&self, most: usize) -> bool {
+    fn goes_on(&self, most: usize) -> bool {
         self.stretch(most).1 > self.at
     }
 
     /// Goes on behind a piece of so much at most.
-    pub(super) fn advance(&mut self, most: usize) {
+    fn advance(&mut self, most: usize) {
         self.at = self.stretch(most).1;
     }
 
     /// Where the piece that ends there has a better end: behind a blank near the text's end.
-    pub(super) fn at_a_blank(&self, most: usize) -> usize {
+    fn at_a_blank(&self, most: usize) -> usize {
         const NEAR: usize = 200;
         let end = self.at + most;
         let body = &self.message.body;

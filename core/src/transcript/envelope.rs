@@ -67,7 +67,12 @@ impl<'v> Envelope<'v> {
 
     /// The mail of these leaves.
     pub(super) fn mail<'a>(&'a self, leaves: &'a Leaves) -> MessageBuilder<'a> {
-        let mut mail = MessageBuilder::new()
+        self.behind(MessageBuilder::new()).body(self.body(leaves))
+    }
+
+    /// The fields of the header, behind those that are there.
+    pub(super) fn behind<'a>(&'a self, mail: MessageBuilder<'a>) -> MessageBuilder<'a> {
+        let mut mail = mail
             .from(address(&self.from))
             .to(Address::new_list(self.to.iter().map(address).collect()))
             .date(self.date)
@@ -79,7 +84,7 @@ impl<'v> Envelope<'v> {
         for (name, value) in self.facts {
             mail = mail.header(format!("X-Jabber-Archive-{name}"), text_field(value));
         }
-        mail.body(self.body(leaves))
+        mail
     }
 
     fn body<'a>(&self, leaves: &'a Leaves) -> MimePart<'a> {
@@ -98,7 +103,7 @@ impl<'v> Envelope<'v> {
     }
 }
 
-fn multipart<'a>(kind: &'a str, id: &ItemId, level: &str) -> ContentType<'a> {
+pub(super) fn multipart<'a>(kind: &'a str, id: &ItemId, level: &str) -> ContentType<'a> {
     ContentType::new(kind).attribute("boundary", format!("=_{id}_{level}"))
 }
 

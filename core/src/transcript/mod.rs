@@ -1,4 +1,4 @@
-//! The converters to transcripts: one mail for each conversation and window, or one for each message.
+//! The converters to transcripts: one mail for each conversation and window, as it is read or for review tools, or one for each message.
 
 mod audience;
 mod clock;
@@ -16,11 +16,15 @@ mod rebuild;
 mod rendered;
 mod rendition;
 mod rich_text;
+#[cfg(feature = "rsmf")]
+mod rsmf;
 mod settings;
 mod stanzas;
 mod text;
 mod view;
 
+#[cfg(feature = "rsmf")]
+pub use self::rsmf::Rsmf;
 pub use self::{per_message::PerMessage, settings::TranscriptSettings};
 
 use self::{

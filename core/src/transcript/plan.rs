@@ -2,7 +2,7 @@ use std::ops::AddAssign;
 
 use super::{
     Html, Json, Rendition, Stanzas, Text, TranscriptSettings,
-    cut::{Cut, Cutter, Extent, Piece, Said},
+    cut::{self, Cut, Piece, Room, Said},
     envelope::{BOUNDARY_BYTES, Envelope, Leaves},
     files::Attached,
     view::{Addressing, Frame, Turn, View},
@@ -14,8 +14,6 @@ use crate::{
 
 /// Bytes kept free in every part of several for what is not known until all are cut: sender, date, how header fields fold, and what attachments are put into.
 const RESERVE: usize = 2_560;
-/// A piece of a message is large enough when it takes so many hundredths of the room that there is.
-const FILLED: usize = 95;
 
 /// What something takes in each leaf of a mail.
 #[derive(Debug, Clone, Copy, Default)]
@@ -150,48 +148,14 @@ impl<'v> Planner<'v> {
     /// Cuts a message into pieces, each of which fills a part.
     fn pieces(&mut self, index: usize, empty: Empty) -> Result<Vec<Piece>> {
         let whole = &self.view.conversation.messages[index];
-        let mut cutter = Cutter::new(whole);
-        let mut pieces: Vec<Piece> = Vec::new();
-        while cutter.left() > 0 {
-            let extent = Extent { continues: !pieces.is_empty(), continued: true };
-            let most = self
-                .longest(index, &cutter, extent, empty)
-                .ok_or_else(|| self.too_large("what comes with a message").about_message(whole.key))?;
-            pieces.push(Piece { index, message: cutter.piece(most), extent });
-            cutter.advance(most);
-        }
-        match pieces.last_mut() {
-            Some(last) => last.extent.continued = false,
-            None => return Err(self.too_large("a message").about_message(whole.key)),
-        }
-        Ok(pieces)
-    }
-
-    /// How much of what is left of a message fills a part, found by trying; `None` if nothing fits.
-    fn longest(&mut self, index: usize, cutter: &Cutter<'_>, extent: Extent, empty: Empty) -> Option<usize> {
-        let room = self.limit.saturating_sub(empty.fixed + self.bytes(empty.cost));
-        let (mut fits, mut exceeds) = (0, cutter.left() + 1);
-        // What is shown nowhere takes no room; what is shown takes a byte at least.
-        let mut most = cutter.left().min(self.limit);
-        while exceeds - fits > 1 {
-            let piece = Piece { index, message: cutter.piece(most), extent };
+        let without = self.bytes(empty.cost);
+        let room = Room { limit: self.limit, left: self.limit.saturating_sub(empty.fixed + without) };
+        let pieces = cut::pieces(index, whole, room, |piece| {
             let mut cost = empty.cost;
-            cost += self.message(self.view.turn_of_piece(&piece), None);
-            let bytes = self.bytes(cost).saturating_sub(self.bytes(empty.cost));
-            if self.fits(empty.fixed, cost, self.limit) {
-                fits = most;
-                if bytes * 100 >= room * FILLED {
-                    break;
-                }
-            } else {
-                exceeds = most;
-            }
-            // As much as fits if it goes on as it went so far, within what is known.
-            let guess = (most as u128 * room as u128 * 99 / 100 / bytes.max(1) as u128) as usize;
-            most = guess.clamp(fits + 1, (exceeds - 1).max(fits + 1));
-        }
-        let most = if fits < cutter.left() { cutter.at_a_blank(fits) } else { fits };
-        cutter.goes_on(most).then_some(most)
+            cost += self.message(self.view.turn_of_piece(piece), None);
+            self.bytes(cost).saturating_sub(without)
+        });
+        pieces.map_err(|what| self.too_large(what).about_message(whole.key))
     }
 
     fn fits(&self, fixed: usize, cost: Cost, limit: usize) -> bool {

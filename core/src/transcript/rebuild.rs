@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use bytes::Bytes;
 use mail_parser::{MessageParser, MimeHeaders};
@@ -66,7 +69,7 @@ fn from_parts(mut parts: Vec<Attachment>) -> Result<Attachment> {
 
 /// Joins mails of one message each with the mail or mails that list the participants.
 fn with_messages(mut whole: Attachment, mails: Vec<Attachment>) -> Result<Conversation> {
-    if whole.head.holds == Holds::Part {
+    if !matches!(whole.head.holds, Holds::Message | Holds::People) {
         return Err(refused("the mails are of two converters").about(whole.head.item));
     }
     for mail in mails {
@@ -93,22 +96,17 @@ impl Attachment {
     fn read(mail: &[u8]) -> Result<Self> {
         let mail = MessageParser::default().parse(mail).ok_or_else(|| refused("this is no mail"))?;
         let about = mail.message_id().unwrap_or("a mail without Message-ID");
-        let attachment = mail
-            .attachments()
-            .find(|part| part.attachment_name() == Some(FILE_NAME) && part.is_content_type("application", "json"))
-            .ok_or_else(|| refused(format!("the mail has no attachment {FILE_NAME}")).about(about))?;
+        let Enclosed { json, files } =
+            Enclosed::in_mail(&mail).ok_or_else(|| refused(format!("the mail has no attachment {FILE_NAME}")).about(about))?;
         let unreadable = |error: serde_json::Error| {
             // The cause may quote the text of a message.
             refused(format!("{FILE_NAME} cannot be read at line {}, column {}", error.line(), error.column())).about(about)
         };
-        let head: Head = serde_json::from_slice(attachment.contents()).map_err(unreadable)?;
+        let head: Head = serde_json::from_slice(&json).map_err(unreadable)?;
         if head.format != Head::FORMAT {
             return Err(refused(format!("{FILE_NAME} has format {}, this version reads {}", head.format, Head::FORMAT)).about(about));
         }
-        let mut conversation: Conversation = serde_json::from_slice(attachment.contents()).map_err(unreadable)?;
-        let files =
-            mail.attachments().filter(|part| part.is_content_type("application", "octet-stream")).map(mail_parser::MessagePart::contents);
-        let files: HashMap<Digest, &[u8]> = files.map(|content| (Digest::of(content), content)).collect();
+        let mut conversation: Conversation = serde_json::from_slice(&json).map_err(unreadable)?;
         for file in conversation.messages.iter_mut().flat_map(|message| &mut message.files) {
             if let FileContent::Read(_) = file.content() {
                 let content = file.digest.and_then(|digest| files.get(&digest)).ok_or_else(|| refused("a file is missing").about(about))?;
@@ -136,6 +134,31 @@ impl Attachment {
         } else {
             Err(refused("the mails are not of one conversation, window and edition").about(&other.head.item))
         }
+    }
+}
+
+/// The JSON in a mail, and the files beside it.
+struct Enclosed<'m> {
+    json: Cow<'m, [u8]>,
+    files: HashMap<Digest, Cow<'m, [u8]>>,
+}
+
+impl<'m> Enclosed<'m> {
+    fn in_mail(mail: &'m mail_parser::Message<'_>) -> Option<Self> {
+        #[cfg(feature = "rsmf")]
+        if let Some(zip) = super::rsmf::zip_in(mail) {
+            let mut files = super::rsmf::files(zip)?;
+            let json = files.iter().position(|(name, _)| *name == FILE_NAME)?;
+            return Some(Self::new(files.swap_remove(json).1.into(), files.into_iter().map(|(_, content)| content.into())));
+        }
+        let is_json =
+            |part: &&mail_parser::MessagePart<'_>| part.attachment_name() == Some(FILE_NAME) && part.is_content_type("application", "json");
+        let files = mail.attachments().filter(|part| part.is_content_type("application", "octet-stream"));
+        Some(Self::new(mail.attachments().find(is_json)?.contents().into(), files.map(|file| file.contents().into())))
+    }
+
+    fn new(json: Cow<'m, [u8]>, files: impl Iterator<Item = Cow<'m, [u8]>>) -> Self {
+        Self { json, files: files.map(|content| (Digest::of(&content), content)).collect() }
     }
 }
 

@@ -65,6 +65,9 @@ pub(super) enum Holds {
     Message,
     /// Participants that are too many for the mails of the messages.
     People,
+    /// A conversation, or a part of it, for review tools.
+    #[cfg(feature = "rsmf")]
+    Slice,
 }
 
 impl Holds {
@@ -73,6 +76,8 @@ impl Holds {
         match self {
             Self::Part => Transcript::NAME,
             Self::Message | Self::People => PerMessage::NAME,
+            #[cfg(feature = "rsmf")]
+            Self::Slice => super::Rsmf::NAME,
         }
     }
 }
@@ -189,7 +194,7 @@ impl<'a> View<'a> {
     }
 
     /// The subject of every mail of a thread.
-    fn thread(&self) -> HeaderText {
+    pub(super) fn thread(&self) -> HeaderText {
         HeaderText::shortened(&self.subject, HEADER_TEXT)
     }
 

@@ -129,6 +129,7 @@ pub(crate) enum Mode {
     #[default]
     Transcript,
     PerMessage,
+    Rsmf,
 }
 
 #[derive(Debug, Default, Deserialize)]

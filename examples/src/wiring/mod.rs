@@ -6,8 +6,8 @@ mod place;
 use std::sync::Arc;
 
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, RunIdentity,
-    RunSettings, Source, Transcript, TranscriptSettings,
+    ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, Rsmf,
+    RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
 };
 use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
@@ -97,12 +97,14 @@ pub(crate) fn converter(config: &Config, facts: &ArchiveFacts) -> Result<Arc<dyn
         return Ok(match config.converter.mode {
             Mode::Transcript => Arc::new(Transcript::new(facts, settings)?),
             Mode::PerMessage => Arc::new(PerMessage::new(facts, settings)?),
+            Mode::Rsmf => Arc::new(Rsmf::new(facts, settings)?),
         });
     }
     let settings = settings.journaled()?;
     Ok(match config.converter.mode {
         Mode::Transcript => Arc::new(Journal::new(facts, Transcript::new(facts, settings)?)?),
         Mode::PerMessage => Arc::new(Journal::new(facts, PerMessage::new(facts, settings)?)?),
+        Mode::Rsmf => Arc::new(Journal::new(facts, Rsmf::new(facts, settings)?)?),
     })
 }
 

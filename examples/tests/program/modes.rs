@@ -1,8 +1,24 @@
 //! Archives of other mails than transcripts: run, verified, rebuilt and exported as these.
 
+use std::{ffi::OsStr, path::Path, process::Command};
+
 use jabber_archive_core::{Conversation, journaled_mail};
 
 use crate::program::{Setting, conversations};
+
+#[test]
+fn an_export_as_zip_names_files_for_review_tools_as_these_know_them() {
+    let setting = Setting::new(68, 60);
+    setting.configure(|text| text.replace("[converter]", "[converter]\nmode = \"rsmf\""));
+    let report = setting.run("run", &["--json"]).assert(3, &[]).json();
+    let out = setting.folder.path().join("out.zip");
+    setting.run("export", &["--to", "zip", "--out", out.to_str().unwrap()]).assert(0, &[]);
+    let list = Command::new("unzip").arg("-Z1").arg(&out).output().unwrap();
+    let names = String::from_utf8(list.stdout).unwrap();
+    let mails: Vec<_> = names.lines().filter(|name| name.starts_with("mails/")).collect();
+    assert_eq!(report["items"], mails.len());
+    assert!(mails.iter().all(|name| Path::new(name).extension() == Some(OsStr::new("rsmf"))), "{mails:?}");
+}
 
 #[test]
 fn whatever_the_mails_are_an_archive_holds_the_same_conversations() {
@@ -13,6 +29,8 @@ fn whatever_the_mails_are_an_archive_holds_the_same_conversations() {
         ("mode = \"per-message\"", true, false),
         ("journal = true", false, true),
         ("mode = \"per-message\"\njournal = true", true, true),
+        ("mode = \"rsmf\"", false, false),
+        ("mode = \"rsmf\"\njournal = true", false, true),
     ] {
         setting.configure(|text| text.replace("[converter]", &format!("[converter]\n{mode}")));
         let report = setting.run("run", &["--json"]).assert(3, &[]).json();

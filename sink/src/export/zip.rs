@@ -4,7 +4,7 @@ use std::{
     path::Path,
 };
 
-use jabber_archive_core::{Digest, ItemKey, Result};
+use jabber_archive_core::{Digest, Result};
 use sha2::{Digest as _, Sha256};
 use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
@@ -14,7 +14,7 @@ use super::{
     target::{Target, fault},
 };
 
-/// A zip: `mails/<window>/<id>.eml`, the load file behind them, the digests of all at the end.
+/// A zip: `mails/<window>/<id>.eml`, or `.rsmf` where review tools know the mail by that, the load file behind them, the digests of all at the end.
 pub(super) struct Zip {
     writer: ZipWriter<Quiet>,
     rows: LoadFile<BufWriter<File>>,
@@ -35,7 +35,7 @@ impl Zip {
 
 impl Form for Zip {
     fn add(&mut self, item: &Item) -> Result<()> {
-        let path = path(&item.key);
+        let path = path(item);
         let added = start(&mut self.writer, &path, item.line.bytes)
             .and_then(|()| self.writer.write_all(&item.content))
             .and_then(|()| self.rows.add(&path, item))
@@ -51,8 +51,9 @@ impl Form for Zip {
 }
 
 /// Where a mail lies in the zip.
-fn path(key: &ItemKey) -> String {
-    format!("mails/{}/{}.eml", key.window.folder(), key.id)
+fn path(Item { key, content, .. }: &Item) -> String {
+    let suffix = if content.starts_with(b"X-RSMF-Version: ") { "rsmf" } else { "eml" };
+    format!("mails/{}/{}.{suffix}", key.window.folder(), key.id)
 }
 
 /// As `sha256sum` writes and checks it.
