@@ -6,7 +6,7 @@ mod python;
 pub use self::{finished::Finished, python::Python};
 
 use jabber_archive_core::{
-    ArchiveFacts, Conversation, Converter, ConverterExt, Issue, Journal, MailItem, PerMessage, Transcript, TranscriptSettings,
+    ArchiveFacts, Conversation, Converter, ConverterExt, Issue, Journal, MailItem, PerMessage, Rsmf, Transcript, TranscriptSettings,
     testing::generators::{self, Style},
 };
 
@@ -59,6 +59,7 @@ pub fn converters() -> Vec<Box<dyn Converter>> {
         Box::new(transcript(settings.clone())),
         Box::new(PerMessage::new(&facts, settings.clone()).expect("the default settings are valid")),
         Box::new(Journal::new(&facts, transcript(settings.journaled().expect("there is room"))).expect("the facts are valid")),
+        Box::new(Rsmf::new(&facts, settings).expect("the default settings are valid")),
     ]
 }
 
