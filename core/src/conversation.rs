@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BareJid, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window};
+use crate::{BareJid, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window, header::shortened};
 
 /// Everything that one group of people wrote in one window.
 ///
@@ -16,7 +16,7 @@ pub struct Conversation {
     pub window: Window,
     /// A label; the key alone tells conversations apart.
     pub kind: ConversationKind,
-    /// The room's title, if it has one.
+    /// The room's title, if it has one; of at most [`MOST_TITLE`](Self::MOST_TITLE) characters.
     pub title: Option<String>,
     /// Who sent, received or was present; sorted by party, each once.
     pub participants: Vec<Participant>,
@@ -25,7 +25,10 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// A conversation of these people and messages, both put in order.
+    /// The longest title, in characters: every mail of a conversation has room for it. Rooms of Jabber have far shorter ones.
+    pub const MOST_TITLE: usize = 4_096;
+
+    /// A conversation of these people and messages, both put in order. What is too long of the title is cut off behind a `…`.
     pub fn new(
         key: ConversationKey,
         window: Window,
@@ -36,6 +39,7 @@ impl Conversation {
     ) -> Self {
         participants.sort_by(|a, b| a.party.cmp(&b.party));
         messages.sort_by_key(|message| message.key);
+        let title = title.map(|title| shortened(&title, Self::MOST_TITLE).into_owned());
         Self { key, window, kind, title, participants, messages }
     }
 
@@ -163,7 +167,7 @@ pub struct Participant {
     pub party: Party,
     /// Their e-mail address as of the window's start, or one that cannot reach anybody.
     pub address: Address,
-    /// The name to show, if the directory has one.
+    /// The name to show, if the directory has one; of at most [`MOST_NAME`](Self::MOST_NAME) characters.
     pub name: Option<String>,
     /// Sent a message.
     pub sent: bool,
@@ -176,8 +180,12 @@ pub struct Participant {
 }
 
 impl Participant {
-    /// A participant of whom nothing but name and address is known yet.
+    /// The longest name, in characters: every mail has room for it.
+    pub const MOST_NAME: usize = 1_024;
+
+    /// A participant of whom nothing but name and address is known yet. What is too long of the name is cut off behind a `…`.
     pub fn new(party: Party, address: Address, name: Option<String>) -> Self {
+        let name = name.map(|name| shortened(&name, Self::MOST_NAME).into_owned());
         Self { party, address, name, sent: false, received: false, inside: false, movements: Vec::new() }
     }
 

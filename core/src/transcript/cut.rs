@@ -1,5 +1,7 @@
 use std::ops::Range;
 
+use unicode_segmentation::GraphemeCursor;
+
 use crate::Message;
 
 /// A piece of a message is large enough when it takes so many hundredths of the room that there is.
@@ -158,7 +160,7 @@ impl<'m> Cutter<'m> {
         self.at = self.stretch(most).1;
     }
 
-    /// Where the piece that ends there has a better end: behind a blank near the text's end.
+    /// Where the piece that ends there has a better end: behind a blank near the text's end, or at least not within what is seen as one character.
     fn at_a_blank(&self, most: usize) -> usize {
         const NEAR: usize = 200;
         let end = self.at + most;
@@ -168,8 +170,10 @@ impl<'m> Cutter<'m> {
         }
         let end = body.floor_char_boundary(end);
         let from = body.floor_char_boundary(end.saturating_sub(NEAR).max(self.at));
-        match body[from..end].rfind([' ', '\n']) {
-            Some(blank) if from + blank + 1 > self.at => from + blank + 1 - self.at,
+        let blank = body[from..end].rmatch_indices([' ', '\n']).map(|(blank, _)| from + blank + 1).find(|end| is_seen_apart(body, *end));
+        let apart = || (from..=end).rev().find(|end| body.is_char_boundary(*end) && is_seen_apart(body, *end));
+        match blank.or_else(apart) {
+            Some(end) if end > self.at => end - self.at,
             _ => most,
         }
     }
@@ -189,6 +193,11 @@ impl<'m> Cutter<'m> {
         piece.recipients = walk.entries(&whole.recipients).to_vec();
         (piece, walk.end)
     }
+}
+
+/// Whether what stands before and behind a place is not seen as one character (a grapheme cluster of Unicode Standard Annex 29).
+fn is_seen_apart(text: &str, at: usize) -> bool {
+    GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(true)
 }
 
 /// Passes the fields of a message in their order and takes what stands between two places.

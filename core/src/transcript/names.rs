@@ -1,5 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
+use unicode_security::confusable_detection::skeleton;
+
 use crate::{
     Address, Conversation, Participant, Party,
     header::{picture, shortened},
@@ -8,7 +10,7 @@ use crate::{
 /// The longest name that stands before a message, in characters; the list of participants shows names in full.
 const LONGEST_NAME: usize = 100;
 
-/// The name of every participant as it stands before their messages: one line, and never the same for two.
+/// The name of every participant as it stands before their messages: one line without `: `, which ends a name, and never the same to look at for two.
 #[derive(Debug)]
 pub(super) struct Names<'a> {
     names: Vec<String>,
@@ -20,23 +22,24 @@ impl<'a> Names<'a> {
         let people = &conversation.participants;
         let mut names: Vec<String> = people.iter().map(short_name).collect();
         for more in [with_address, with_party] {
-            let mut bearers: HashMap<String, u32> = HashMap::with_capacity(names.len());
-            for name in &names {
-                *bearers.entry(name.to_lowercase()).or_default() += 1;
+            let looks: Vec<String> = names.iter().map(|name| look(name)).collect();
+            let mut bearers: HashMap<&str, u32> = HashMap::with_capacity(names.len());
+            for look in &looks {
+                *bearers.entry(look).or_default() += 1;
             }
             if bearers.len() == names.len() {
                 break;
             }
-            for (name, person) in names.iter_mut().zip(people) {
-                if bearers.get(&name.to_lowercase()).is_some_and(|bearers| *bearers > 1) {
-                    *name = one_line(&more(person));
+            for ((name, look), person) in names.iter_mut().zip(&looks).zip(people) {
+                if bearers[look.as_str()] > 1 {
+                    *name = before_messages(&more(person));
                 }
             }
         }
         let mut seen = HashSet::with_capacity(names.len());
         for (index, name) in names.iter_mut().enumerate() {
-            while !seen.insert(name.to_lowercase()) {
-                *name = one_line(&format!("{name} #{}", index + 1));
+            while !seen.insert(look(name)) {
+                *name = format!("{name} #{}", index + 1);
             }
         }
         let by_party = people.iter().enumerate().map(|(index, person)| (&person.party, index)).collect();
@@ -55,8 +58,8 @@ impl<'a> Names<'a> {
 }
 
 fn short_name(person: &Participant) -> String {
-    let name = one_line(&shortened(&person.display_name(), LONGEST_NAME));
-    if name.is_empty() { one_line(&shortened(person.address.as_str(), LONGEST_NAME)) } else { name }
+    let name = before_messages(&shortened(&person.display_name(), LONGEST_NAME));
+    if look(&name).is_empty() { before_messages(&shortened(person.address.as_str(), LONGEST_NAME)) } else { name }
 }
 
 /// With the address; with the JID where the address is made from it.
@@ -71,29 +74,96 @@ fn with_party(person: &Participant) -> String {
     format!("{} ({})", short_name(person), shortened(&person.party.to_string(), LONGEST_NAME))
 }
 
-/// Text that somebody chose, as a part of a line of ours: without line breaks and other controls, without characters that turn the
-/// direction of what follows, and without the `: ` that ends a name.
+/// What a text looks like: the same for two that readers may take for each other (Unicode Technical Standard 39, section 4), whatever their case
+/// and blanks; empty for what cannot be seen.
+fn look(text: &str) -> String {
+    let mut look = String::with_capacity(text.len());
+    if text.is_ascii() {
+        for word in text.split_ascii_whitespace() {
+            look.push(' ');
+            for byte in word.bytes() {
+                match byte.to_ascii_lowercase() {
+                    b'0' => look.push('o'),
+                    b'1' | b'i' | b'|' => look.push('l'),
+                    b'm' => look.push_str("rn"),
+                    b'`' => look.push('\''),
+                    b'"' => look.push_str("''"),
+                    b'%' => look.push_str("°/₀"),
+                    byte => look.push(char::from(byte)),
+                }
+            }
+        }
+        return look;
+    }
+    // What is alike in capitals need not be in small letters, and the other way about.
+    let capitals = skeleton(text).collect::<String>().to_lowercase();
+    for word in skeleton(&capitals).collect::<String>().split_whitespace() {
+        look.push(' ');
+        look.extend(word.chars().map(|char| if char == 'i' { 'l' } else { char }));
+    }
+    look
+}
+
+/// A name as it may stand before messages.
+fn before_messages(name: &str) -> String {
+    let name = one_line(name);
+    if name.contains(": ") { name.replace(": ", "\u{2236} ") } else { name }
+}
+
+/// Text that somebody chose, as a part of a line of ours: without line breaks and other controls, and without characters that turn the
+/// direction of what follows.
 pub(super) fn one_line(text: &str) -> String {
     let text = text.trim();
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'9' | b';'..=b'~')) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();
     }
-    let mut line = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(char) = chars.next() {
-        line.push(match char {
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            ':' if chars.peek() == Some(&' ') => '\u{2236}',
-            char => picture(char),
-        });
-    }
-    line
+    let shown = |char| match char {
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        char => picture(char),
+    };
+    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{BareJid, ConversationKey, ConversationKind, Grid, Timestamp};
+
+    #[test]
+    fn nobody_can_look_like_another() {
+        let user = |name: &str| Party::User(BareJid::new(&format!("{name}@example.com")).unwrap());
+        let named = |number: usize, name: &str| {
+            let party = user(&format!("user{number}"));
+            Participant::new(party, Address::Mapped(format!("user{number}@example.com")), Some(name.to_owned()))
+        };
+        for other in [
+            "ALICE example",
+            "Alice  Example",
+            "Alice\u{a0}Example",
+            "Al\u{200b}ice Example",
+            "Al\u{2060}ice Example",
+            "Al\u{ad}ice Example",
+            "\u{200e}Alice Example",
+            "Alice Example\u{3164}",
+            "A1ice Example",
+            "\u{410}lice Example",
+            "\u{ff21}lice Example",
+            "Alice Exa\u{217f}ple",
+        ] {
+            let window = Grid::daily().window_at(Timestamp::PLAUSIBLE);
+            let people = vec![named(1, "Alice Example"), named(2, other)];
+            let key = ConversationKey::pair(user("user1"), user("user2"));
+            let conversation = Conversation::new(key, window, ConversationKind::OneToOne, None, people, Vec::new());
+            let names = Names::new(&conversation);
+            assert_eq!(names.at(0), "Alice Example <user1@example.com>", "beside {other:?}");
+            assert_eq!(names.at(1), format!("{other} <user2@example.com>"));
+        }
+        assert_eq!(short_name(&named(1, "\u{200b}\u{3164}")), "user1@example.com", "a name that cannot be seen is none");
+        for ascii in ' '..='~' {
+            let text = format!("x{ascii}");
+            assert_eq!(look(&text), look(&format!("{text}\u{200b}")), "ASCII is looked at in a shorter way");
+        }
+    }
 
     #[test]
     fn nobody_can_bear_the_name_of_another() {

@@ -113,7 +113,11 @@ impl Page {
         while let Some(at) = rest.find('<') {
             page.text(&rest[..at]);
             let end = rest[at..].find('>').expect("a tag is closed") + at;
-            let tag = &rest[at + 1..end];
+            let tag = match &rest[at + 1..end] {
+                "p dir=\"rtl\"" => PLAIN,
+                "div dir=\"rtl\"" => FORMATTED,
+                tag => tag,
+            };
             rest = &rest[end + 1..];
             if let Some(depth) = formatted {
                 if tag == "br" {

@@ -158,6 +158,24 @@ fn the_pieces_of_a_message_fill_their_mails() {
 }
 
 #[test]
+fn what_is_seen_as_one_character_stays_whole() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 1..2));
+    for seen in ["e\u{301}", "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}", "\u{1f1e8}\u{1f1ed}"] {
+        conversation.messages[0].body = seen.repeat(800_000 / seen.len());
+        let items = transcript(smallest()).mails(&conversation, Issue::FIRST).unwrap();
+        assert!(items.len() > 3);
+        for item in &items {
+            let text = &grammar::read(&Mail::read(item).text).messages[0].text;
+            assert_eq!(text.replace(seen, ""), "", "{seen:?} is not cut");
+        }
+    }
+    // What never ends is cut where it must be.
+    conversation.messages[0].body = format!("e{}", "\u{301}".repeat(400_000));
+    let items = transcript(smallest()).mails(&conversation, Issue::FIRST).unwrap();
+    Told::by(&items, TranscriptSettings::LEAST_ITEM_BYTES).check(&conversation.messages);
+}
+
+#[test]
 fn a_message_in_pieces_is_refused_without_one_of_them() {
     let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 2..3));
     conversation.messages[1].body = "word ".repeat(200_000);

@@ -52,7 +52,7 @@ fn element(conversation: &Conversation) -> String {
 }
 
 fn is_formatted(element: &str) -> bool {
-    element.starts_with("<div dir=\"auto\">")
+    element.starts_with("<div dir=")
 }
 
 fn check(body: &str, stanza: &str) -> String {

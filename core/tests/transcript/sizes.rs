@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
 
-use jabber_archive_core::{Converter, ConverterExt};
-use jabber_archive_core::{ErrorClass, ErrorKind, Issue, Transcript, TranscriptSettings, testing::generators};
+use jabber_archive_core::{
+    Address, BareJid, Conversation, ConversationKey, ConversationKind, Converter, ConverterExt, ErrorClass, ErrorKind, Issue, MessageLine,
+    Participant, Party, Transcript, TranscriptSettings, testing::generators,
+};
 use proptest::prelude::*;
 
-use crate::{grammar, mails, markup::Page, oracle::Mail, smallest, transcript};
+use crate::{grammar, mails, markup::Page, oracle::Mail, per_message, smallest, transcript};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
@@ -43,6 +45,34 @@ proptest! {
             let next = &items[item.part.number as usize];
             prop_assert!(item.content.len() + next.content.len() > TranscriptSettings::LEAST_ITEM_BYTES * 9 / 10);
         }
+    }
+}
+
+#[test]
+fn fifteen_thousand_people_and_the_longest_names_and_titles_find_room() {
+    let drawn = generators::one(generators::large_conversation(3..4, 3..4));
+    let room = BareJid::new("all@conference.example.com").unwrap();
+    let everybody = (0..15_000).map(|number| {
+        let party = Party::User(BareJid::new(&format!("user{number}@example.com")).unwrap());
+        let name = (number < 5).then(|| "\u{1f600}".repeat(1_000_000));
+        Participant::new(party.clone(), Address::Mapped(party.to_string()), name)
+    });
+    let mut messages = drawn.messages;
+    for (message, number) in messages.iter_mut().zip([1, 7_000, 14_999]) {
+        message.sender = Party::User(BareJid::new(&format!("user{number}@example.com")).unwrap());
+    }
+    let title = Some("<\u{1f600}>".repeat(1_000_000));
+    let key = ConversationKey::Room(room);
+    let conversation = Conversation::new(key, drawn.window, ConversationKind::Room, title, everybody.collect(), messages);
+    let settings = smallest().with_conversation_json(true);
+    let converters: [&dyn Converter; 2] = [&transcript(settings.clone()), &per_message(settings)];
+    for converter in converters {
+        let items = converter.mails(&conversation, Issue::FIRST).unwrap();
+        assert!(items.iter().all(|item| item.content.len() <= TranscriptSettings::LEAST_ITEM_BYTES));
+        let listed: Vec<_> = items.iter().flat_map(|item| &item.messages).copied().collect();
+        assert_eq!(listed, conversation.messages.iter().map(MessageLine::of).collect::<Vec<_>>());
+        let contents: Vec<_> = items.iter().map(|item| &item.content).collect();
+        assert_eq!(Conversation::from_mails(&contents).unwrap(), conversation);
     }
 }
 

@@ -152,9 +152,9 @@ impl ExportFilter {
     }
 }
 
-/// What is compared as a whole. On a line of a transcript `: ` ends a name, so that mails show a ratio for a colon.
+/// What is compared as a whole.
 fn exact(text: &str) -> String {
-    text.trim().to_lowercase().replace('\u{2236}', ":")
+    text.trim().to_lowercase()
 }
 
 /// Close to Unicode's full case folding, with the tables of the standard library: what differs in case alone becomes equal, `ß` and `SS`,
@@ -163,7 +163,6 @@ fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
-            '\u{2236}' => folded.push(':'),
             char if char.is_ascii() => folded.push(char.to_ascii_lowercase()),
             char => folded.extend(char.to_uppercase().flat_map(char::to_lowercase)),
         }

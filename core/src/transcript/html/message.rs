@@ -1,6 +1,8 @@
 use std::{borrow::Cow, fmt::Write as _};
 
-use super::super::{cut::Extent, escape::push_markup, files, rich_text, view::Turn};
+use unicode_bidi::{BidiClass, bidi_class};
+
+use super::super::{cut::Extent, escape::push_markup, files, names::one_line, rich_text, view::Turn};
 use crate::{FileRef, Message};
 
 /// A message, under a heading where it begins a day, or where somebody else speaks, or in another minute.
@@ -27,13 +29,25 @@ pub(super) fn message(turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String
 /// hold blocks, which end a paragraph.
 fn push_body(message: &Message, out: &mut String) {
     if let Some(markup) = message.stanza.as_deref().and_then(|stanza| rich_text::markup(stanza, &message.body)) {
-        out.push_str("<div dir=\"auto\">");
+        open("div", &message.body, out);
         out.push_str(&markup);
         out.push_str("</div>\r\n");
     } else {
-        out.push_str("<p dir=\"auto\">");
+        open("p", &message.body, out);
         push_markup(&spaced(&message.body), "<br>\r\n", out);
         out.push_str("</p>\r\n");
+    }
+}
+
+/// Opens the element of a message. Browsers find out the direction by the first letter that has one; Outlook for Windows has to be told.
+fn open(element: &str, body: &str, out: &mut String) {
+    let first = body.chars().find_map(|char| match bidi_class(char) {
+        BidiClass::L => Some("auto"),
+        BidiClass::R | BidiClass::AL => Some("rtl"),
+        _ => None,
+    });
+    for piece in ["<", element, " dir=\"", first.unwrap_or("auto"), "\">"] {
+        out.push_str(piece);
     }
 }
 
@@ -46,12 +60,12 @@ fn push_extras(turn: Turn<'_>, out: &mut String) {
     out.push_str("<ul>");
     if let Some(subject) = &message.subject {
         out.push_str("<li>Subject: <bdi>");
-        push_markup(subject, " ", out);
+        push_markup(&one_line(subject), " ", out);
         out.push_str("</bdi></li>");
     }
     for file in &message.files {
         out.push_str("<li>File: <bdi>");
-        push_markup(&file.name, " ", out);
+        push_markup(&one_line(&file.name), " ", out);
         out.push_str("</bdi> <small>");
         push_size(file, out);
         out.push_str(&files::facts(file));
@@ -74,16 +88,22 @@ fn push_size(file: &FileRef, out: &mut String) {
     }
 }
 
-/// Blanks that HTML would swallow as no-break spaces; not every mail program heeds `white-space`.
+/// Blanks that HTML would swallow as no-break spaces, four for a tab; not every mail program heeds `white-space`.
 fn spaced(text: &str) -> Cow<'_, str> {
-    if !text.starts_with(' ') && !text.contains("  ") && !text.contains("\n ") {
+    let swallows = |pair: &[u8]| pair[0] == b'\t' || pair[1] == b'\t' || (pair[1] == b' ' && matches!(pair[0], b' ' | b'\n'));
+    let bytes = text.as_bytes();
+    if !bytes.first().is_some_and(|first| matches!(first, b' ' | b'\t')) && !bytes.windows(2).any(swallows) {
         return Cow::Borrowed(text);
     }
     let mut spaced = String::with_capacity(text.len() + 16);
     let mut swallowed = true;
     for char in text.chars() {
-        spaced.push(if char == ' ' && swallowed { '\u{a0}' } else { char });
-        swallowed = matches!(char, ' ' | '\n');
+        match char {
+            '\t' => spaced.push_str("\u{a0}\u{a0}\u{a0} "),
+            ' ' if swallowed => spaced.push('\u{a0}'),
+            char => spaced.push(char),
+        }
+        swallowed = matches!(char, ' ' | '\t' | '\n');
     }
     Cow::Owned(spaced)
 }
@@ -91,6 +111,27 @@ fn spaced(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_and_tabs_that_html_would_swallow_are_kept() {
+        let shown = |text| spaced(text).replace('\u{a0}', "_");
+        assert_eq!(["a b", " a", "a  b", "a\n b", "\tif", "a\tb\t c"].map(shown), ["a b", "_a", "a _b", "a\n_b", "___ if", "a___ b___ _c"]);
+    }
+
+    #[test]
+    fn text_from_right_to_left_says_so() {
+        let opened = |body| {
+            let mut out = String::new();
+            open("p", body, &mut out);
+            out
+        };
+        for body in ["مرحبا Bob", "12: שלום", "(\u{200f}) ok", "😀 سلام"] {
+            assert_eq!(opened(body), "<p dir=\"rtl\">", "{body}");
+        }
+        for body in ["Bob مرحبا", "你好", "123", ""] {
+            assert_eq!(opened(body), "<p dir=\"auto\">", "{body}");
+        }
+    }
 
     #[test]
     fn sizes_are_shown_in_the_largest_unit_that_they_have_one_of() {

@@ -1,5 +1,6 @@
 use super::super::{
     escape::push_markup,
+    names::one_line,
     view::{Frame, Row, View},
 };
 
@@ -31,11 +32,11 @@ pub(super) fn row(view: &View<'_>, row: &Row<'_>, out: &mut String) {
     if row.continued {
         out.push_str("</td><td>continued");
     } else {
-        push_markup(row.person.address.as_str(), " ", out);
+        push_markup(&one_line(row.person.address.as_str()), " ", out);
         out.push_str("<br>\r\n<small>");
         out.push_str(row.address_source());
         out.push_str("<br>\r\nJID <bdi>");
-        push_markup(&row.person.party.to_string(), " ", out);
+        push_markup(&one_line(&row.person.party.to_string()), " ", out);
         out.push_str("</bdi></small></td><td>");
         out.push_str(&row.known_by());
     }
