@@ -14,7 +14,7 @@ fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     println!("| converter | text | messages | mails | MB | messages/s | of mail-builder's speed | times Python's |");
     println!("|---|---|---:|---:|---:|---:|---:|---:|");
-    for texts in [Texts::Plain, Texts::Rich] {
+    for texts in [Texts::Plain, Texts::Rich, Texts::Dense] {
         let conversations = texts.day();
         let messages: usize = conversations.iter().map(|conversation| conversation.messages.len()).sum();
         for converter in converters() {

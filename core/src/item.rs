@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::LazyLock};
 
 use bytes::Bytes;
 use data_encoding::{Encoding, Specification};
@@ -8,11 +8,11 @@ use crate::{
     ConversationKey, Digest, Error, ErrorClass, ErrorKind, FieldHasher, MessageKey, Party, Result, ShortDigest, Timestamp, Window,
 };
 
-fn base32() -> Encoding {
+static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification = Specification::new();
     specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
     specification.encoding().expect("RFC 4648 base32 in lower case is a valid specification")
-}
+});
 
 /// The name of an item for ever: 26 base32 characters (RFC 4648, lower case) of SHA-256 over what the item is about.
 ///
@@ -53,7 +53,7 @@ impl ItemId {
     }
 
     fn from_digest(digest: &Digest) -> Self {
-        let mut text = base32().encode(digest.as_bytes());
+        let mut text = BASE32.encode(digest.as_bytes());
         text.truncate(26);
         Self(text.into())
     }

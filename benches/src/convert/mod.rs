@@ -16,8 +16,10 @@ use jabber_archive_core::{
 pub enum Texts {
     /// No message is formatted.
     Plain,
-    /// Every message is formatted (XHTML-IM).
+    /// Every message is formatted (XHTML-IM): one `<span>` with font, size and colour around the text, a bold word in every fifth.
     Rich,
+    /// Nearly every word has an element, a colour, a link or a line break of its own.
+    Dense,
 }
 
 impl Texts {
@@ -26,6 +28,7 @@ impl Texts {
         match self {
             Self::Plain => "plain",
             Self::Rich => "rich",
+            Self::Dense => "dense",
         }
     }
 
@@ -36,6 +39,11 @@ impl Texts {
         match self {
             Self::Plain => messages.for_each(|message| message.stanza = None),
             Self::Rich => {
+                for (number, message) in messages.enumerate() {
+                    message.stanza = Some(formatted(&message.body, number % 5 == 0));
+                }
+            }
+            Self::Dense => {
                 let mut texts = generators::sample(generators::formatted(), 500).into_iter().cycle();
                 for (message, (body, stanza)) in messages.zip(&mut texts) {
                     (message.body, message.stanza) = (body, Some(stanza));
@@ -44,6 +52,20 @@ impl Texts {
         }
         day
     }
+}
+
+/// A stanza whose text is shown in a font, a size and a colour; its first word is bold if that is asked for.
+fn formatted(body: &str, bold: bool) -> String {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('\n', "<br/>");
+    let (word, rest) = body.split_at(if bold { body.find(' ').unwrap_or(body.len()) } else { 0 });
+    let word = if word.is_empty() { String::new() } else { format!("<b>{}</b>", escaped(word)) };
+    format!(
+        "<message to='bob@example.com' from='alice@example.com/jabber_1' type='chat' id='1'><body>{}</body>\
+         <html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'>\
+         <span style='font-family:Segoe UI;font-size:10pt;color:#1a1a1a'>{word}{}</span></body></html></message>",
+        body.replace('&', "&amp;").replace('<', "&lt;"),
+        escaped(rest),
+    )
 }
 
 /// Every converter with its settings as most people run it.

@@ -71,7 +71,6 @@ impl Leaf {
     }
 
     /// How many bytes it takes.
-    #[cfg(feature = "rsmf")]
     pub(crate) fn len(&self) -> usize {
         self.content.len()
     }

@@ -14,11 +14,10 @@ pub(crate) fn part_size(part: MimePart<'_>) -> usize {
     counter.0
 }
 
-/// The bytes of the mail, which are `size`.
-pub(crate) fn write(mail: MessageBuilder<'_>, size: usize) -> Vec<u8> {
-    let mut content = Exact(Vec::with_capacity(size));
+/// The bytes of the mail, in memory of this capacity if it suffices.
+pub(crate) fn write(mail: MessageBuilder<'_>, capacity: usize) -> Vec<u8> {
+    let mut content = Exact(Vec::with_capacity(capacity));
     mail.serialize(&mut content);
-    debug_assert_eq!(content.0.len(), size, "the size is known before writing");
     content.0
 }
 

@@ -75,7 +75,11 @@ impl Local<'_> {
 
     /// `Saturday, 2026-11-21`.
     pub(super) fn day(&self) -> String {
-        self.wall.to_jiff().strftime("%A, %Y-%m-%d").to_string()
+        const NAMES: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+        let weekday = date(self.wall).weekday().to_monday_zero_offset();
+        let mut text = format!("{}, ", NAMES[weekday as usize]);
+        push_day(self.wall, &mut text);
+        text
     }
 
     /// `CET, UTC+01:00`; of UTC its name alone.
@@ -116,7 +120,7 @@ impl Local<'_> {
         }
         out.push_str(" (");
         if !same_day(self.wall, self.utc) {
-            out.push_str(&day(self.utc));
+            push_day(self.utc, out);
             out.push(' ');
         }
         show(self.utc, out);
@@ -130,7 +134,24 @@ impl Local<'_> {
 
 /// `2026-11-21`, in UTC.
 pub(super) fn day(time: Timestamp) -> String {
-    time.to_jiff().strftime("%Y-%m-%d").to_string()
+    let mut text = String::with_capacity("2026-11-21T09:14:03Z".len());
+    push_day(time, &mut text);
+    text
+}
+
+/// Appends `2026-11-21`, in UTC.
+fn push_day(time: Timestamp, out: &mut String) {
+    let date = date(time);
+    push_two(i64::from(date.year()) / 100, out);
+    push_two(i64::from(date.year()) % 100, out);
+    for number in [date.month(), date.day()] {
+        out.push('-');
+        push_two(number.into(), out);
+    }
+}
+
+fn date(time: Timestamp) -> jiff::civil::Date {
+    jiff::tz::Offset::UTC.to_datetime(time.to_jiff()).date()
 }
 
 /// Whether two instants have the same date in UTC.

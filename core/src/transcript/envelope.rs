@@ -9,7 +9,7 @@ use mail_builder::{
 use super::{
     files::Attached,
     json, stanzas,
-    view::{Addressing, CATCH_ALL_NAME, Frame, MOST_ADDRESSES},
+    view::{Addressing, CATCH_ALL_NAME, Fact, Frame, MOST_ADDRESSES},
 };
 use crate::{
     ConversationKey, HeaderText, ItemId,
@@ -26,6 +26,15 @@ pub(super) struct Leaves {
     pub(super) files: Vec<Attached>,
 }
 
+impl Leaves {
+    /// How many bytes they take.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { text, html, json, stanzas, files } = self;
+        let optional = [json, stanzas].into_iter().flatten().map(Leaf::len).sum::<usize>();
+        text.len() + html.len() + optional + files.iter().map(Attached::len).sum::<usize>()
+    }
+}
+
 /// What stands between two parts of a mail with attachments: the boundary, and the ends of its line and of the one before.
 pub(super) const BOUNDARY_BYTES: usize = "\r\n--=_abcdefghijklmnopqrstuvwxyz_mail\r\n".len();
 
@@ -38,7 +47,7 @@ pub(super) struct Envelope<'v> {
     subject: &'v HeaderText,
     message_id: String,
     root: String,
-    facts: &'v [(&'static str, HeaderText)],
+    facts: &'v [Fact],
     id: &'v ItemId,
 }
 
@@ -81,8 +90,8 @@ impl<'v> Envelope<'v> {
             .in_reply_to(MessageId::new(self.root.as_str()))
             .references(MessageId::new(self.root.as_str()))
             .header("Auto-Submitted", Raw::new("auto-generated"));
-        for (name, value) in self.facts {
-            mail = mail.header(format!("X-Jabber-Archive-{name}"), text_field(value));
+        for Fact(field, value) in self.facts {
+            mail = mail.header(*field, text_field(value));
         }
         mail
     }

@@ -5,6 +5,9 @@ use crate::header::picture;
 const LINE_BREAK: u8 = 1;
 const OTHER: u8 = 2;
 
+/// Bytes that are looked at together: whether one of them may be a stop is found out for all at once.
+const STRIDE: usize = 32;
+
 /// Bytes at which copying stops: controls, and the first bytes of U+0080 to U+009F and of U+2028 and U+2029.
 const PLAIN: [u8; 256] = stops(b"");
 /// The same and what HTML gives a meaning to.
@@ -32,7 +35,7 @@ const fn stops(more: &[u8]) -> [u8; 256] {
 
 /// Appends text for text/plain: `line_break` for every line feed, pictures for other controls; tabs stay.
 pub(super) fn push_plain(text: &str, line_break: &str, out: &mut String) {
-    push(text, &PLAIN, line_break, |char, out| out.push(picture(char)), out);
+    push(text, &PLAIN, |_| false, line_break, |char, out| out.push(picture(char)), out);
 }
 
 /// Appends text for text/html, which cannot become markup: entities, `line_break` for every line feed, pictures for other controls.
@@ -45,12 +48,33 @@ pub(super) fn push_markup(text: &str, line_break: &str, out: &mut String) {
         '\'' => out.push_str("&#39;"),
         char => out.push(picture(char)),
     };
-    push(text, &MARKUP, line_break, entity, out);
+    let is_markup = |byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'');
+    push(text, &MARKUP, is_markup, line_break, entity, out);
 }
 
-fn push(text: &str, stops: &[u8; 256], line_break: &str, replace: impl Fn(char, &mut String), out: &mut String) {
+fn push(
+    text: &str,
+    stops: &[u8; 256],
+    is_markup: impl Fn(u8) -> bool,
+    line_break: &str,
+    replace: impl Fn(char, &mut String),
+    out: &mut String,
+) {
+    let may_stop = |byte: u8| byte < b' ' || matches!(byte, 0x7f | 0xc2 | 0xe2) || is_markup(byte);
+    let first_stop = |text: &str| {
+        let mut passed = 0;
+        for stride in text.as_bytes().chunks(STRIDE) {
+            if stride.iter().fold(false, |any, byte| any | may_stop(*byte))
+                && let Some(at) = stride.iter().position(|byte| stops[usize::from(*byte)] != 0)
+            {
+                return Some(passed + at);
+            }
+            passed += stride.len();
+        }
+        None
+    };
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| stops[usize::from(byte)] != 0) {
+    while let Some(at) = first_stop(rest) {
         // No stop is a continuation byte, so the text can be split here.
         let (head, tail) = rest.split_at(at);
         out.push_str(head);

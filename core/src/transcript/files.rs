@@ -74,6 +74,11 @@ impl Attached {
         self.leaf.part(ContentType::new("application/octet-stream")).attachment(self.name.as_str())
     }
 
+    /// How many bytes the content takes.
+    pub(super) fn len(&self) -> usize {
+        self.leaf.len()
+    }
+
     /// What the attachments of a message take in a mail, without the boundaries before them.
     pub(super) fn bytes(message: &Message) -> (usize, usize) {
         Self::of(message).fold((0, 0), |(parts, bytes), attached| (parts + 1, bytes + part_size(attached.part())))

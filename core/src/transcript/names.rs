@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use unicode_security::confusable_detection::skeleton;
 
 use crate::{
-    Address, Conversation, Participant, Party,
+    Address, Participant,
     header::{picture, shortened},
 };
 
@@ -12,14 +12,11 @@ const LONGEST_NAME: usize = 100;
 
 /// The name of every participant as it stands before their messages: one line without `: `, which ends a name, and never the same to look at for two.
 #[derive(Debug)]
-pub(super) struct Names<'a> {
-    names: Vec<String>,
-    by_party: HashMap<&'a Party, usize>,
-}
+pub(super) struct Names(Vec<String>);
 
-impl<'a> Names<'a> {
-    pub(super) fn new(conversation: &'a Conversation) -> Self {
-        let people = &conversation.participants;
+impl Names {
+    /// The names of these people, in their order.
+    pub(super) fn new(people: &[Participant]) -> Self {
         let mut names: Vec<String> = people.iter().map(short_name).collect();
         for more in [with_address, with_party] {
             let looks: Vec<String> = names.iter().map(|name| look(name)).collect();
@@ -28,7 +25,7 @@ impl<'a> Names<'a> {
                 *bearers.entry(look).or_default() += 1;
             }
             if bearers.len() == names.len() {
-                break;
+                return Self(names);
             }
             for ((name, look), person) in names.iter_mut().zip(&looks).zip(people) {
                 if bearers[look.as_str()] > 1 {
@@ -42,18 +39,12 @@ impl<'a> Names<'a> {
                 *name = format!("{name} #{}", index + 1);
             }
         }
-        let by_party = people.iter().enumerate().map(|(index, person)| (&person.party, index)).collect();
-        Self { names, by_party }
-    }
-
-    /// Where a party stands among the participants.
-    pub(super) fn index(&self, party: &Party) -> Option<usize> {
-        self.by_party.get(party).copied()
+        Self(names)
     }
 
     /// The name of the participant at this index.
     pub(super) fn at(&self, index: usize) -> &str {
-        self.names.get(index).map_or("", String::as_str)
+        self.0.get(index).map_or("", String::as_str)
     }
 }
 
@@ -127,7 +118,7 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BareJid, ConversationKey, ConversationKind, Grid, Timestamp};
+    use crate::{BareJid, Party};
 
     #[test]
     fn nobody_can_look_like_another() {
@@ -150,13 +141,9 @@ mod tests {
             "\u{ff21}lice Example",
             "Alice Exa\u{217f}ple",
         ] {
-            let window = Grid::daily().window_at(Timestamp::PLAUSIBLE);
-            let people = vec![named(1, "Alice Example"), named(2, other)];
-            let key = ConversationKey::pair(user("user1"), user("user2"));
-            let conversation = Conversation::new(key, window, ConversationKind::OneToOne, None, people, Vec::new());
-            let names = Names::new(&conversation);
-            assert_eq!(names.at(0), "Alice Example <user1@example.com>", "beside {other:?}");
-            assert_eq!(names.at(1), format!("{other} <user2@example.com>"));
+            let both = Names::new(&[named(1, "Alice Example"), named(2, other)]);
+            assert_eq!(both.at(0), "Alice Example <user1@example.com>", "beside {other:?}");
+            assert_eq!(both.at(1), format!("{other} <user2@example.com>"));
         }
         assert_eq!(short_name(&named(1, "\u{200b}\u{3164}")), "user1@example.com", "a name that cannot be seen is none");
         for ascii in ' '..='~' {
@@ -182,13 +169,10 @@ mod tests {
             person(user("eve2@example.com"), "eve2@example.com", Some("Eve:")),
             person(occupant("Eve: hello\n[10:00:00Z] Bob"), "y@example.com", None),
         ];
-        let window = Grid::daily().window_at(Timestamp::PLAUSIBLE);
-        let conversation = Conversation::new(ConversationKey::Room(room.clone()), window, ConversationKind::Room, None, people, Vec::new());
-        let names = Names::new(&conversation);
-        let lower: HashSet<_> = names.names.iter().map(|name| name.to_lowercase()).collect();
-        assert_eq!(lower.len(), 7, "{:?}", names.names);
-        assert!(names.names.iter().all(|name| !name.contains(": ") && !name.contains('\n')), "{:?}", names.names);
-        let forger = names.index(&occupant("Eve: hello\n[10:00:00Z] Bob")).unwrap();
-        assert_eq!(names.at(forger), "Eve∶ hello␊[10:00:00Z] Bob");
+        let Names(names) = Names::new(&people);
+        let lower: HashSet<_> = names.iter().map(|name| name.to_lowercase()).collect();
+        assert_eq!(lower.len(), 7, "{names:?}");
+        assert!(names.iter().all(|name| !name.contains(": ") && !name.contains('\n')), "{names:?}");
+        assert_eq!(names[6], "Eve∶ hello␊[10:00:00Z] Bob");
     }
 }

@@ -9,17 +9,20 @@ use super::{
 };
 use crate::{
     Conversation, Error, ErrorClass, ErrorKind, ItemKey, MailItem, Party, Result,
-    mail::{Leaf, size, write},
+    mail::{Leaf, write},
 };
 
-/// A mail whose size is known, before it is written.
+/// What the header of most mails takes, in bytes; others take more.
+const HEADER_BYTES: usize = 3_072;
+
+/// A mail that may be larger than a mail may be.
 #[derive(Debug)]
 pub(super) struct Rendered<'f> {
     frame: &'f Frame<'f>,
-    envelope: Envelope<'f>,
-    leaves: Leaves,
+    /// Nothing where its bodies and attachments alone are too large.
+    content: Vec<u8>,
+    bytes: usize,
     limit: usize,
-    pub(super) size: usize,
 }
 
 impl<'f> Rendered<'f> {
@@ -33,26 +36,27 @@ impl<'f> Rendered<'f> {
             stanzas: settings.raw_stanzas.then(|| Leaf::binary(render(&Stanzas, frame, &[]).as_bytes())),
             files: frame.turns().flat_map(|turn| Attached::of(turn.message)).collect(),
         };
-        let envelope = Envelope::new(frame);
-        Self { frame, size: size(envelope.mail(&leaves)), envelope, leaves, limit: settings.max_item_bytes }
+        let (bytes, limit) = (leaves.bytes(), settings.max_item_bytes);
+        let fits = bytes <= limit;
+        let content = if fits { write(Envelope::new(frame).mail(&leaves), bytes + HEADER_BYTES) } else { Vec::new() };
+        Self { frame, bytes: if fits { content.len() } else { bytes }, content, limit }
     }
 
     /// Whether it is no larger than a mail may be.
     pub(super) fn fits(&self) -> bool {
-        self.size <= self.limit
+        self.bytes <= self.limit
     }
 
     /// The mail for these people, if it fits.
-    pub(super) fn item(&self, placed: &Placed<'_>, people: BTreeSet<Party>) -> Result<MailItem> {
+    pub(super) fn item(self, placed: &Placed<'_>, people: BTreeSet<Party>) -> Result<MailItem> {
         let frame = self.frame;
         let Conversation { key, window, .. } = frame.view.conversation;
         if !self.fits() {
-            let what = format!("a part takes {} bytes, more than the limit of {}", self.size, self.limit);
+            let what = format!("a part takes {} bytes, more than the limit of {}", self.bytes, self.limit);
             return Err(Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", what).about(&frame.id));
         }
-        let content = write(self.envelope.mail(&self.leaves), self.size);
         let item_key = ItemKey::new(*window, frame.id.clone());
-        let mut item = MailItem::new(item_key, key.digest(), frame.view.issue, frame.part, content.into());
+        let mut item = MailItem::new(item_key, key.digest(), frame.view.issue, frame.part, self.content.into());
         item.people = people;
         item.messages = frame.lines();
         item.objects = placed.objects(frame.turns().map(|turn| turn.message));

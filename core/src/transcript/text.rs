@@ -79,8 +79,8 @@ impl Rendition for Text {
     fn close(&self, frame: &Frame<'_>, out: &mut String) {
         line(out, &[]);
         line(out, &[super::FOOTER]);
-        for (name, value) in &frame.facts {
-            line(out, &[name, ": ", value.as_str()]);
+        for fact in &frame.facts {
+            line(out, &[fact.name(), ": ", fact.1.as_str()]);
         }
     }
 }

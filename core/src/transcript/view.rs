@@ -42,7 +42,7 @@ pub(super) struct View<'a> {
     pub(super) holds: Holds,
     pub(super) conversation: &'a Conversation,
     pub(super) issue: Issue,
-    pub(super) names: Names<'a>,
+    pub(super) names: Names,
     pub(super) rows: Vec<Row<'a>>,
     pub(super) addressing: Addressing,
     pub(super) clock: Clock<'a>,
@@ -52,6 +52,17 @@ pub(super) struct View<'a> {
     senders: Vec<usize>,
     addresses: HeaderText,
     subject: String,
+}
+
+/// A header field, and a line at the foot of the bodies: its name in the header, and what it says.
+#[derive(Debug, Clone)]
+pub(super) struct Fact(pub(super) &'static str, pub(super) HeaderText);
+
+impl Fact {
+    /// The name at the foot.
+    pub(super) fn name(&self) -> &'static str {
+        self.0.trim_start_matches("X-Jabber-Archive-")
+    }
 }
 
 /// What a mail holds.
@@ -129,16 +140,9 @@ impl<'a> View<'a> {
         issue: Issue,
     ) -> Result<Self> {
         let (limit, catch_all) = (settings.max_item_bytes, settings.catch_all.as_deref());
-        let names = Names::new(conversation);
-        let sender = |message: &Message| {
-            names.index(&message.sender).ok_or_else(|| {
-                Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", "the sender of a message is no participant")
-                    .about(conversation.key.digest())
-                    .about_message(message.key)
-            })
-        };
-        let senders = conversation.messages.iter().map(sender).collect::<Result<_>>()?;
+        let senders = senders(conversation)?;
         let people = &conversation.participants;
+        let names = Names::new(people);
         let addressing = if are_addressable(people.iter(), catch_all, limit) { Addressing::Everyone } else { Addressing::senders(limit) };
         let rows = people.iter().enumerate().flat_map(|(index, person)| rows(index, person)).collect();
         let clock = Clock::new(&settings.time_zone, times(conversation));
@@ -198,7 +202,7 @@ impl<'a> View<'a> {
         HeaderText::shortened(&self.subject, HEADER_TEXT)
     }
 
-    fn facts(&self, part: Part, id: &ItemId, messages: usize) -> [(&'static str, HeaderText); 10] {
+    fn facts(&self, part: Part, id: &ItemId, messages: usize) -> [Fact; 10] {
         let Conversation { key, window, kind, .. } = self.conversation;
         let key = match key {
             ConversationKey::Pair(one, other) => format!("{}, {}", short(&one.to_string()), short(&other.to_string())),
@@ -207,16 +211,16 @@ impl<'a> View<'a> {
         let edition = self.issue.edition;
         let edition = if self.issue.addendum { format!("{edition} (addendum)") } else { edition.to_string() };
         [
-            ("Version", HeaderText::new(&LAYOUT.to_string())),
-            ("Source", HeaderText::shortened(&self.facts.name, HEADER_TEXT)),
-            ("Kind", HeaderText::new(&kind.to_string())),
-            ("Conversation", HeaderText::new(&one_line(&key))),
-            ("Window", HeaderText::new(&window.to_string())),
-            ("Messages", HeaderText::new(&messages.to_string())),
-            ("Participants", self.addresses.clone()),
-            ("Item", HeaderText::new(id.as_str())),
-            ("Edition", HeaderText::new(&edition)),
-            ("Part", HeaderText::new(&format!("{}/{}", part.number, part.of))),
+            Fact("X-Jabber-Archive-Version", HeaderText::new(&LAYOUT.to_string())),
+            Fact("X-Jabber-Archive-Source", HeaderText::shortened(&self.facts.name, HEADER_TEXT)),
+            Fact("X-Jabber-Archive-Kind", HeaderText::new(&kind.to_string())),
+            Fact("X-Jabber-Archive-Conversation", HeaderText::new(&one_line(&key))),
+            Fact("X-Jabber-Archive-Window", HeaderText::new(&window.to_string())),
+            Fact("X-Jabber-Archive-Messages", HeaderText::new(&messages.to_string())),
+            Fact("X-Jabber-Archive-Participants", self.addresses.clone()),
+            Fact("X-Jabber-Archive-Item", HeaderText::new(id.as_str())),
+            Fact("X-Jabber-Archive-Edition", HeaderText::new(&edition)),
+            Fact("X-Jabber-Archive-Part", HeaderText::new(&format!("{}/{}", part.number, part.of))),
         ]
     }
 }
@@ -225,6 +229,23 @@ impl Addressing {
     fn senders(limit: usize) -> Self {
         Self::Senders { most: limit / 16 }
     }
+}
+
+/// Where the senders of the messages stand among the participants. A conversation that was not made by [`Conversation::new`] may be out of order.
+fn senders(conversation: &Conversation) -> Result<Vec<usize>> {
+    let Conversation { key, participants, messages, .. } = conversation;
+    let refuse = |what: &str| Error::new(ErrorKind::Conversion, ErrorClass::Item, "convert", what).about(key.digest());
+    if !participants.is_sorted_by(|one, next| one.party < next.party) {
+        return Err(refuse("the participants are not in the order of their parties, each once"));
+    }
+    if let Some(pair) = messages.windows(2).find(|pair| pair[0].key >= pair[1].key) {
+        return Err(refuse("the messages are not in the order of their keys, each once").about_message(pair[1].key));
+    }
+    let sender = |message: &Message| {
+        let index = participants.binary_search_by(|person| person.party.cmp(&message.sender));
+        index.map_err(|_| refuse("the sender of a message is no participant").about_message(message.key))
+    };
+    messages.iter().map(sender).collect()
 }
 
 /// All times that mails of a conversation show.
@@ -300,7 +321,7 @@ pub(super) struct Frame<'v> {
     /// The subject line.
     pub(super) subject: HeaderText,
     /// What header fields (`X-Jabber-Archive-…`) and footers say, in their order.
-    pub(super) facts: [(&'static str, HeaderText); 10],
+    pub(super) facts: [Fact; 10],
     /// The rows shown.
     pub(super) rows: &'v [Row<'v>],
     /// The rows that this part's JSON holds: every row stands in the JSON of one part.

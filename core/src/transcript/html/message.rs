@@ -90,9 +90,11 @@ fn push_size(file: &FileRef, out: &mut String) {
 
 /// Blanks that HTML would swallow as no-break spaces, four for a tab; not every mail program heeds `white-space`.
 fn spaced(text: &str) -> Cow<'_, str> {
-    let swallows = |pair: &[u8]| pair[0] == b'\t' || pair[1] == b'\t' || (pair[1] == b' ' && matches!(pair[0], b' ' | b'\n'));
     let bytes = text.as_bytes();
-    if !bytes.first().is_some_and(|first| matches!(first, b' ' | b'\t')) && !bytes.windows(2).any(swallows) {
+    let Some((first, rest)) = bytes.split_first() else { return Cow::Borrowed(text) };
+    let swallows = |one: u8, next: u8| next == b'\t' || (next == b' ' && matches!(one, b' ' | b'\n'));
+    // Without an end before the last pair, all of them are compared at once.
+    if !matches!(first, b' ' | b'\t') && !bytes.iter().zip(rest).fold(false, |any, (one, next)| any | swallows(*one, *next)) {
         return Cow::Borrowed(text);
     }
     let mut spaced = String::with_capacity(text.len() + 16);

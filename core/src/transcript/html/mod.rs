@@ -59,11 +59,11 @@ impl Rendition for Html {
         out.push_str("<h2>");
         out.push_str(super::FOOTER);
         out.push_str("</h2>\r\n<table>\r\n");
-        for (name, value) in &frame.facts {
+        for fact in &frame.facts {
             out.push_str("<tr><th width=\"20%\" scope=\"row\">");
-            out.push_str(name);
+            out.push_str(fact.name());
             out.push_str("</th><td>");
-            push_markup(value.as_str(), " ", out);
+            push_markup(fact.1.as_str(), " ", out);
             out.push_str("</td></tr>\r\n");
         }
         out.push_str("</table></body></html>\r\n");

@@ -208,7 +208,7 @@ impl<'a> Conversation<'a> {
         let direct = matches!(view.conversation.kind, ConversationKind::OneToOne | ConversationKind::RoomPrivate)
             && matches!(view.conversation.key, ConversationKey::Pair(..));
         let is_there = |index: &&usize| direct || was_inside(&view.conversation.participants[**index], begin);
-        let facts = frame.facts.iter().map(|(name, value)| Custom::new(name, value.as_str()));
+        let facts = frame.facts.iter().map(|fact| Custom::new(fact.name(), fact.1.as_str()));
         Self {
             id: CONVERSATION,
             display: view.thread().as_str().to_owned(),
