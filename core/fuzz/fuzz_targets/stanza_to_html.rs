@@ -77,5 +77,7 @@ fn check(conversation: &Conversation) {
     assert_eq!(text.with.iter().filter(|line| line.starts_with("File (")).count(), message.files.len());
     let (_, rest) = mail.html.split_once("</small></h4>\r\n").expect("who speaks");
     let (element, _) = rest.split_once("\r\n<h2>Cisco Jabber archive</h2>").expect("the foot");
+    // No text of a message holds a <bdi>, even if it is formatted.
+    let element = element.split_once("\r\n<ul><li>File: <bdi>").map_or(element, |(element, _)| element);
     sanitizer::check(element);
 }

@@ -84,6 +84,8 @@ pub(crate) struct Told {
     files: BTreeSet<Digest>,
     objects: BTreeMap<ObjectKey, Bytes>,
     stanzas: Option<BTreeMap<String, String>>,
+    /// Whether a message is continued.
+    pub(crate) continued: bool,
 }
 
 impl Told {
@@ -107,6 +109,7 @@ impl Told {
                     told.html.push(html.to_owned());
                 }
                 open = said.is_continued();
+                told.continued |= open;
             }
             assert_eq!(mail.fact("Messages"), item.messages.len().to_string());
             told.listed.extend(&item.messages);

@@ -7,7 +7,7 @@ use jabber_archive_core::{
 use proptest::prelude::*;
 
 use crate::{
-    agreement::{Told, given_back},
+    agreement::{self, Told, given_back},
     grammar,
     markup::Page,
     oracle::Mail,
@@ -22,7 +22,11 @@ fn all_options(limit: usize) -> TranscriptSettings {
 
 fn check(conversation: &Conversation, converter: &dyn Converter, limit: usize) {
     let items = converter.mails(conversation, Issue::FIRST).unwrap();
-    Told::by(&items, limit).check(&conversation.messages);
+    let told = Told::by(&items, limit);
+    told.check(&conversation.messages);
+    if !told.continued {
+        agreement::check(conversation, Issue::FIRST, &items);
+    }
     let contents: Vec<_> = items.iter().rev().map(|item| &item.content).collect();
     assert_eq!(Conversation::from_mails(&contents).unwrap(), given_back(conversation, &items));
 }

@@ -11,8 +11,8 @@ use jabber_archive_core::{
     Participant, Party, Span, Timestamp, TranscriptSettings, Window,
 };
 
-/// The most that repetition makes of the texts and files of a conversation, in bytes: several of the smallest mails.
-const MOST_BYTES: usize = 1_000_000;
+/// The most that repetition makes of the texts and files of a conversation, in bytes: more than the smallest mail.
+const MOST_BYTES: usize = 400_000;
 /// As many people and messages as repetition makes of them.
 const MOST_PEOPLE: usize = 400;
 const MOST_MESSAGES: usize = 300;
@@ -49,7 +49,8 @@ impl Draft {
             let zone = if options & 16 == 0 { "Europe/Zurich" } else { "Asia/Kathmandu" };
             settings = settings.with_time_zone(zone.parse().expect("a time zone"));
         }
-        let issue = Issue { edition, addendum: options & 32 != 0 && edition > 1 };
+        let mut issue = Issue::FIRST;
+        (issue.edition, issue.addendum) = (edition, options & 32 != 0 && edition > 1);
         Self { conversation: fold.conversation(), issue, settings, converter }
     }
 }

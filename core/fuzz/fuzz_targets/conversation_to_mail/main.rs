@@ -14,11 +14,7 @@ use mail_parser::{MessageParser, PartType};
 
 use crate::{
     draft::Draft,
-    transcript::{
-        agreement::{self, Told, given_back},
-        grammar,
-        oracle::Mail,
-    },
+    transcript::agreement::{self, Told, given_back},
 };
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -61,12 +57,9 @@ fn twice(converter: &dyn Converter, conversation: &Conversation, issue: Issue) -
 }
 
 fn check(conversation: &Conversation, issue: Issue, items: &[MailItem], settings: &TranscriptSettings) {
-    Told::by(items, settings.max_item_bytes).check(&conversation.messages);
-    let is_whole = |item: &MailItem| {
-        let messages = grammar::read(&Mail::read(item).text).messages;
-        !messages.iter().any(|said| said.continues() || said.is_continued())
-    };
-    if items.iter().all(is_whole) {
+    let told = Told::by(items, settings.max_item_bytes);
+    told.check(&conversation.messages);
+    if !told.continued {
         agreement::check(conversation, issue, items);
     }
     if settings.conversation_json {

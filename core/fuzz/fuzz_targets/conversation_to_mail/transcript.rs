@@ -4,10 +4,10 @@
 #[path = "../../../tests/transcript/agreement.rs"]
 pub(crate) mod agreement;
 #[path = "../../../tests/transcript/grammar.rs"]
-pub(crate) mod grammar;
+mod grammar;
 #[path = "../../../tests/transcript/markup.rs"]
 mod markup;
 #[path = "../../../tests/transcript/oracle.rs"]
-pub(crate) mod oracle;
+mod oracle;
 #[path = "../../../tests/transcript/shown.rs"]
 mod shown;
