@@ -131,3 +131,13 @@ fn what_is_stored_is_named_and_not_stored_again() {
     assert!(mail.files.is_empty());
     assert!(mail.text.contains(&format!("SHA-256 {}, in the archive's folder attachments): plan.zip\r\n", Digest::of(&large))));
 }
+
+#[test]
+fn a_message_is_refused_by_name_if_no_mail_can_hold_the_name_of_a_file() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 2..3));
+    conversation.messages[1].files = vec![FileRef::named("a".repeat(TranscriptSettings::LEAST_ITEM_BYTES))];
+    for converter in [&transcript(smallest()) as &dyn Converter, &per_message(smallest())] {
+        let error = converter.mails(&conversation, Issue::FIRST).unwrap_err();
+        assert_eq!((error.class(), error.message()), (ErrorClass::Item, Some(&conversation.messages[1].key)));
+    }
+}

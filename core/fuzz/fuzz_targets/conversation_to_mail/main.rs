@@ -7,7 +7,7 @@ mod rsmf;
 mod transcript;
 
 use jabber_archive_core::{
-    Conversation, Converter, ConverterExt, ErrorClass, ErrorKind, Issue, Journal, MailItem, PerMessage, Rsmf, Transcript,
+    Conversation, Converter, ConverterExt, ErrorClass, ErrorKind, FileRef, Issue, Journal, MailItem, PerMessage, Rsmf, Transcript,
     TranscriptSettings, journaled_mail, testing::generators,
 };
 use mail_parser::{MessageParser, PartType};
@@ -34,12 +34,21 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     };
     let per_message = PerMessage::new(&facts, inside.clone()).expect("settings that are valid");
     let transcript = Transcript::new(&facts, inside.clone()).expect("settings that are valid");
+    let rsmf = Rsmf::new(&facts, settings.clone()).expect("settings that are valid");
+    let inner: &dyn Converter = match converter {
+        0 | 3 => &transcript,
+        2 => &rsmf,
+        _ => &per_message,
+    };
+    if is_refused(inner, &conversation, issue, limit) {
+        return;
+    }
     match converter {
         0 => check(&conversation, issue, &twice(&transcript, &conversation, issue), &settings),
         1 => check(&conversation, issue, &twice(&per_message, &conversation, issue), &settings),
         2 => {
-            let items = twice(&Rsmf::new(&facts, settings).expect("settings that are valid"), &conversation, issue);
-            rsmf::told::check(&conversation, &items, limit);
+            let items = twice(&rsmf, &conversation, issue);
+            crate::rsmf::told::check(&conversation, &items, limit);
             if json {
                 rebuild(&conversation, &items);
             }
@@ -49,9 +58,22 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     }
 });
 
+/// Whether no mail can hold what is known of a file, which is never cut; the error names the message.
+fn is_refused(converter: &dyn Converter, conversation: &Conversation, issue: Issue, limit: usize) -> bool {
+    let Err(error) = converter.mails(conversation, issue) else { return false };
+    let named = conversation.messages.iter().find(|message| error.message() == Some(&message.key)).expect("a message");
+    let of_file = |file: &FileRef| {
+        [Some(&file.name), file.resource.as_ref(), file.path.as_ref()].into_iter().flatten().map(String::len).sum::<usize>()
+    };
+    let longest = named.files.iter().map(of_file).max().unwrap_or(0);
+    assert_eq!((error.kind(), error.class()), (ErrorKind::Conversion, ErrorClass::Item));
+    assert!(longest > limit / 64, "{error}");
+    true
+}
+
 /// The mails of a conversation, which are the same again.
 fn twice(converter: &dyn Converter, conversation: &Conversation, issue: Issue) -> Vec<MailItem> {
-    let mails = converter.mails(conversation, issue).expect("every conversation can be told");
+    let mails = converter.mails(conversation, issue).expect("what is refused was found before");
     assert!(mails == converter.mails(conversation, issue).expect("as before"), "the same conversation gives the same bytes");
     mails
 }
