@@ -1,107 +1,17 @@
 //! The words, people, times, order and files of a conversation are those of its files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use jabber_archive_core::{
-    Address, Conversation, ConversationKind, Digest, FileContent, Issue, ItemId, Message, MessageLine, Movement, Party, testing::generators,
-};
+use jabber_archive_core::{Address, ConversationKind, Issue, ItemId, Message, Movement, testing::generators};
 use proptest::prelude::*;
-use serde_json::Value;
 
 use crate::{
     files,
     reader::{Rsmf, custom},
-    smallest, with_json,
+    smallest,
+    told::{check, line, text},
+    with_json,
 };
-
-/// What the files of a conversation tell together.
-#[derive(Debug, Default, PartialEq)]
-struct Told {
-    /// By JID: the name before messages is made unique.
-    people: BTreeSet<String>,
-    /// Sender, time, text, digests of the files in the zip file, and how many files are named besides.
-    messages: Vec<(String, String, String, Vec<Digest>, usize)>,
-    moves: Vec<(String, String, bool)>,
-    listed: Vec<MessageLine>,
-}
-
-/// What a text becomes where it stands as one line.
-fn line(text: &str) -> String {
-    text.chars().filter(|char| char.is_alphanumeric()).collect()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-fn told(items: &[jabber_archive_core::MailItem]) -> Told {
-    let mut told = Told::default();
-    let mut open: Option<String> = None;
-    for item in items {
-        let rsmf = Rsmf::read(item);
-        told.listed.extend(&item.messages);
-        let people: BTreeMap<&str, String> = rsmf
-            .participants()
-            .iter()
-            .map(|person| (person["id"].as_str().unwrap(), line(person["account_id"].as_str().unwrap())))
-            .collect();
-        told.people.extend(people.values().cloned());
-        let who = |event: &Value| people[event["participant"].as_str().unwrap()].clone();
-        for event in rsmf.events_of("message") {
-            let attachments = event["attachments"].as_array().into_iter().flatten();
-            let files: Vec<Digest> = attachments.map(|file| Digest::of(&rsmf.files[file["id"].as_str().unwrap()])).collect();
-            let properties: Vec<_> = event["custom"].as_array().into_iter().flatten().collect();
-            let named = properties.iter().filter(|property| property["name"] == "File").count();
-            let notes: Vec<_> = properties.iter().filter(|property| property["name"] == "Note").map(|note| text(&note["value"])).collect();
-            let id = text(&event["id"]);
-            if let Some(open) = &open {
-                assert_eq!((&id, &notes[0][..]), (open, "Continued from the part before"));
-                let (sender, _, body, before, elsewhere) = told.messages.last_mut().unwrap();
-                assert_eq!(*sender, who(event));
-                body.push_str(event["body"].as_str().unwrap());
-                before.extend(files);
-                *elsewhere += named;
-            } else {
-                told.messages.push((who(event), text(&event["timestamp"]), text(&event["body"]), files, named));
-            }
-            open = notes.last().filter(|note| *note == "Continued in the next part").map(|_| id);
-        }
-        for event in rsmf.events().iter().filter(|event| event["type"] == "join" || event["type"] == "leave") {
-            told.moves.push((who(event), text(&event["timestamp"]), event["type"] == "join"));
-        }
-    }
-    assert_eq!(open, None, "what is continued ends");
-    told
-}
-
-fn expected(conversation: &Conversation, limit: usize) -> Told {
-    let jid = |party: &Party| line(&party.to_string());
-    let mut told = Told { people: conversation.participants.iter().map(|person| jid(&person.party)).collect(), ..Told::default() };
-    let inside = |file: &jabber_archive_core::FileRef| match file.content() {
-        FileContent::Read(bytes) if bytes.len() * 4 / 3 < limit / 2 - 20_000 => file.digest,
-        _ => None,
-    };
-    for message in &conversation.messages {
-        let files: Vec<Digest> = message.files.iter().filter_map(inside).collect();
-        let elsewhere = message.files.len() - files.len();
-        told.messages.push((jid(&message.sender), message.sent().to_string(), message.body.clone(), files, elsewhere));
-        told.listed.push(MessageLine::of(message));
-    }
-    for person in &conversation.participants {
-        let moves = person.movements.iter().map(|(at, movement)| (jid(&person.party), at.to_string(), *movement == Movement::Entered));
-        told.moves.extend(moves);
-    }
-    told
-}
-
-fn check(conversation: &Conversation, items: &[jabber_archive_core::MailItem], limit: usize) {
-    let (mut told, mut expected) = (told(items), expected(conversation, limit));
-    assert!(told.moves.is_sorted_by_key(|(_, at, _)| at.clone()), "in order of time, from part to part");
-    told.moves.sort();
-    expected.moves.sort();
-    assert_eq!(told, expected);
-}
 
 proptest! {
     #[test]
@@ -156,24 +66,7 @@ proptest! {
     fn a_message_larger_than_a_part_is_told_in_full(conversation in generators::outgrown_conversation(), json: bool) {
         let settings = smallest().with_conversation_json(json).with_raw_stanzas(json);
         let items = files(&conversation, Issue::FIRST, settings.clone());
-        let objects: BTreeMap<Digest, Bytes> = items
-            .iter()
-            .flat_map(|item| &item.objects)
-            .filter_map(|object| Some((*object.key.digest(), object.content.clone()?)))
-            .collect();
-        let mut told = told(&items);
-        let mut expected = expected(&conversation, settings.max_item_bytes);
-        // What is close to half of a part may be in either place, and is in one.
-        for ((message, said), of) in expected.messages.iter_mut().zip(&mut told.messages).zip(&conversation.messages) {
-            let read: Vec<_> = of.files.iter().filter(|file| matches!(file.content(), FileContent::Read(_))).filter_map(|file| file.digest).collect();
-            let is_object = |digest: &Digest| objects.contains_key(digest);
-            prop_assert_eq!(&said.3, &read.iter().copied().filter(|digest| !is_object(digest)).collect::<Vec<_>>());
-            prop_assert_eq!(said.3.len() + said.4, of.files.len());
-            (message.3, message.4) = (said.3.clone(), said.4);
-        }
-        told.moves.sort();
-        expected.moves.sort();
-        prop_assert_eq!(told, expected);
+        check(&conversation, &items, settings.max_item_bytes);
     }
 }
 

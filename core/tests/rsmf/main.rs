@@ -9,6 +9,7 @@ mod reader;
 mod rebuilding;
 mod schema;
 mod sizes;
+mod told;
 
 use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, Rsmf, TranscriptSettings, testing::generators};
 

@@ -10,7 +10,7 @@ use mail_parser::{Encoding, HeaderForm, MessageParser, MimeHeaders, PartType};
 use serde_json::Value;
 use zip::{CompressionMethod, DateTime, ZipArchive};
 
-use crate::schema;
+use super::schema;
 
 /// What an RSMF file holds.
 pub(crate) struct Rsmf {
@@ -43,8 +43,9 @@ impl Rsmf {
         let PartType::Multipart(parts) = &mail.root_part().body else { panic!("not multipart") };
         let [text, attachment] = parts.as_slice() else { panic!("{} parts", parts.len()) };
         assert_eq!((mail.parts.len(), mail.attachment_count()), (3, 1), "exactly one attachment");
+        assert!(mail.parts.iter().all(|part| !part.is_encoding_problem));
         let (text, attachment) = (mail.part(*text).unwrap(), mail.part(*attachment).unwrap());
-        assert!(text.is_content_type("text", "plain") && !text.is_encoding_problem);
+        assert!(text.is_content_type("text", "plain"));
         assert!(attachment.content_disposition().unwrap().is_attachment());
         assert_eq!((attachment.attachment_name(), attachment.encoding), (Some("rsmf.zip"), Encoding::Base64));
 

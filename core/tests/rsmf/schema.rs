@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use jabber_archive_core::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::reader::Rsmf;
+use super::reader::Rsmf;
 
 /// Whether a property has to be there.
 #[derive(Clone, Copy, PartialEq, Eq)]

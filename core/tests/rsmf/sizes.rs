@@ -147,3 +147,12 @@ fn a_conversation_of_nobody_has_a_notice_alone() {
     assert_eq!(rsmf.events()[0]["body"], "This part holds no events.");
     assert_eq!(rsmf.fields["BeginDate"], conversation.window.start().to_string());
 }
+
+#[test]
+fn a_message_is_refused_by_name_if_no_file_can_hold_the_name_of_its_attachment() {
+    let mut conversation = generators::one(generators::large_conversation(3..4, 2..3));
+    let name = "a".repeat(TranscriptSettings::LEAST_ITEM_BYTES);
+    conversation.messages[1].files = vec![jabber_archive_core::FileRef::named(name)];
+    let error = rsmf(smallest()).convert(&conversation, Issue::FIRST, &mut |_| Ok(())).unwrap_err();
+    assert_eq!((error.class(), error.message()), (jabber_archive_core::ErrorClass::Item, Some(&conversation.messages[1].key)));
+}

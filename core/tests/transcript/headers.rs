@@ -1,7 +1,7 @@
 use jabber_archive_core::{Address, Conversation, Issue, ItemId, Message, Participant, testing::generators};
 use proptest::prelude::*;
 
-use crate::{content::letters, mails, oracle::Mail, smallest, with_json};
+use crate::{mails, oracle::Mail, shown::letters, smallest, with_json};
 
 pub(crate) const FIELDS: [&str; 20] = [
     "From",

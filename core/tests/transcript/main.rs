@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
+mod agreement;
 mod catch_all;
 mod content;
 mod golden;
@@ -15,6 +16,7 @@ mod python;
 mod rebuilding;
 mod rich_text;
 mod sanitizer;
+mod shown;
 mod sizes;
 mod threads;
 mod time_zone;

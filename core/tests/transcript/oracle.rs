@@ -29,6 +29,7 @@ impl Mail {
     pub(crate) fn read(item: &MailItem) -> Self {
         check_bytes(&item.content);
         let message = MessageParser::default().parse(&item.content[..]).unwrap();
+        assert!(message.parts.iter().all(|part| !part.is_encoding_problem));
         let (alternative, attachments) = structure(&message);
         let ours = |name: &str, kind: &str| {
             let mut found = attachments.iter().filter(|part| content_type(part) == kind);
@@ -49,7 +50,6 @@ impl Mail {
         for leaf in [text, html] {
             assert_eq!(leaf.content_type().unwrap().attribute("charset"), Some("utf-8"));
             assert!(matches!(leaf.encoding, Encoding::QuotedPrintable | Encoding::Base64));
-            assert!(!leaf.is_encoding_problem);
         }
         let facts = message.headers().iter().filter_map(|header| {
             let name = header.name().strip_prefix("X-Jabber-Archive-")?;

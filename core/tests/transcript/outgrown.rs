@@ -1,117 +1,32 @@
 //! Messages that no mail can hold: they are continued from mail to mail, and nothing of them is lost.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use bytes::Bytes;
 use jabber_archive_core::{
-    Conversation, Converter, ConverterExt, Digest, ErrorClass, FileContent, FileRef, Issue, MailItem, Message, MessageLine, ObjectKey,
-    TranscriptSettings, testing::generators,
+    Conversation, Converter, ConverterExt, Digest, ErrorClass, FileRef, Issue, TranscriptSettings, testing::generators,
 };
 use proptest::prelude::*;
 
 use crate::{
-    content::{letters, shown},
+    agreement::{self, Told, given_back},
     grammar,
     markup::Page,
     oracle::Mail,
-    per_message, smallest, transcript,
+    per_message,
+    shown::letters,
+    smallest, transcript,
 };
 
 fn all_options(limit: usize) -> TranscriptSettings {
     TranscriptSettings::default().with_max_item_bytes(limit).with_conversation_json(true).with_raw_stanzas(true)
 }
 
-/// What the mails of some messages say of them together.
-#[derive(Debug, Default)]
-struct Told {
-    listed: Vec<MessageLine>,
-    text: Vec<String>,
-    html: Vec<String>,
-    files: BTreeSet<Digest>,
-    objects: BTreeMap<ObjectKey, Bytes>,
-    stanzas: Option<BTreeMap<String, String>>,
-}
-
-impl Told {
-    fn by(items: &[MailItem], limit: usize) -> Self {
-        let mut told = Self::default();
-        let mut open = false;
-        for item in items {
-            assert!(item.content.len() <= limit, "{} of {limit}", item.content.len());
-            let mail = Mail::read(item);
-            let said = grammar::read(&mail.text).messages;
-            let page = Page::read(&mail.html);
-            assert_eq!(said.len(), page.messages().len());
-            for (said, html) in said.iter().zip(page.messages()) {
-                assert_eq!(said.continues(), open, "what is continued goes on in the next mail");
-                if open {
-                    told.text.last_mut().unwrap().push_str(&said.text);
-                    told.html.last_mut().unwrap().push_str(html);
-                } else {
-                    told.text.push(said.text.clone());
-                    told.html.push(html.to_owned());
-                }
-                open = said.is_continued();
-            }
-            assert_eq!(mail.fact("Messages"), item.messages.len().to_string());
-            told.listed.extend(&item.messages);
-            told.files.extend(mail.files.iter().map(|(_, content)| Digest::of(content)));
-            for object in &item.objects {
-                told.objects.extend(object.content.clone().map(|content| (object.key, content)));
-            }
-            if let Some(lines) = mail.stanzas {
-                let stanzas = told.stanzas.get_or_insert_default();
-                for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                    let line: serde_json::Value = serde_json::from_slice(line).unwrap();
-                    stanzas.entry(line["message"].to_string()).or_default().push_str(line["stanza"].as_str().unwrap());
-                }
-            }
-        }
-        assert!(!open, "the last mail holds the end");
-        told
-    }
-
-    fn check(&self, messages: &[Message]) {
-        assert_eq!(self.listed, messages.iter().map(MessageLine::of).collect::<Vec<_>>(), "every message is listed once");
-        assert_eq!(self.text, messages.iter().map(|message| shown(&message.body)).collect::<Vec<_>>());
-        let solid = |text: &str| text.split_whitespace().collect::<String>();
-        let html: Vec<_> = self.html.iter().map(|text| solid(text)).collect();
-        assert_eq!(html, messages.iter().map(|message| solid(&shown(&message.body))).collect::<Vec<_>>());
-        for file in messages.iter().flat_map(|message| &message.files) {
-            if let FileContent::Read(content) = file.content() {
-                let digest = Digest::of(content);
-                let stored = self.objects.get(&ObjectKey::new(digest));
-                assert!(self.files.contains(&digest) != stored.is_some(), "a file is attached or an object of its own");
-                assert!(stored.is_none_or(|stored| stored == content));
-            }
-        }
-        let stanzas = messages.iter().filter_map(|message| {
-            let stanza = message.stanza.as_ref()?;
-            Some((serde_json::to_value(message.key).unwrap().to_string(), stanza.clone()))
-        });
-        if let Some(told) = &self.stanzas {
-            assert_eq!(*told, stanzas.collect());
-        }
-    }
-}
-
-/// The conversation as its mails give it back: files that are objects of their own are only named.
-fn given_back(conversation: &Conversation, items: &[MailItem]) -> Conversation {
-    let objects: BTreeSet<_> = items.iter().flat_map(|item| &item.objects).map(|object| *object.key.digest()).collect();
-    let mut conversation = conversation.clone();
-    for file in conversation.messages.iter_mut().flat_map(|message| &mut message.files) {
-        if let (FileContent::Read(_), Some(size), Some(digest)) = (file.content(), file.size, file.digest)
-            && objects.contains(&digest)
-        {
-            *file = file.clone().stored(size, digest);
-        }
-    }
-    conversation
-}
-
 fn check(conversation: &Conversation, converter: &dyn Converter, limit: usize) {
     let items = converter.mails(conversation, Issue::FIRST).unwrap();
-    Told::by(&items, limit).check(&conversation.messages);
+    let told = Told::by(&items, limit);
+    told.check(&conversation.messages);
+    if !told.continued {
+        agreement::check(conversation, Issue::FIRST, &items);
+    }
     let contents: Vec<_> = items.iter().rev().map(|item| &item.content).collect();
     assert_eq!(Conversation::from_mails(&contents).unwrap(), given_back(conversation, &items));
 }
@@ -233,4 +148,14 @@ fn what_is_stored_is_named_and_not_stored_again() {
     let mail = Mail::read(&items[0]);
     assert!(mail.files.is_empty());
     assert!(mail.text.contains(&format!("SHA-256 {}, in the archive's folder attachments): plan.zip\r\n", Digest::of(&large))));
+}
+
+#[test]
+fn a_message_is_refused_by_name_if_no_mail_can_hold_the_name_of_a_file() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 2..3));
+    conversation.messages[1].files = vec![FileRef::named("a".repeat(TranscriptSettings::LEAST_ITEM_BYTES))];
+    for converter in [&transcript(smallest()) as &dyn Converter, &per_message(smallest())] {
+        let error = converter.mails(&conversation, Issue::FIRST).unwrap_err();
+        assert_eq!((error.class(), error.message()), (ErrorClass::Item, Some(&conversation.messages[1].key)));
+    }
 }

@@ -8,11 +8,13 @@ use jabber_archive_core::{
 use proptest::prelude::*;
 
 use crate::{
-    content, grammar,
+    agreement, grammar,
     headers::{FIELDS, field_names, header_letters},
     mails,
     oracle::Mail,
-    per_message, smallest, with_json,
+    per_message,
+    shown::letters,
+    smallest, with_json,
 };
 
 fn each(conversation: &Conversation, issue: Issue, settings: TranscriptSettings) -> Vec<MailItem> {
@@ -28,7 +30,7 @@ fn check_people(conversation: &Conversation, item: &MailItem, mail: &Mail) {
     let message = message.unwrap();
     let sender = conversation.participant(&message.sender).unwrap();
     assert_eq!(mail.from.len(), 1);
-    assert_eq!(content::letters(&mail.from[0].0), header_letters(sender));
+    assert_eq!(letters(&mail.from[0].0), header_letters(sender));
     assert!(item.people.contains(&message.sender));
     assert!(item.people.iter().all(|party| conversation.participant(party).is_some()), "nobody is invented");
     for recipient in &message.recipients {
@@ -45,7 +47,7 @@ fn check_people(conversation: &Conversation, item: &MailItem, mail: &Mail) {
     let others: Vec<_> = item.people.iter().filter(|party| **party != message.sender).collect();
     let addressed = if others.is_empty() { vec![&message.sender] } else { others };
     let names: Vec<_> = addressed.iter().map(|party| header_letters(conversation.participant(party).unwrap())).collect();
-    assert_eq!(mail.to.iter().map(|(name, _)| content::letters(name)).collect::<Vec<_>>(), names);
+    assert_eq!(mail.to.iter().map(|(name, _)| letters(name)).collect::<Vec<_>>(), names);
 }
 
 proptest! {
@@ -54,7 +56,7 @@ proptest! {
         conversation in generators::conversation(), issue in generators::issue(), json: bool
     ) {
         let items = each(&conversation, issue, with_json().with_conversation_json(json));
-        content::check(&conversation, issue, &items);
+        agreement::check(&conversation, issue, &items);
         prop_assert_eq!(items.len(), conversation.messages.len().max(1));
         let ids: BTreeSet<_> = items.iter().map(|item| &item.key.id).collect();
         prop_assert_eq!(ids.len(), items.len());
@@ -106,7 +108,7 @@ proptest! {
     ) {
         let settings = smallest().with_conversation_json(json);
         let items = each(&conversation, Issue::FIRST, settings);
-        content::check(&conversation, Issue::FIRST, &items);
+        agreement::check(&conversation, Issue::FIRST, &items);
         let (people, messages): (Vec<_>, Vec<_>) = items.iter().partition(|item| item.messages.is_empty());
         prop_assert_eq!(messages.len(), conversation.messages.len());
         prop_assert!(!people.is_empty());

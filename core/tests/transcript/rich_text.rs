@@ -10,11 +10,12 @@ use jabber_archive_core::{
 use proptest::prelude::*;
 
 use crate::{
-    content::{shown, words},
     mails,
     markup::Page,
     oracle::Mail,
-    sanitizer, with_json,
+    sanitizer,
+    shown::{shown, words},
+    with_json,
 };
 
 const NAMESPACES: [&str; 2] = ["http://jabber.org/protocol/xhtml-im", "http://www.w3.org/1999/xhtml"];

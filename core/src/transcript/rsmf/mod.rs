@@ -66,7 +66,8 @@ const MOST_ITEM_BYTES: usize = 2_000_000_000;
 /// # Size
 ///
 /// A conversation that does not fit [`max_item_bytes`](TranscriptSettings::max_item_bytes), or has more than 9,999 events, is cut between events as a
-/// transcript is between messages, so that the parts follow each other in time. A message that no part can hold is continued, under the same `id`. A file
+/// transcript is between messages, so that the parts follow each other in time. A message that no part can hold is continued, under the same `id`; one is
+/// refused as for a [`Transcript`](crate::Transcript). A file
 /// that would take more than half of a part is an [object of its own](MailItem::objects).
 ///
 /// ```
