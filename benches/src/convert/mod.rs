@@ -80,7 +80,7 @@ pub fn converters() -> Vec<Box<dyn Converter>> {
     vec![
         Box::new(transcript(settings.clone())),
         Box::new(PerMessage::new(&facts, settings.clone()).expect("the default settings are valid")),
-        Box::new(Journal::new(&facts, transcript(settings.journaled().expect("there is room"))).expect("the facts are valid")),
+        Box::new(Journal::new(&facts, transcript(settings.clone().journaled().expect("there is room"))).expect("the facts are valid")),
         Box::new(Rsmf::new(&facts, settings).expect("the default settings are valid")),
     ]
 }
