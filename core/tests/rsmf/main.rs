@@ -8,6 +8,7 @@ mod python;
 mod reader;
 mod rebuilding;
 mod schema;
+mod settings;
 mod sizes;
 
 use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, Rsmf, TranscriptSettings, testing::generators};
