@@ -118,7 +118,7 @@ impl<C: Converter> Journal<C> {
             let content = write(envelope(), bytes);
             let mut report = MailItem::new(ItemKey::new(mail.key.window, id), mail.conversation, mail.issue, mail.part, content.into());
             report.people = share.people;
-            report.objects = mail.objects.clone();
+            report.objects.clone_from(&mail.objects);
             report.messages = std::mem::take(&mut mail.messages);
             for object in &mut mail.objects {
                 object.content = None;

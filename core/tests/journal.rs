@@ -270,9 +270,9 @@ fn a_message_to_15_000_people_is_in_as_many_reports_as_it_takes_to_name_them() {
     let (mut reports, mut others) = (Vec::new(), 0);
     let mut sort = |report: MailItem| {
         if journaled_mail(&report.content)? == mail.content {
-            reports.push(report)
+            reports.push(report);
         } else {
-            others += 1
+            others += 1;
         }
         Ok(())
     };
