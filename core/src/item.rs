@@ -47,9 +47,10 @@ impl ItemId {
         Self::from_digest(&conversation.hash_into(hasher).finish())
     }
 
-    /// The id of the journal report around a mail.
-    pub(crate) fn of_report(mail: &Self) -> Self {
-        Self::from_digest(&FieldHasher::new().field("v1").field("journal").field(mail.as_str()).finish())
+    /// The id of a journal report around a mail: of the first, whose number is 1, or of a further one.
+    pub(crate) fn of_report(mail: &Self, number: u32) -> Self {
+        let hasher = FieldHasher::new().field("v1").field("journal").field(mail.as_str());
+        Self::from_digest(&if number > 1 { hasher.integer(number.into()) } else { hasher }.finish())
     }
 
     fn from_digest(digest: &Digest) -> Self {

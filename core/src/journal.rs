@@ -1,6 +1,6 @@
 //! Journal reports as Exchange writes them, around the mails of any converter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mail_builder::{
     MessageBuilder,
@@ -17,8 +17,10 @@ use crate::{
 
 /// The most that a report adds to the mail in it.
 pub(crate) const ENVELOPE_BYTES: usize = 64 * 1024;
-/// The longest list of recipients; base64 makes about 44 KiB of it, the rest is for header fields.
+/// The longest list of recipients in one report; base64 makes about 44 KiB of it, the rest is for header fields.
 const RECIPIENTS_BYTES: usize = 32 * 1024;
+/// The field by which archives know a report.
+const FIELD: &str = "X-MS-Journal-Report";
 /// The longest subject, in characters; those of transcripts end before.
 const SUBJECT: usize = 500;
 
@@ -29,11 +31,18 @@ const SUBJECT: usize = 500;
 /// The first part says in text/plain, one field a line, who the mail is from (`Sender`), its `Subject` and `Message-ID`, and `To` whom it went: to
 /// everybody [for whom it is](MailItem::people), however many the mail's own header names; the sender only where the mail's own `To` names them.
 /// A mailbox that is none of theirs and stands in the mail's `To`, such as [`catch_all`](crate::TranscriptSettings::catch_all), comes first.
-/// In a room each member is `To: member, Expanded: room`. Recipients beyond 32 KiB are summed up as the room itself; the mail lists them.
+/// In a room each member is `To: member, Expanded: room`.
 /// The second part, message/rfc822, is the mail, byte for byte: [`journaled_mail`] gives it back.
 ///
 /// The report is from `archive@` to `journal@` the archive's Message-ID domain, has the mail's date and subject and a Message-ID of its own, made
 /// from the mail's id, and the empty field `X-MS-Journal-Report` by which archives know it.
+///
+/// # Several reports of one mail
+///
+/// Recipients that take more than 32 KiB, some 400 in a room, are told in several reports around the same mail, as Exchange does where it delivers one
+/// mail in several copies: each has an id of its own and a share of the recipients, and every recipient stands in exactly one. Of a report's
+/// [`people`](MailItem::people) are those of its share, and in the first also a sender who is no recipient. The first report lists the mail's
+/// messages, so that each is counted once; all name its [`objects`](MailItem::objects), whose content comes with the first.
 ///
 /// # Size
 ///
@@ -80,7 +89,7 @@ pub struct Journal<C> {
 
 impl<C: Converter> Journal<C> {
     /// Raised whenever the bytes of an envelope change.
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     /// Reports of the mails of this converter.
     ///
@@ -92,24 +101,31 @@ impl<C: Converter> Journal<C> {
         Ok(Self { facts: facts.clone(), inner })
     }
 
-    fn report(&self, conversation: &Conversation, mail: MailItem) -> Result<MailItem> {
-        let id = ItemId::of_report(&mail.key.id);
+    fn reports(&self, conversation: &Conversation, mut mail: MailItem, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let refuse = |what: &str| Error::new(ErrorKind::Conversion, ErrorClass::Item, "journal", what).about(&mail.key.id);
         let encoding = transfer_encoding(&mail.content).ok_or_else(|| refuse("the mail has lines that no mail may have"))?;
         let header = MessageParser::default().parse_headers(&mail.content[..]).ok_or_else(|| refuse("this is no mail"))?;
-        let about = About::new(&header, conversation, &mail, &self.facts);
-        let fields = Leaf::text(&about.fields());
-        let envelope = || self.envelope(&about, &id, &fields, &mail, encoding);
-        let bytes = size(envelope());
-        if bytes > mail.content.len() + ENVELOPE_BYTES {
-            return Err(refuse("the envelope takes more than 64 KiB"));
+        let about = About::new(&header, &mail, &self.facts);
+        let shares = shares(&header, conversation, &mail, &about);
+        for (number, share) in (1..).zip(shares) {
+            let id = ItemId::of_report(&mail.key.id, number);
+            let fields = Leaf::text(&about.fields(&share));
+            let envelope = || self.envelope(&about, &id, &fields, &mail, encoding);
+            let bytes = size(envelope());
+            if bytes > mail.content.len() + ENVELOPE_BYTES {
+                return Err(refuse("the envelope takes more than 64 KiB"));
+            }
+            let content = write(envelope(), bytes);
+            let mut report = MailItem::new(ItemKey::new(mail.key.window, id), mail.conversation, mail.issue, mail.part, content.into());
+            report.people = share.people;
+            report.objects.clone_from(&mail.objects);
+            report.messages = std::mem::take(&mut mail.messages);
+            for object in &mut mail.objects {
+                object.content = None;
+            }
+            emit(report)?;
         }
-        let content = write(envelope(), bytes);
-        let mut report = MailItem::new(ItemKey::new(mail.key.window, id), mail.conversation, mail.issue, mail.part, content.into());
-        report.people = mail.people;
-        report.messages = mail.messages;
-        report.objects = mail.objects;
-        Ok(report)
+        Ok(())
     }
 
     fn envelope<'a>(&self, about: &'a About, id: &ItemId, fields: &'a Leaf, mail: &'a MailItem, encoding: &'a str) -> MessageBuilder<'a> {
@@ -125,7 +141,7 @@ impl<C: Converter> Journal<C> {
             .header("Subject", text_field(&about.subject))
             .message_id(format!("{id}@{domain}"))
             .header("Auto-Submitted", Raw::new("auto-generated"))
-            .header("X-MS-Journal-Report", Raw::new(""))
+            .header(FIELD, Raw::new(""))
             .body(MimePart::new(ContentType::new("multipart/mixed").attribute("boundary", format!("=_{id}_journal")), parts))
     }
 }
@@ -138,7 +154,7 @@ impl<C: Converter> Converter for Journal<C> {
     }
 
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
-        self.inner.convert(conversation, issue, &mut |mail| emit(self.report(conversation, mail)?))
+        self.inner.convert(conversation, issue, &mut |mail| self.reports(conversation, mail, emit))
     }
 }
 
@@ -150,7 +166,7 @@ impl<C: Converter> Converter for Journal<C> {
 pub fn journaled_mail(report: &[u8]) -> Result<&[u8]> {
     let refuse = || Error::new(ErrorKind::Conversion, ErrorClass::Item, "read journal report", "this is no journal report of ours");
     let parsed = MessageParser::default().parse(report).ok_or_else(refuse)?;
-    parsed.header_raw("X-MS-Journal-Report").ok_or_else(refuse)?;
+    parsed.header_raw(FIELD).ok_or_else(refuse)?;
     let boundary = parsed.root_part().content_type().and_then(|kind| kind.attribute("boundary")).ok_or_else(refuse)?;
     let mail = parsed.parts.iter().find(|part| part.is_message()).ok_or_else(refuse)?;
     // RFC 2046, section 5.1.1: the line's end before a boundary belongs to the boundary.
@@ -159,76 +175,83 @@ pub fn journaled_mail(report: &[u8]) -> Result<&[u8]> {
     report.get(mail.raw_body_offset() as usize..end).ok_or_else(refuse)
 }
 
-/// What a report says of the mail in it.
+/// Whether a mail says of itself that it is a journal report.
+pub(crate) fn is_report(mail: &[u8]) -> bool {
+    MessageParser::default().parse_headers(mail).is_some_and(|header| header.header_raw(FIELD).is_some())
+}
+
+/// What every report of a mail says of it.
 #[derive(Debug)]
 struct About {
     sender: String,
     subject: HeaderText,
     message_id: String,
     date: i64,
-    recipients: Vec<String>,
+    /// Whom it is for where nobody is named.
+    archive: String,
 }
 
 impl About {
-    fn new(header: &Message<'_>, conversation: &Conversation, mail: &MailItem, facts: &ArchiveFacts) -> Self {
+    fn new(header: &Message<'_>, mail: &MailItem, facts: &ArchiveFacts) -> Self {
         let archive = format!("archive@{}", facts.message_id_domain);
-        let sender = header.from().and_then(|from| from.first()?.address()).map_or(archive.clone(), plain);
-        let named: Vec<String> =
-            header.to().into_iter().flat_map(mail_parser::Address::iter).filter_map(|to| to.address().map(plain)).collect();
-        let room = match &conversation.key {
-            ConversationKey::Pair(..) => None,
-            ConversationKey::Room(room) => Some(plain(room.as_str())),
-        };
-        let mut recipients: BTreeSet<String> = mail.people.iter().map(|party| address(conversation, party)).collect();
-        let others = named.iter().filter(|to| !recipients.contains(*to) && room.as_ref() != Some(*to)).cloned();
-        let others = if recipients.is_empty() { BTreeSet::new() } else { others.collect() };
-        if !named.contains(&sender) {
-            recipients.remove(&sender);
-        }
-        if recipients.is_empty() {
-            recipients = named.into_iter().collect();
-        }
         Self {
+            sender: header.from().and_then(|from| from.first()?.address()).map_or(archive.clone(), plain),
             subject: HeaderText::shortened(header.subject().unwrap_or_default().trim(), SUBJECT),
             message_id: HeaderText::shortened(header.message_id().unwrap_or(mail.key.id.as_str()), SUBJECT).as_str().to_owned(),
             date: header.date().map_or(mail.key.window.start().millis().div_euclid(1_000), mail_parser::DateTime::to_timestamp),
-            recipients: lines(others, recipients, room.as_deref(), &archive),
-            sender,
+            archive,
         }
     }
 
     /// The fields in their order: `Journal-report-body` of MS-XJRNL.
-    fn fields(&self) -> String {
-        let mut fields = format!("Sender: {}\r\nSubject: {}\r\nMessage-ID: <{}>\r\n", self.sender, self.subject, self.message_id);
-        for recipient in &self.recipients {
-            fields.push_str(recipient);
-            fields.push_str("\r\n");
-        }
-        fields
+    fn fields(&self, share: &Share) -> String {
+        format!("Sender: {}\r\nSubject: {}\r\nMessage-ID: <{}>\r\n{}", self.sender, self.subject, self.message_id, share.lines)
     }
 }
 
-/// A line for each recipient, and one for the room where they are too many; there is always one.
-fn lines(others: BTreeSet<String>, recipients: BTreeSet<String>, room: Option<&str>, archive: &str) -> Vec<String> {
-    let line = |address: String| match room {
-        Some(room) if address != room => format!("To: {address}, Expanded: {room}"),
-        _ => format!("To: {address}"),
+/// The recipients that one report tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Share {
+    /// A line for each, ending in CRLF.
+    lines: String,
+    people: BTreeSet<Party>,
+}
+
+/// Everybody whom a mail is for, each in one share; there is always one.
+fn shares(header: &Message<'_>, conversation: &Conversation, mail: &MailItem, about: &About) -> Vec<Share> {
+    let named = header.to().into_iter().flat_map(mail_parser::Address::iter);
+    let named: BTreeSet<String> = named.filter_map(|to| to.address().map(plain)).collect();
+    let room = match &conversation.key {
+        ConversationKey::Pair(..) => None,
+        ConversationKey::Room(room) => Some(plain(room.as_str())),
     };
-    let mut lines: Vec<String> = others.into_iter().map(|other| format!("To: {other}")).collect();
-    let mut bytes = lines.iter().map(|line| line.len() + 2).sum::<usize>();
-    for recipient in recipients {
-        let line = line(recipient);
-        bytes += line.len() + 2;
-        if bytes > RECIPIENTS_BYTES {
-            lines.extend(room.map(|room| format!("To: {room}")));
-            break;
+    // Several may have one address.
+    let mut people: BTreeMap<String, BTreeSet<Party>> = BTreeMap::new();
+    for party in &mail.people {
+        people.entry(address(conversation, party)).or_default().insert(party.clone());
+    }
+    let is_other = |to: &&String| !people.contains_key(*to) && (people.is_empty() || room.as_ref() != Some(*to));
+    let others: Vec<String> = named.iter().filter(is_other).map(|to| format!("To: {to}\r\n")).collect();
+    let sender = if named.contains(&about.sender) { None } else { people.remove(&about.sender) };
+    let members = people.into_iter().map(|(address, people)| match &room {
+        Some(room) if address != *room => (format!("To: {address}, Expanded: {room}\r\n"), people),
+        _ => (format!("To: {address}\r\n"), people),
+    });
+
+    let mut shares = Vec::new();
+    let mut share = Share { lines: String::new(), people: sender.unwrap_or_default() };
+    for (line, people) in others.into_iter().map(|line| (line, BTreeSet::new())).chain(members) {
+        if share.lines.len() + line.len() > RECIPIENTS_BYTES {
+            shares.push(std::mem::take(&mut share));
         }
-        lines.push(line);
+        share.lines.push_str(&line);
+        share.people.extend(people);
     }
-    if lines.is_empty() {
-        lines.push(format!("To: {}", room.unwrap_or(archive)));
+    if share.lines.is_empty() {
+        share.lines = format!("To: {}\r\n", room.as_ref().unwrap_or(&about.archive));
     }
-    lines
+    shares.push(share);
+    shares
 }
 
 fn address(conversation: &Conversation, party: &Party) -> String {
@@ -270,14 +293,5 @@ mod tests {
         let line = |length| format!("{}\r\n", "x".repeat(length));
         assert_eq!(transfer_encoding(line(998).as_bytes()), Some("7bit"));
         assert_eq!(transfer_encoding(line(999).as_bytes()), None);
-    }
-
-    #[test]
-    fn recipients_that_are_too_many_are_summed_up_as_the_room() {
-        let many: BTreeSet<String> = (0..2_000).map(|number| format!("user{number}@example.com")).collect();
-        let lines = lines(BTreeSet::new(), many, Some("room@example.com"), "archive@example.com");
-        assert!(lines.len() > 400 && lines.iter().map(|line| line.len() + 2).sum::<usize>() <= RECIPIENTS_BYTES + 24);
-        assert_eq!(lines[0], "To: user0@example.com, Expanded: room@example.com");
-        assert_eq!(lines.last().unwrap(), "To: room@example.com");
     }
 }

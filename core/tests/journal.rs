@@ -2,11 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    process::Command,
+};
 
+use bytes::Bytes;
+#[cfg(feature = "rsmf")]
+use jabber_archive_core::Rsmf;
 use jabber_archive_core::{
-    Conversation, ConversationKey, Converter, ConverterExt, ErrorClass, Issue, Journal, MailItem, Part, PerMessage, Recipe, Result,
-    Transcript, TranscriptSettings, journaled_mail, testing::generators,
+    Address, BareJid, Conversation, ConversationKey, Converter, ConverterExt, ErrorClass, FileContent, FileRef, Issue, ItemId, Journal,
+    MailItem, Part, Participant, Party, PerMessage, Recipe, Result, Transcript, TranscriptSettings, journaled_mail, testing::generators,
 };
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 use proptest::prelude::*;
@@ -15,12 +23,19 @@ use serde_json::Value;
 const FIELDS: [&str; 9] =
     ["From", "To", "Date", "Subject", "Message-ID", "Auto-Submitted", "X-MS-Journal-Report", "MIME-Version", "Content-Type"];
 
-/// Of every report.
-const LIMIT: usize = 2 * 1024 * 1024;
+/// The least limit of reports.
+const LEAST: usize = TranscriptSettings::LEAST_ITEM_BYTES + 64 * 1024;
+
+fn settings_of(limit: usize) -> TranscriptSettings {
+    TranscriptSettings::default().with_max_item_bytes(limit).with_conversation_json(true).journaled().unwrap()
+}
 
 fn settings() -> TranscriptSettings {
-    TranscriptSettings::default().with_max_item_bytes(LIMIT).with_conversation_json(true).journaled().unwrap()
+    settings_of(LIMIT)
 }
+
+/// Of every report, where a test does not say another.
+const LIMIT: usize = 2 * 1024 * 1024;
 
 fn journal<C: Converter>(inner: C) -> Journal<C> {
     Journal::new(&generators::facts(), inner).unwrap()
@@ -46,10 +61,41 @@ fn read(report: &[u8]) -> (Vec<String>, String) {
     (text.split("\r\n").map(str::to_owned).collect(), mail.message_id().unwrap().to_owned())
 }
 
-/// Compares a report with the mail that is in it.
-fn check(conversation: &Conversation, report: &MailItem, mail: &MailItem) {
+fn to(mail: &[u8]) -> Vec<String> {
+    let mail = MessageParser::default().parse_headers(mail).unwrap();
+    mail.to().unwrap().iter().map(|to| to.address().unwrap().to_owned()).collect()
+}
+
+/// By what address the header of a mail names each participant: a mail of each alone says so.
+fn addresses(conversation: &Conversation) -> BTreeMap<Party, String> {
+    let Conversation { key, window, kind, title, participants, .. } = conversation;
+    let alone = |person: &Participant| {
+        let of = Conversation::new(key.clone(), *window, *kind, title.clone(), vec![person.clone()], Vec::new());
+        (person.party.clone(), to(&transcript().mails(&of, Issue::FIRST).unwrap()[0].content).remove(0))
+    };
+    participants.iter().map(alone).collect()
+}
+
+/// Whom a report names, with whether they are members of the room.
+fn recipients(conversation: &Conversation, fields: &[String]) -> Vec<(String, bool)> {
+    let recipient = |line: &String| {
+        let recipient = line.strip_prefix("To: ").unwrap();
+        match (&conversation.key, recipient.split_once(", Expanded: ")) {
+            (ConversationKey::Room(room), Some((member, expanded))) => {
+                assert_eq!(expanded, room.as_str());
+                (member.to_owned(), true)
+            }
+            (_, None) => (recipient.to_owned(), false),
+            other => panic!("{other:?}"),
+        }
+    };
+    fields.iter().map(recipient).collect()
+}
+
+/// Compares the header of a report and the head of its first part with the mail in it, and says whom it names.
+fn check(conversation: &Conversation, report: &MailItem, mail: &MailItem, limit: usize) -> Vec<(String, bool)> {
     assert_eq!(journaled_mail(&report.content).unwrap(), mail.content);
-    assert!(report.content.len() <= LIMIT);
+    assert!(report.content.len() <= limit, "{} of {limit}", report.content.len());
     let head = std::str::from_utf8(&report.content).unwrap().split_once("\r\n\r\n").unwrap().0;
     let fields: Vec<_> =
         head.split("\r\n").filter(|line| !line.starts_with([' ', '\t'])).map(|line| line.split_once(':').unwrap().0).collect();
@@ -59,7 +105,7 @@ fn check(conversation: &Conversation, report: &MailItem, mail: &MailItem) {
     }
     assert_ne!(report.key.id, mail.key.id);
     assert_eq!((report.key.window, report.conversation, report.issue), (mail.key.window, mail.conversation, mail.issue));
-    assert_eq!((report.part, &report.people, &report.messages), (mail.part, &mail.people, &mail.messages));
+    assert_eq!(report.part, mail.part);
 
     let inner = MessageParser::default().parse(&mail.content[..]).unwrap();
     let outer = MessageParser::default().parse(&report.content[..]).unwrap();
@@ -75,32 +121,86 @@ fn check(conversation: &Conversation, report: &MailItem, mail: &MailItem) {
     assert_eq!(fields[0], format!("Sender: {sender}"));
     assert_eq!(fields[1].trim_end(), format!("Subject: {}", inner.subject().unwrap()).trim_end());
     assert_eq!(fields[2], format!("Message-ID: <{inside}>"));
-    let mut recipients = BTreeSet::new();
-    for line in &fields[3..] {
-        let recipient = line.strip_prefix("To: ").unwrap();
-        let recipient = match (&conversation.key, recipient.split_once(", Expanded: ")) {
-            (ConversationKey::Room(room), Some((member, expanded))) => {
-                assert_eq!(expanded, room.as_str());
-                member
-            }
-            (ConversationKey::Pair(..), None) => recipient,
-            other => panic!("{other:?}"),
-        };
-        assert!(recipients.insert(recipient.to_owned()), "{recipient} stands there once");
-    }
-    // Up to 200 people stand in the mail's own header, too.
-    let named: BTreeSet<String> = inner.to().unwrap().iter().map(|to| to.address().unwrap().to_owned()).collect();
-    assert_eq!(recipients, named);
+    recipients(conversation, &fields[3..])
 }
 
-fn check_all(conversation: &Conversation, issue: Issue, inner: impl Converter + Clone) {
-    let mails = inner.mails(conversation, issue).unwrap();
-    let reports = journal(inner.clone()).mails(conversation, issue).unwrap();
-    assert_eq!(reports.len(), mails.len());
-    for (report, mail) in reports.iter().zip(&mails) {
-        check(conversation, report, mail);
+/// Compares all reports of a mail with it: everybody whom it is for stands in one of them, once, and nobody else does.
+fn check_reports(conversation: &Conversation, addresses: &BTreeMap<Party, String>, reports: &[MailItem], mail: &MailItem, limit: usize) {
+    let inner = MessageParser::default().parse_headers(&mail.content[..]).unwrap();
+    let sender = inner.from().unwrap().first().unwrap().address().unwrap();
+    let named = to(&mail.content);
+    let room = if let ConversationKey::Room(room) = &conversation.key { room.as_str() } else { "" };
+    let members: BTreeSet<&str> = mail.people.iter().map(|party| addresses[party].as_str()).collect();
+    let is_recipient = |to: &&str| *to != sender || named.iter().any(|named| named == sender);
+    let mut expected: BTreeMap<&str, bool> = members.iter().copied().filter(is_recipient).map(|to| (to, !room.is_empty())).collect();
+    for to in named.iter().filter(|to| *to != room) {
+        expected.entry(to).or_insert(false);
     }
-    assert_eq!(journal(inner).mails(conversation, issue).unwrap(), reports, "the same twice");
+
+    let mut told = Vec::new();
+    let mut people = BTreeSet::new();
+    for (number, report) in reports.iter().enumerate() {
+        let recipients = check(conversation, report, mail, limit);
+        for party in &report.people {
+            let address = addresses[party].as_str();
+            let is_told = recipients.iter().any(|(to, _)| to == address);
+            assert!(is_told || (number == 0 && address == sender), "{address} is for another report");
+            assert!(people.insert(party.clone()), "{party} is in two reports");
+        }
+        told.extend(recipients);
+        let (messages, objects) = (&report.messages, &report.objects);
+        assert_eq!(messages.as_slice(), if number == 0 { mail.messages.as_slice() } else { &[] }, "counted once");
+        let keys = |item: &MailItem| item.objects.iter().map(|object| object.key).collect::<Vec<_>>();
+        assert_eq!(keys(report), keys(mail));
+        assert!(if number == 0 { *objects == mail.objects } else { objects.iter().all(|object| object.content.is_none()) });
+    }
+    assert_eq!(people, mail.people);
+    told.sort();
+    assert_eq!(told.iter().map(|(to, member)| (to.as_str(), *member)).collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+}
+
+/// How many reports there are of each mail.
+fn check_all(conversation: &Conversation, issue: Issue, inner: &dyn Converter, limit: usize) -> Vec<usize> {
+    let addresses = addresses(conversation);
+    let reports = journal(Borrowed(inner)).mails(conversation, issue).unwrap();
+    let ids: BTreeSet<&ItemId> = reports.iter().map(|report| &report.key.id).collect();
+    assert_eq!(ids.len(), reports.len());
+    assert!(journal(Borrowed(inner)).mails(conversation, issue).unwrap() == reports, "the same twice");
+    let mut left = &reports[..];
+    let mut counts = Vec::new();
+    for mail in inner.mails(conversation, issue).unwrap() {
+        let count = left.iter().take_while(|report| journaled_mail(&report.content).unwrap() == mail.content).count();
+        let (own, others) = left.split_at(count);
+        check_reports(conversation, &addresses, own, &mail, limit);
+        counts.push(count);
+        left = others;
+    }
+    assert!(left.is_empty(), "{} reports of no mail", left.len());
+    let contents = |mails: &[MailItem]| mails.iter().rev().map(|mail| mail.content.clone()).collect::<Vec<_>>();
+    let rebuilt = Conversation::from_mails(&contents(&reports)).unwrap();
+    assert!(rebuilt == Conversation::from_mails(&contents(&inner.mails(conversation, issue).unwrap())).unwrap());
+    counts
+}
+
+/// Converters of every kind, whose mails leave room for a report of this size.
+fn converters(limit: usize) -> Vec<Box<dyn Converter>> {
+    let (facts, settings) = (generators::facts(), settings_of(limit).with_catch_all("archive+all@example.com"));
+    vec![
+        Box::new(Transcript::new(&facts, settings.clone()).unwrap()),
+        Box::new(PerMessage::new(&facts, settings.clone()).unwrap()),
+        #[cfg(feature = "rsmf")]
+        Box::new(Rsmf::new(&facts, settings).unwrap()),
+    ]
+}
+
+/// So many people in a room, most with an address of their own.
+fn crowd(people: std::ops::Range<usize>, messages: std::ops::Range<usize>) -> impl Strategy<Value = Conversation> {
+    generators::large_conversation(people, messages).prop_map(|mut conversation| {
+        for (number, person) in conversation.participants.iter_mut().enumerate().filter(|(number, _)| number % 8 > 0) {
+            person.address = Address::Mapped(format!("somebody.{number}@example.com"));
+        }
+        conversation
+    })
 }
 
 proptest! {
@@ -108,29 +208,120 @@ proptest! {
 
     #[test]
     fn a_report_holds_the_mail_to_the_byte_and_says_who_wrote_to_whom(
-        conversation in generators::conversation(), issue in generators::issue()
+        conversation in generators::conversation(), issue in generators::issue(), limit in LEAST..LIMIT
     ) {
         prop_assume!(!conversation.participants.is_empty());
-        check_all(&conversation, issue, transcript());
-        check_all(&conversation, issue, per_message());
+        for inner in converters(limit) {
+            let counts = check_all(&conversation, issue, &*inner, limit);
+            prop_assert!(counts.iter().all(|count| *count == 1));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn everybody_whom_a_mail_is_for_stands_in_one_of_its_reports(conversation in crowd(200..900, 1..4), limit in LEAST..LIMIT) {
+        for inner in converters(limit) {
+            let counts = check_all(&conversation, Issue::FIRST, &*inner, limit);
+            // About 390 of these lines take 32 KiB.
+            if conversation.participants.len() > 600 {
+                prop_assert!(counts.iter().any(|count| *count > 1), "{:?}", counts);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2))]
+
+    #[test]
+    fn messages_larger_than_a_mail_are_reported_piece_by_piece(conversation in generators::outgrown_conversation(), limit in LEAST..700_000_usize) {
+        for inner in converters(limit) {
+            check_all(&conversation, Issue::FIRST, &*inner, limit);
+        }
+    }
+}
+
+fn of_people(number: usize) -> Conversation {
+    let mut conversation = generators::one(generators::large_conversation(2..3, 1..2));
+    let jid = |number| Party::User(BareJid::new(&format!("user{number}@example.com")).unwrap());
+    let person = |number| Participant::new(jid(number), Address::Mapped(format!("user{number}@mail.example.com")), None);
+    conversation.participants = (0..number).map(person).collect();
+    conversation.messages[0].sender = jid(0);
+    conversation.messages[0].recipients.clear();
+    conversation.messages[0].body = "Welcome, everybody".into();
+    Conversation::new(
+        conversation.key,
+        conversation.window,
+        conversation.kind,
+        conversation.title,
+        conversation.participants,
+        conversation.messages,
+    )
+}
+
+#[test]
+fn a_message_to_15_000_people_is_in_as_many_reports_as_it_takes_to_name_them() {
+    let conversation = of_people(15_000);
+    let inner = per_message();
+    let mail = inner.mails(&conversation, Issue::FIRST).unwrap().into_iter().find(|mail| !mail.messages.is_empty()).unwrap();
+    let (mut reports, mut others) = (Vec::new(), 0);
+    let mut sort = |report: MailItem| {
+        if journaled_mail(&report.content)? == mail.content {
+            reports.push(report);
+        } else {
+            others += 1;
+        }
+        Ok(())
+    };
+    journal(inner).convert(&conversation, Issue::FIRST, &mut sort).unwrap();
+    let addresses = conversation.participants.iter().map(|person| (person.party.clone(), person.address.as_str().to_owned())).collect();
+    check_reports(&conversation, &addresses, &reports, &mail, LIMIT);
+    assert_eq!(mail.people.len(), 15_000);
+    assert!(reports.len() > 30 && others > 0 && others % reports.len() == 0, "{} and {others} of the mails that list them", reports.len());
+}
+
+#[test]
+fn further_reports_name_the_objects_whose_content_the_first_brings() {
+    let mut conversation = of_people(1_000);
+    let file = FileRef::named("plan.zip").with_content(Bytes::from(vec![7; LIMIT]));
+    assert!(matches!(file.content(), FileContent::Read(_)));
+    conversation.messages[0].files = vec![file];
+    for inner in converters(LIMIT) {
+        assert!(check_all(&conversation, Issue::FIRST, &*inner, LIMIT).iter().all(|count| *count > 1));
+        let reports = journal(Borrowed(&*inner)).mails(&conversation, Issue::FIRST).unwrap();
+        let stored = reports.iter().flat_map(|report| &report.objects).filter(|object| object.content.is_some()).count();
+        let naming = reports.iter().filter(|report| !report.line().attachments.is_empty()).count();
+        assert!(stored == 1 && naming > 1, "{stored} and {naming}");
     }
 }
 
 #[test]
+fn the_first_report_of_a_mail_keeps_its_id_however_many_there_are() {
+    let ids = |people: usize| {
+        let mut conversation = of_people(1_000);
+        conversation.participants.truncate(people);
+        let mail = per_message().mails(&conversation, Issue::FIRST).unwrap().pop().unwrap();
+        let reports = journal(per_message()).mails(&conversation, Issue::FIRST).unwrap();
+        let of_mail = reports.into_iter().filter(|report| journaled_mail(&report.content).unwrap() == mail.content);
+        of_mail.map(|report| report.key.id).collect::<Vec<_>>()
+    };
+    let (one, several) = (ids(2), ids(1_000));
+    assert_eq!((one.len(), &one[0]), (1, &several[0]));
+    assert!(several.len() > 1);
+}
+
+#[test]
 fn many_recipients_and_full_mails_stay_within_the_limit() {
-    let conversation = generators::one(generators::large_conversation(3_000..3_001, 60..61));
-    let (facts, limit) = (generators::facts(), 512 * 1024);
-    let settings = TranscriptSettings::default().with_max_item_bytes(limit).with_conversation_json(true).journaled().unwrap();
-    let (transcript, per_message) = (Transcript::new(&facts, settings.clone()).unwrap(), PerMessage::new(&facts, settings).unwrap());
-    for inner in [&transcript as &dyn Converter, &per_message] {
-        let mut messages = 0;
-        let reports = journal(Borrowed(inner)).mails(&conversation, Issue::FIRST).unwrap();
-        for (report, mail) in reports.iter().zip(inner.mails(&conversation, Issue::FIRST).unwrap()) {
-            assert_eq!(journaled_mail(&report.content).unwrap(), mail.content);
-            assert!(report.content.len() <= limit, "{} bytes", report.content.len());
-            messages += report.messages.len();
-        }
-        assert_eq!(messages, 60);
+    let limit = 512 * 1024;
+    let conversation = generators::one(crowd(1_200..1_201, 20..21));
+    for inner in converters(limit) {
+        let counts = check_all(&conversation, Issue::FIRST, &*inner, limit);
+        assert!(counts.iter().any(|count| *count > 2), "{counts:?}");
+        let reports = journal(Borrowed(&*inner)).mails(&conversation, Issue::FIRST).unwrap();
+        assert_eq!(reports.iter().map(|report| report.messages.len()).sum::<usize>(), 20);
     }
 }
 
@@ -190,6 +381,31 @@ fn what_is_no_report_of_ours_is_refused() {
     for content in [&mail.content[..], cut, b"", b"X-MS-Journal-Report: \r\n\r\nHello\r\n"] {
         assert_eq!(journaled_mail(content).unwrap_err().class(), ErrorClass::Item);
     }
+}
+
+#[test]
+fn a_conversation_is_rebuilt_from_the_reports_of_its_mails() {
+    let conversation = generators::one(crowd(1_000..1_001, 30..31));
+    for inner in converters(LEAST) {
+        let mails = inner.mails(&conversation, Issue::FIRST).unwrap();
+        let reports = journal(Borrowed(&*inner)).mails(&conversation, Issue::FIRST).unwrap();
+        assert!(mails.len() > 1 && reports.len() > mails.len(), "{} and {}", mails.len(), reports.len());
+        let contents: Vec<_> = reports.iter().rev().map(|report| &report.content).collect();
+        assert!(Conversation::from_mails(&contents).unwrap() == conversation);
+        let without: Vec<_> = contents.into_iter().filter(|report| journaled_mail(report).unwrap() != mails[0].content).collect();
+        assert_eq!(Conversation::from_mails(&without).unwrap_err().class(), ErrorClass::Item);
+    }
+}
+
+#[test]
+fn a_report_without_the_conversation_and_one_that_is_not_ours_are_refused_for_what_they_lack() {
+    let conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 1..2));
+    let plain = Transcript::new(&generators::facts(), settings().with_conversation_json(false)).unwrap();
+    let report = journal(plain).mails(&conversation, Issue::FIRST).unwrap().remove(0);
+    let refused = |content: &[u8]| Conversation::from_mails(&[content]).unwrap_err().to_string();
+    assert!(refused(&report.content).contains("has no attachment conversation.json"), "{}", refused(&report.content));
+    let other = refused(b"X-MS-Journal-Report: \r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x--\r\n");
+    assert!(other.contains("this is no journal report of ours"), "{other}");
 }
 
 #[test]

@@ -194,7 +194,7 @@ impl Archiver {
                 }
                 Placed::Refused(index, error) => {
                     issued.abandoned.extend(mails[..index].iter().map(|mail| mail.key.id.clone()));
-                    bury(&mut conversation, &error, &mails[index].messages, &mut issued.dead);
+                    bury(&mut conversation, &error, listed_by(&mails[..=index]), &mut issued.dead);
                 }
             }
         }
@@ -257,6 +257,12 @@ impl Archiver {
             })
             .await
     }
+}
+
+/// What the last of these mails is about: its messages, or those of the mail before that it goes on with, as a further report of it or a further
+/// piece of its message.
+fn listed_by(mails: &[MailItem]) -> &[MessageLine] {
+    mails.iter().rfind(|mail| !mail.messages.is_empty()).map_or(&[], |mail| mail.messages.as_slice())
 }
 
 /// Makes dead letters of the message that an error names, else of those in the mail that it is about, else of all.

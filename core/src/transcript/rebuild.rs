@@ -1,6 +1,6 @@
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
 };
 
 use bytes::Bytes;
@@ -11,28 +11,45 @@ use super::{
     json::{FILE_NAME, Head},
     view::Holds,
 };
-use crate::{Conversation, Digest, Error, ErrorClass, ErrorKind, FileContent, MessageKey, Participant, Result};
+use crate::{
+    Conversation, Digest, Error, ErrorClass, ErrorKind, FileContent, MessageKey, Participant, Result, journal::is_report, journaled_mail,
+};
 
 impl Conversation {
     /// Rebuilds a conversation from its mails, exactly as it was converted. They are all its mails of one edition, in any order, made by a
-    /// [`Transcript`](crate::Transcript) or a [`PerMessage`](crate::PerMessage) with
-    /// [`conversation_json`](crate::TranscriptSettings::conversation_json).
+    /// [`Transcript`](crate::Transcript), a [`PerMessage`](crate::PerMessage) or an `Rsmf` with
+    /// [`conversation_json`](crate::TranscriptSettings::conversation_json); or the reports of a [`Journal`](crate::Journal) around them, of which
+    /// several of one mail count once.
     ///
     /// A file that is an object of its own comes back as [`Stored`](FileContent::Stored); its content is in the store. Of mails that are a message
     /// each, nothing here tells whether all are there: the list of their window does.
     ///
     /// # Errors
     ///
-    /// Of class [`Item`](ErrorClass::Item), if a mail has no such attachment or another layout, if a part is missing or there twice, or if the
+    /// Of class [`Item`](ErrorClass::Item), if a mail has no such attachment or another layout, if a journal report is none of ours, if a part is missing or there twice, or if the
     /// mails are not of one conversation, window and edition.
     pub fn from_mails(parts: &[impl AsRef<[u8]>]) -> Result<Self> {
-        let parts = parts.iter().map(|mail| Attachment::read(mail.as_ref())).collect::<Result<Vec<_>>>()?;
+        let parts = unreported(parts)?.into_iter().map(Attachment::read).collect::<Result<Vec<_>>>()?;
         let (messages, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.head.holds == Holds::Message);
         let messages = by_message(messages).into_values().map(from_parts).collect::<Result<Vec<_>>>()?;
         let Some(first) = messages.first() else { return Ok(from_parts(parts)?.conversation) };
         let whole = if parts.is_empty() { first.people() } else { from_parts(parts)? };
         with_messages(whole, messages)
     }
+}
+
+/// The mails themselves where some are in journal reports.
+fn unreported(parts: &[impl AsRef<[u8]>]) -> Result<Vec<&[u8]>> {
+    let mut reported = HashSet::new();
+    let mut mails = Vec::with_capacity(parts.len());
+    for part in parts.iter().map(AsRef::as_ref) {
+        let is_report = is_report(part);
+        let mail = if is_report { journaled_mail(part)? } else { part };
+        if !is_report || reported.insert(mail) {
+            mails.push(mail);
+        }
+    }
+    Ok(mails)
 }
 
 /// The mails of each message: more than one where it is cut.

@@ -5,7 +5,7 @@ use crate::{
     people::is_addr_spec,
 };
 
-/// What can be chosen about a [`Transcript`](crate::Transcript) or a [`PerMessage`](crate::PerMessage).
+/// What can be chosen about a [`Transcript`](crate::Transcript), a [`PerMessage`](crate::PerMessage) or, with the feature `rsmf`, an `Rsmf`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -16,7 +16,8 @@ pub struct TranscriptSettings {
     pub conversation_json: bool,
     /// Whether every mail carries the raw stanzas of its messages, as one attachment of JSON lines: `sent`, the message's key, `stanza`.
     pub raw_stanzas: bool,
-    /// In which zone the text/html body shows times, beside UTC. Default: UTC, and nothing beside it. The text/plain body shows UTC.
+    /// In which zone the text/html body shows times, beside UTC. Default: UTC, and nothing beside it. The text/plain body shows UTC,
+    /// and so does an `Rsmf`, which has no other.
     pub time_zone: TimeZone,
     /// A mailbox to which every mail is addressed too in which a participant has no address that reaches anybody.
     pub catch_all: Option<String>,

@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use jabber_archive_core::{
-    Address, BareJid, Conversation, ConversationKey, ConversationKind, ErrorKind, Filter, FilterReason, FilterTerm, Finding, ItemKey,
-    KeptKind, MemoryDirectory, Party, Person, Record, RunReport, Transcript, TranscriptSettings,
+    Address, BareJid, Conversation, ConversationKey, ConversationKind, Converter, ErrorKind, Filter, FilterReason, FilterTerm, Finding,
+    ItemKey, Journal, KeptKind, MemoryDirectory, Party, PerMessage, Person, Record, RunReport, Transcript, TranscriptSettings,
     testing::{
         faults::Faults,
         memory::MemorySource,
@@ -158,6 +158,36 @@ proptest! {
         again.run().unwrap();
         again.check();
         prop_assert_eq!(again.outcome(), world.outcome());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn what_is_counted_is_the_same_whichever_mails_are_made(rows in rows(2, 40, Duration::from_mins(6)), filter in filter()) {
+        let mut transcripts = world(rows);
+        transcripts.filter = filter;
+        let told = transcripts.run().unwrap();
+        let accounts = |world: &World| -> Vec<_> {
+            world.seals().into_iter().map(|seal| (seal.span, seal.messages, seal.filter, seal.filtered_over_end, seal.findings)).collect()
+        };
+        let expected = accounts(&transcripts);
+        let (facts, settings) = (transcripts.facts.clone(), TranscriptSettings::default());
+        let others: Vec<Arc<dyn Converter>> = vec![
+            Arc::new(PerMessage::new(&facts, settings.clone()).unwrap()),
+            Arc::new(Journal::new(&facts, PerMessage::new(&facts, settings.clone()).unwrap()).unwrap()),
+            Arc::new(Journal::new(&facts, Transcript::new(&facts, settings.clone()).unwrap()).unwrap()),
+            #[cfg(feature = "rsmf")]
+            Arc::new(jabber_archive_core::Rsmf::new(&facts, settings).unwrap()),
+        ];
+        for converter in others {
+            let mut world = transcripts.anew();
+            world.converter = converter;
+            let report = world.run().unwrap();
+            world.check();
+            prop_assert_eq!((report.messages, &report.filtered), (told.messages, &told.filtered));
+            prop_assert_eq!(accounts(&world), expected.clone(), "{:?}", world.converter.recipe().name);
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use jabber_archive_core::{
-    ArchiveFacts, Capability, Converter, DeadLetter, Journal, PerMessage, Record, TranscriptSettings,
+    ArchiveFacts, Capability, Conversation, Converter, DeadLetter, Issue, ItemKey, Journal, MailItem, Movement, PerMessage, Recipe, Record,
+    Result, TranscriptSettings,
     testing::{
         faults::Faults,
         memory::{MemorySink, MemorySource},
+        rows::{Row, presence},
     },
 };
+use mail_parser::MessageParser;
 
 use super::world::*;
 
@@ -101,6 +104,85 @@ fn a_mail_that_the_sink_refuses_buries_its_message_alone() {
     assert_eq!((seal.messages.listed, seal.messages.dead_letters, seal.abandoned.len()), (3, 1, 0));
     let [DeadLetter::Message { message, .. }] = &world.dead_letters(&seal)[..] else { panic!("one letter") };
     assert_eq!(message.body, longer);
+}
+
+/// Each mail, and another without messages that goes on with it.
+#[derive(Debug)]
+struct Followed(PerMessage);
+
+impl Converter for Followed {
+    fn recipe(&self) -> Recipe {
+        self.0.recipe()
+    }
+
+    fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
+        self.0.convert(conversation, issue, &mut |mail| {
+            let id: String = mail.key.id.as_str().chars().rev().collect();
+            let key = ItemKey::new(mail.key.window, id.parse()?);
+            let is_refused = String::from_utf8_lossy(&mail.content).contains("to be refused");
+            let content = if is_refused { vec![b'x'; 9_000] } else { b"more of it".to_vec() };
+            let further = MailItem::new(key, mail.conversation, issue, mail.part, content.into());
+            emit(mail)?;
+            emit(further)
+        })
+    }
+}
+
+#[test]
+fn a_mail_without_messages_that_the_sink_refuses_buries_those_that_it_goes_on_with() {
+    let mut world = World::new(vec![
+        chat("2026-11-20T09:00:00Z", "a1", "first"),
+        chat("2026-11-20T09:01:00Z", "a2", "to be refused"),
+        chat("2026-11-20T09:02:00Z", "a3", "third"),
+    ]);
+    world.converter = Arc::new(Followed(per_message(&world.facts)));
+    world.sink = Arc::new(MemorySink::new(Capability::full(8_000)));
+    world.run().unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-20T09:00:00Z");
+    assert_eq!((seal.items, seal.messages.listed, seal.messages.dead_letters, seal.abandoned.len()), (4, 2, 1, 1));
+    let [DeadLetter::Message { message, .. }] = &world.dead_letters(&seal)[..] else { panic!("one letter") };
+    assert_eq!(message.body, "to be refused");
+}
+
+#[test]
+fn a_message_to_a_large_room_is_counted_once_however_many_reports_it_takes() {
+    let enters = |number: usize| {
+        presence(ROOM, &format!("nick{number}"), &format!("user{number}@example.com/x"), Movement::Entered, "2026-11-20T12:40:00Z")
+    };
+    let mut rows: Vec<Record> = (0..1_000).map(enters).collect();
+    for (time, id) in [("2026-11-20T12:45:00Z", "r1"), ("2026-11-20T12:46:00Z", "r2")] {
+        rows.push(Row::archived(ROOM, ALICE, "ali").at(time).id(id).body("welcome").record());
+    }
+    let undisturbed = in_journal(rows);
+    let calls = Faults::none();
+    undisturbed.run_with(&calls).unwrap();
+    undisturbed.check();
+    let seal = undisturbed.seal_at("2026-11-20T12:45:00Z");
+    assert_eq!((seal.messages.starts, seal.messages.listed, seal.messages.dead_letters, seal.abandoned.len()), (2, 2, 0, 0));
+    let lines = undisturbed.list(&seal);
+    let listing = lines.lines().iter().filter(|line| !line.messages.is_empty()).count();
+    let to: BTreeSet<String> = undisturbed
+        .sink
+        .items()
+        .values()
+        .filter(|report| String::from_utf8_lossy(report).contains(": welcome\r\n"))
+        .flat_map(|report| {
+            let parsed = MessageParser::default().parse(&report[..]).unwrap();
+            let fields = parsed.parts[1].text_contents().unwrap().to_owned();
+            fields.lines().filter_map(|line| Some(line.strip_prefix("To: ")?.split(',').next()?.to_owned())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(listing == 2 && lines.lines().len() > 6, "{listing} of {}", lines.lines().len());
+    assert!((0..1_000).all(|number| to.iter().any(|to| to.starts_with(&format!("user{number}@")))), "{} recipients", to.len());
+
+    for call in (1..calls.calls()).step_by(11) {
+        let world = undisturbed.anew();
+        world.run_with(&Faults::killed_at(call)).unwrap_err();
+        world.run().unwrap();
+        world.check();
+        assert!(world.outcome() == undisturbed.outcome(), "killed at call {call}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod python;
 mod reader;
 mod rebuilding;
 mod schema;
+mod settings;
 mod sizes;
 mod told;
 

@@ -166,4 +166,6 @@ fn journal_reports_have_the_bytes_they_always_had() {
     let mut council = room();
     council.title = Some("第三季度".into());
     compare_item("journal-room.eml", &report(transcript(TranscriptSettings::default()), &council));
+    let catch_all = TranscriptSettings::default().with_catch_all("archive+all@example.com");
+    compare_item("journal-catch-all.eml", &report(transcript(catch_all), &room()));
 }

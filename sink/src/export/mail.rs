@@ -105,9 +105,10 @@ impl Mail {
     /// [`Transcript`](jabber_archive_core::Transcript)).
     fn read_head(&mut self, text: &str) -> Option<()> {
         let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
-        // Subject and window come first.
         let head: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
-        self.title = head.get(2).and_then(|line| line.strip_prefix("Title: ")).map(str::to_owned);
+        // Subject and window come first, and then the zone, if it is not UTC.
+        let zone = head.get(2).is_some_and(|line| line.starts_with("Local times: "));
+        self.title = head.get(2 + usize::from(zone)).and_then(|line| line.strip_prefix("Title: ")).map(str::to_owned);
         let all: usize = lines.next()?.strip_prefix("Participants: ")?.split(',').next()?.parse().ok()?;
         for line in lines.take_while(|line| !line.is_empty()) {
             if let Some(address) = line.strip_prefix("    Address: ") {
@@ -120,5 +121,22 @@ impl Mail {
         }
         self.everybody = self.people.len() == all;
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_read_behind_the_zone_and_nowhere_else() {
+        let title = |line: &str| {
+            let mut mail = Mail::default();
+            mail.read_head(&format!("Subject\r\nFrom this to that\r\n{line}\r\n\r\nParticipants: 0\r\n\r\n"))?;
+            mail.title
+        };
+        assert_eq!(title("Title: Q3").as_deref(), Some("Q3"));
+        assert_eq!(title("Local times: those of Asia/Tokyo, in the HTML part of this mail\r\nTitle: Q3").as_deref(), Some("Q3"));
+        assert_eq!(title("This is part 1\r\nTitle: Q3"), None);
     }
 }

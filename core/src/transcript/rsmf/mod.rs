@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind, FileContent, Issue, MailItem, Part, Party, Recipe, Result,
+    TimeZone,
 };
 
 /// The version of the format.
@@ -61,7 +62,8 @@ const MOST_ITEM_BYTES: usize = 2_000_000_000;
 /// What the format has no fields for stands in `custom`: how an address and a participation are known, subjects, files whose content is elsewhere, and
 /// at the conversation the facts of the `X-Jabber-Archive-` fields. `email` is only told of who has an address that mail can reach; `account_id` is the
 /// JID. Between two, a conversation is `direct`; in a room it is a `channel`, whose `participants` are those who were not known to be
-/// outside at the first event. Chats have no custodian, and so no `direction`.
+/// outside at the first event. Chats have no custodian, and so no `direction`. All times are UTC, whatever the
+/// [zone](TranscriptSettings::time_zone).
 ///
 /// # Size
 ///
@@ -124,7 +126,8 @@ impl Rsmf {
                 .advise(format!("set it to {MOST_ITEM_BYTES} or less")));
         }
         settings.check(facts, OPERATION)?;
-        Ok(Self { facts: facts.clone(), settings })
+        // Nothing in a file is shown in another zone, so that none is named, in the recipe neither.
+        Ok(Self { facts: facts.clone(), settings: settings.with_time_zone(TimeZone::default()) })
     }
 }
 
