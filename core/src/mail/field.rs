@@ -25,5 +25,5 @@ fn encodable(text: &str) -> Cow<'_, str> {
 }
 
 fn looks_encoded(text: &str) -> bool {
-    text.contains("=?")
+    text.as_bytes().windows(2).any(|pair| pair == b"=?")
 }

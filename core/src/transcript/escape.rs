@@ -5,9 +5,6 @@ use crate::header::picture;
 const LINE_BREAK: u8 = 1;
 const OTHER: u8 = 2;
 
-/// Bytes that are looked at together: whether one of them may be a stop is found out for all at once.
-const STRIDE: usize = 32;
-
 /// Bytes at which copying stops: controls, and the first bytes of U+0080 to U+009F and of U+2028 and U+2029.
 const PLAIN: [u8; 256] = stops(b"");
 /// The same and what HTML gives a meaning to.
@@ -62,16 +59,10 @@ fn push(
 ) {
     let may_stop = |byte: u8| byte < b' ' || matches!(byte, 0x7f | 0xc2 | 0xe2) || is_markup(byte);
     let first_stop = |text: &str| {
-        let mut passed = 0;
-        for stride in text.as_bytes().chunks(STRIDE) {
-            if stride.iter().fold(false, |any, byte| any | may_stop(*byte))
-                && let Some(at) = stride.iter().position(|byte| stops[usize::from(*byte)] != 0)
-            {
-                return Some(passed + at);
-            }
-            passed += stride.len();
-        }
-        None
+        // Sixteen bytes are compared at once, as most hold no stop.
+        let (chunks, _) = text.as_bytes().as_chunks::<16>();
+        let plain = 16 * chunks.iter().take_while(|chunk| !chunk.iter().fold(false, |any, byte| any | may_stop(*byte))).count();
+        text.as_bytes()[plain..].iter().position(|byte| stops[usize::from(*byte)] != 0).map(|at| plain + at)
     };
     let mut rest = text;
     while let Some(at) = first_stop(rest) {

@@ -68,29 +68,38 @@ fn with_party(person: &Participant) -> String {
 /// What a text looks like: the same for two that readers may take for each other (Unicode Technical Standard 39, section 4), whatever their case
 /// and blanks; empty for what cannot be seen.
 fn look(text: &str) -> String {
-    let mut look = String::with_capacity(text.len());
     if text.is_ascii() {
-        for word in text.split_ascii_whitespace() {
-            look.push(' ');
-            for byte in word.bytes() {
-                match byte.to_ascii_lowercase() {
-                    b'0' => look.push('o'),
-                    b'1' | b'i' | b'|' => look.push('l'),
-                    b'm' => look.push_str("rn"),
-                    b'`' => look.push('\''),
-                    b'"' => look.push_str("''"),
-                    b'%' => look.push_str("°/₀"),
-                    byte => look.push(char::from(byte)),
-                }
-            }
-        }
-        return look;
+        return ascii_look(text);
     }
     // What is alike in capitals need not be in small letters, and the other way about.
-    let capitals = skeleton(text).collect::<String>().to_lowercase();
-    for word in skeleton(&capitals).collect::<String>().split_whitespace() {
+    let small = skeleton(text).collect::<String>().to_lowercase();
+    if small.is_ascii() {
+        return ascii_look(&small);
+    }
+    let mut look = String::with_capacity(small.len());
+    for word in skeleton(&small).collect::<String>().split_whitespace() {
         look.push(' ');
         look.extend(word.chars().map(|char| if char == 'i' { 'l' } else { char }));
+    }
+    look
+}
+
+/// The same of ASCII, without the tables of Unicode.
+fn ascii_look(text: &str) -> String {
+    let mut look = String::with_capacity(text.len() + 8);
+    for word in text.split_ascii_whitespace() {
+        look.push(' ');
+        for byte in word.bytes() {
+            match byte.to_ascii_lowercase() {
+                b'0' => look.push('o'),
+                b'1' | b'i' | b'|' => look.push('l'),
+                b'm' => look.push_str("rn"),
+                b'`' => look.push('\''),
+                b'"' => look.push_str("''"),
+                b'%' => look.push_str("°/₀"),
+                byte => look.push(char::from(byte)),
+            }
+        }
     }
     look
 }

@@ -61,7 +61,7 @@ pub(super) struct Fact(pub(super) &'static str, pub(super) HeaderText);
 impl Fact {
     /// The name at the foot.
     pub(super) fn name(&self) -> &'static str {
-        self.0.trim_start_matches("X-Jabber-Archive-")
+        self.0.strip_prefix("X-Jabber-Archive-").unwrap_or(self.0)
     }
 }
 

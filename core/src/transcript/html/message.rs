@@ -41,11 +41,12 @@ fn push_body(message: &Message, out: &mut String) {
 
 /// Opens the element of a message. Browsers find out the direction by the first letter that has one; Outlook for Windows has to be told.
 fn open(element: &str, body: &str, out: &mut String) {
-    let first = body.chars().find_map(|char| match bidi_class(char) {
+    let direction = |char: char| match bidi_class(char) {
         BidiClass::L => Some("auto"),
         BidiClass::R | BidiClass::AL => Some("rtl"),
         _ => None,
-    });
+    };
+    let first = body.chars().find_map(|char| if char.is_ascii() { char.is_ascii_alphabetic().then_some("auto") } else { direction(char) });
     for piece in ["<", element, " dir=\"", first.unwrap_or("auto"), "\">"] {
         out.push_str(piece);
     }
@@ -88,13 +89,19 @@ fn push_size(file: &FileRef, out: &mut String) {
     }
 }
 
+/// Whether there is a blank that HTML would swallow, or a tab. Compares sixteen pairs at once, as most text has neither.
+fn is_swallowed(text: &[u8]) -> bool {
+    let Some((first, rest)) = text.split_first() else { return false };
+    let swallows = |one: u8, next: u8| next == b'\t' || (next == b' ' && matches!(one, b' ' | b'\n'));
+    let (ones, tail) = text[..rest.len()].as_chunks::<16>();
+    let (nexts, tail_nexts) = rest.as_chunks::<16>();
+    let any = |ones: &[u8], nexts: &[u8]| ones.iter().zip(nexts).fold(false, |any, (one, next)| any | swallows(*one, *next));
+    matches!(first, b' ' | b'\t') || ones.iter().zip(nexts).any(|(ones, nexts)| any(ones, nexts)) || any(tail, tail_nexts)
+}
+
 /// Blanks that HTML would swallow as no-break spaces, four for a tab; not every mail program heeds `white-space`.
 fn spaced(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let Some((first, rest)) = bytes.split_first() else { return Cow::Borrowed(text) };
-    let swallows = |one: u8, next: u8| next == b'\t' || (next == b' ' && matches!(one, b' ' | b'\n'));
-    // Without an end before the last pair, all of them are compared at once.
-    if !matches!(first, b' ' | b'\t') && !bytes.iter().zip(rest).fold(false, |any, (one, next)| any | swallows(*one, *next)) {
+    if !is_swallowed(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
     let mut spaced = String::with_capacity(text.len() + 16);
