@@ -41,7 +41,7 @@ impl Conversation {
 
     /// How many messages in a room have a sender of whom only the nick is known.
     pub(crate) fn unresolved_nicks(&self) -> u64 {
-        let is_nick = |party: &Party| matches!(party, Party::Occupant { nick, .. } if !nick.is_empty());
+        let is_nick = |party: &Party| matches!(party, Party::Occupant { .. }) && !party.is_room();
         match self.key {
             ConversationKey::Room(_) => self.messages.iter().filter(|message| is_nick(&message.sender)).count() as u64,
             ConversationKey::Pair(..) => 0,
@@ -129,6 +129,19 @@ pub enum Party {
 }
 
 impl Party {
+    /// Whether it is the room itself, which is nobody: it announces its subject and the like without a nick (XEP-0045).
+    ///
+    /// ```
+    /// use jabber_archive_core::{BareJid, Party};
+    ///
+    /// let occupant = |nick: &str| Party::Occupant { room: BareJid::new("team@conference.example.com").unwrap(), nick: nick.into() };
+    /// assert!(occupant("").is_room());
+    /// assert!(!occupant("Bob").is_room());
+    /// ```
+    pub fn is_room(&self) -> bool {
+        matches!(self, Self::Occupant { nick, .. } if nick.is_empty())
+    }
+
     /// A user's JID as people read it, where that differs (XEP-0106).
     pub fn unescaped(&self) -> Option<String> {
         let Self::User(jid) = self else { return None };

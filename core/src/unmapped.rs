@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Address, Conversation, Party};
+use crate::{Address, Conversation, Participant, Party};
 
 /// The participants without an address in the directory, and in how much they took part: what to complete the directory with.
 ///
@@ -21,9 +21,10 @@ pub struct Participation {
 }
 
 impl Unmapped {
-    /// Counts those who took part in a conversation.
+    /// Counts those who took part in a conversation. A room that announces something is nobody.
     pub fn count(&mut self, conversation: &Conversation) {
-        for person in conversation.participants.iter().filter(|person| matches!(person.address, Address::Unmapped(_))) {
+        let unmapped = |person: &&Participant| matches!(person.address, Address::Unmapped(_)) && !person.party.is_room();
+        for person in conversation.participants.iter().filter(unmapped) {
             let counted = self.0.entry(person.party.clone()).or_default();
             counted.conversations += 1;
             counted.messages += conversation.messages.len() as u64;
@@ -123,7 +124,7 @@ impl Serialize for Unmapped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BareJid, ConversationKey, ConversationKind, Directory, MemoryDirectory, Participant, Timestamp, Window};
+    use crate::{BareJid, ConversationKey, ConversationKind, Directory, MemoryDirectory, Timestamp, Window};
 
     fn counted(jids: &[&str]) -> Unmapped {
         let people: Vec<Participant> = jids
@@ -155,6 +156,18 @@ mod tests {
         for jid in jids {
             assert!(directory.person(&BareJid::new(jid).unwrap(), Timestamp::PLAUSIBLE).is_some(), "{jid:?}");
         }
+    }
+
+    #[test]
+    fn a_room_that_announces_something_is_no_person_without_an_address() {
+        let room = BareJid::new("room@example.com").unwrap();
+        let occupant = |nick: &str| Party::Occupant { room: room.clone(), nick: nick.into() };
+        let people =
+            ["", "Bob"].map(|nick| Participant::new(occupant(nick), Address::Unmapped("x@room.example.com.jid.invalid".into()), None));
+        let mut unmapped = Unmapped::default();
+        let key = ConversationKey::Room(room.clone());
+        unmapped.count(&Conversation::new(key, Window::UNDATED, ConversationKind::Room, None, people.into(), Vec::new()));
+        assert_eq!(unmapped.by_count().into_iter().map(|(party, _)| party).collect::<Vec<_>>(), [&occupant("Bob")]);
     }
 
     #[test]

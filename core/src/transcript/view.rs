@@ -149,8 +149,7 @@ impl<'a> View<'a> {
 
     /// The mailbox for what these people would not be reached by, if there are such. A room is no person.
     fn catch_all<'p>(&self, mut people: impl Iterator<Item = &'p Participant>) -> Option<&'a str> {
-        let is_room = |party: &Party| matches!(party, Party::Occupant { nick, .. } if nick.is_empty());
-        let unreached = |person: &Participant| matches!(person.address, Address::Unmapped(_)) && !is_room(&person.party);
+        let unreached = |person: &Participant| matches!(person.address, Address::Unmapped(_)) && !person.party.is_room();
         self.catch_all.filter(|_| people.any(unreached))
     }
 
