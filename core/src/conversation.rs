@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BareJid, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window};
+use crate::{BareJid, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window, people::is_addr_spec};
 
 /// Everything that one group of people wrote in one window.
 ///
@@ -203,6 +203,11 @@ impl Participant {
             (None, Party::Occupant { nick, .. }) => Cow::Borrowed(nick),
         }
     }
+
+    /// Whether this is somebody whom no mail [reaches](Address::reaches_nobody). A [room](Party::is_room) is nobody.
+    pub fn is_unreached(&self) -> bool {
+        self.address.reaches_nobody() && !self.party.is_room()
+    }
 }
 
 /// An e-mail address and how it was found.
@@ -219,11 +224,27 @@ pub enum Address {
 }
 
 impl Address {
-    /// The `addr-spec` (RFC 5322), ASCII.
+    /// The text, which is no `addr-spec` (RFC 5322) if that of the directory is none.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Mapped(address) | Self::Foreign(address) | Self::Unmapped(address) => address,
         }
+    }
+
+    /// Whether no mail can reach it: it is unmapped, is no [`addr-spec`](crate::is_addr_spec), or lies below `.invalid` (RFC 6761). A [`Directory`](crate::Directory)
+    /// may answer anything.
+    ///
+    /// ```
+    /// use jabber_archive_core::Address;
+    ///
+    /// assert!(!Address::Mapped("bob@example.com".into()).reaches_nobody());
+    /// assert!(Address::Mapped("Bob <bob@example.com>".into()).reaches_nobody());
+    /// assert!(Address::Foreign("bob@example.invalid".into()).reaches_nobody());
+    /// ```
+    pub fn reaches_nobody(&self) -> bool {
+        let text = self.as_str();
+        let is_invalid = text.rsplit(['.', '@']).next().is_some_and(|top| top.eq_ignore_ascii_case("invalid"));
+        matches!(self, Self::Unmapped(_)) || is_invalid || !is_addr_spec(text)
     }
 }
 
