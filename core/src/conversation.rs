@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BareJid, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window, header::shortened};
+use crate::{BareJid, FieldHasher, FileRef, Movement, ShortDigest, Timestamp, Window, header::shortened, people::is_addr_spec};
 
 /// Everything that one group of people wrote in one window.
 ///
@@ -45,7 +45,7 @@ impl Conversation {
 
     /// How many messages in a room have a sender of whom only the nick is known.
     pub(crate) fn unresolved_nicks(&self) -> u64 {
-        let is_nick = |party: &Party| matches!(party, Party::Occupant { nick, .. } if !nick.is_empty());
+        let is_nick = |party: &Party| matches!(party, Party::Occupant { .. }) && !party.is_room();
         match self.key {
             ConversationKey::Room(_) => self.messages.iter().filter(|message| is_nick(&message.sender)).count() as u64,
             ConversationKey::Pair(..) => 0,
@@ -133,6 +133,19 @@ pub enum Party {
 }
 
 impl Party {
+    /// Whether it is the room itself, which is nobody: it announces its subject and the like without a nick (XEP-0045).
+    ///
+    /// ```
+    /// use jabber_archive_core::{BareJid, Party};
+    ///
+    /// let occupant = |nick: &str| Party::Occupant { room: BareJid::new("team@conference.example.com").unwrap(), nick: nick.into() };
+    /// assert!(occupant("").is_room());
+    /// assert!(!occupant("Bob").is_room());
+    /// ```
+    pub fn is_room(&self) -> bool {
+        matches!(self, Self::Occupant { nick, .. } if nick.is_empty())
+    }
+
     /// A user's JID as people read it, where that differs (XEP-0106).
     pub fn unescaped(&self) -> Option<String> {
         let Self::User(jid) = self else { return None };
@@ -198,6 +211,11 @@ impl Participant {
             (None, Party::Occupant { nick, .. }) => Cow::Borrowed(nick),
         }
     }
+
+    /// Whether this is somebody whom no mail [reaches](Address::reaches_nobody). A [room](Party::is_room) is nobody.
+    pub fn is_unreached(&self) -> bool {
+        self.address.reaches_nobody() && !self.party.is_room()
+    }
 }
 
 /// An e-mail address and how it was found.
@@ -214,11 +232,27 @@ pub enum Address {
 }
 
 impl Address {
-    /// The `addr-spec` (RFC 5322), ASCII.
+    /// The text, which is no `addr-spec` (RFC 5322) if that of the directory is none.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Mapped(address) | Self::Foreign(address) | Self::Unmapped(address) => address,
         }
+    }
+
+    /// Whether no mail can reach it: it is unmapped, is no [`addr-spec`](crate::is_addr_spec), or lies below `.invalid` (RFC 6761). A [`Directory`](crate::Directory)
+    /// may answer anything.
+    ///
+    /// ```
+    /// use jabber_archive_core::Address;
+    ///
+    /// assert!(!Address::Mapped("bob@example.com".into()).reaches_nobody());
+    /// assert!(Address::Mapped("Bob <bob@example.com>".into()).reaches_nobody());
+    /// assert!(Address::Foreign("bob@example.invalid".into()).reaches_nobody());
+    /// ```
+    pub fn reaches_nobody(&self) -> bool {
+        let text = self.as_str();
+        let is_invalid = text.rsplit(['.', '@']).next().is_some_and(|top| top.eq_ignore_ascii_case("invalid"));
+        matches!(self, Self::Unmapped(_)) || is_invalid || !is_addr_spec(text)
     }
 }
 

@@ -2,6 +2,8 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::people::is_addr_spec;
+
 /// A bare JID, `local@domain`: trimmed and in lower case, because JIDs are compared without case.
 ///
 /// ```
@@ -39,6 +41,43 @@ impl BareJid {
 }
 
 impl BareJid {
+    /// The JID of a user id in a domain, both trimmed: what a user part cannot hold is escaped (XEP-0106); `None` if nothing is left of either.
+    ///
+    /// A user id may hold any of `"&'/:<>@`, blanks and backslashes. A backslash is escaped only where it would be read as the start of an escape.
+    ///
+    /// ```
+    /// use jabber_archive_core::BareJid;
+    ///
+    /// let jid = |user_id| BareJid::of_user_id(user_id, "example.com").unwrap();
+    /// assert_eq!(jid("Anne O'Neil").as_str(), r"anne\20o\27neil@example.com");
+    /// assert_eq!(jid("anne@home").as_str(), r"anne\40home@example.com");
+    /// assert_eq!(jid(r"c:\net").as_str(), r"c\3a\net@example.com");
+    /// assert_eq!(jid(r"\20").as_str(), r"\5c20@example.com");
+    /// assert_eq!(BareJid::of_user_id(" ", "example.com"), None);
+    /// ```
+    pub fn of_user_id(user_id: &str, domain: &str) -> Option<Self> {
+        let (local, domain) = (user_id.trim().to_lowercase(), domain.trim());
+        if local.is_empty() || domain.is_empty() {
+            return None;
+        }
+        Self::new(&format!("{}@{domain}", escape(&local)))
+    }
+
+    /// The JID as the e-mail address that reads like it, unescaped; none where that is no [`addr-spec`](crate::is_addr_spec) (RFC 5322).
+    ///
+    /// ```
+    /// use jabber_archive_core::BareJid;
+    ///
+    /// let address = |jid| BareJid::new(jid).unwrap().addr_spec();
+    /// assert_eq!(address(r"o\27neil@example.com").as_deref(), Some("o'neil@example.com"));
+    /// assert_eq!(address(r"anne\20o\27neil@example.com"), None, "a blank");
+    /// assert_eq!(address("example.com"), None);
+    /// ```
+    pub fn addr_spec(&self) -> Option<String> {
+        let address = format!("{}@{}", self.unescaped_local()?, self.domain());
+        is_addr_spec(&address).then_some(address)
+    }
+
     /// The user part as people read it: what XEP-0106 escapes in JIDs, unescaped.
     ///
     /// ```
@@ -211,7 +250,26 @@ mod tests {
         assert_eq!(BareJid::new("example.com").unwrap().other_spelling(), None);
     }
 
+    #[test]
+    fn an_address_is_what_people_read_and_never_that_of_another_domain() {
+        let address = |local: &str| jid(local).addr_spec();
+        for (wire, read) in [("anne", "anne"), (r"o\27neil", "o'neil"), (r"r\26d", "r&d"), (r"a\2fb", "a/b"), ("o'neil", "o'neil")] {
+            assert_eq!(address(wire), Some(format!("{read}@example.com")), "{wire}");
+        }
+        for none in [r"kim\40partner.example", r"a\20b", r"\3ckim\3e", r"\22kim\22", r"a\5c27b", r"a\b", "jörg", "", "a..b"] {
+            assert_eq!(address(none), None, "{none}");
+        }
+        assert_eq!(BareJid::new(r"o\27neil@straße.example").unwrap().addr_spec(), None);
+    }
+
     proptest! {
+        #[test]
+        fn different_user_ids_have_different_jids(one in r"[a-c5 @'\\0-2c]{1,8}", other in r"[a-c5 @'\\0-2c]{1,8}") {
+            prop_assume!(one.trim() != other.trim());
+            prop_assume!(!one.trim().is_empty());
+            prop_assert_ne!(BareJid::of_user_id(&one, "example.com"), BareJid::of_user_id(&other, "example.com"));
+        }
+
         #[test]
         fn what_people_write_is_escaped_and_read_again(local in r#"[a-z\\ "&'/:<>@0-9]{1,12}"#) {
             let local = local.trim();
@@ -219,6 +277,7 @@ mod tests {
             let wire = escape(local);
             prop_assert!(!is_unescaped(&wire), "{}", wire);
             prop_assert_eq!(unescape(&wire), local);
+            prop_assert_eq!(BareJid::of_user_id(local, "example.com"), Some(jid(&wire)));
             prop_assert_eq!(jid(local).other_spelling(), Some(jid(&wire)));
             prop_assert_eq!(jid(&wire).other_spelling(), Some(jid(local)));
         }

@@ -58,7 +58,7 @@ pub use self::{
         Accounts, Appended, ArchiveFacts, Disposition, Entry, EntryRecord, Finding, Frontier, KeptKind, Ledger, Link, List, ListLine,
         NewerEntry, RunEntry, Seal, TableAccount,
     },
-    people::People,
+    people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},
     rooms::{Room, RoomKind, Rooms},
     secret::{Secret, SecretSource},

@@ -4,7 +4,8 @@ use crate::{Address, BareJid, Directory, Party, Timestamp};
 
 /// Gives participants their names and addresses: asks a [`Directory`], and makes an address that cannot reach anybody else where it has no answer.
 ///
-/// An unmapped JID of our own domains becomes `local@domain.jid.invalid`, because it may be somebody else's address; one of a foreign domain keeps its address.
+/// An unmapped JID of our own domains becomes `local@domain.jid.invalid`, because it may be somebody else's address; one of a foreign domain is taken for an address,
+/// [unescaped](BareJid::addr_spec).
 #[derive(Debug, Clone)]
 pub struct People {
     directory: Arc<dyn Directory>,
@@ -47,17 +48,23 @@ impl People {
             return (Address::Mapped(person.email), person.name);
         }
         let foreign = !self.internal_domains.is_empty() && !self.internal_domains.contains(jid.domain());
-        let address = if foreign && is_addr_spec(jid.as_str()) {
-            Address::Foreign(jid.as_str().to_owned())
-        } else {
-            Address::Unmapped(unreachable_address(party))
-        };
-        (address, None)
+        let address = if foreign { jid.addr_spec().map(Address::Foreign) } else { None };
+        (address.unwrap_or_else(|| Address::Unmapped(unreachable_address(party))), None)
     }
 }
 
-/// Whether the text is an `addr-spec` that needs no quoting: `dot-atom@dot-atom` of RFC 5322, ASCII, at most 254 bytes.
-pub(crate) fn is_addr_spec(text: &str) -> bool {
+/// Whether the text is an `addr-spec` of RFC 5322 that stands in header fields as it is: `dot-atom@dot-atom`, so without quotes, names, comments and blanks;
+/// in ASCII, because not every mail system takes the addresses of RFC 6532; and of at most 64 bytes before the `@` and 254 in all (RFC 5321).
+///
+/// ```
+/// use jabber_archive_core::is_addr_spec;
+///
+/// assert!(is_addr_spec("o'neil@example.com"));
+/// for text in ["jörg@example.com", "Bob <bob@example.com>", "smtp:eve@example.com", "a@example.com,b@example.com", "\"a b\"@example.com", "@"] {
+///     assert!(!is_addr_spec(text), "{text}");
+/// }
+/// ```
+pub fn is_addr_spec(text: &str) -> bool {
     let dot_atom = |text: &str, allowed: fn(u8) -> bool| text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(allowed));
     text.len() <= 254
         && text.rsplit_once('@').is_some_and(|(local, domain)| {
@@ -84,4 +91,35 @@ fn unreachable_address(party: &Party) -> String {
     let readable: String = text.0.chars().filter(char::is_ascii_alphanumeric).take(24).collect();
     let domain = if is_addr_spec(&format!("x@{}", text.1)) && text.1.len() < 120 { &text.1 } else { "unreadable" };
     format!("{readable}%{digest}@{domain}.jid.invalid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{JidIsEmail, MemoryDirectory};
+
+    #[test]
+    fn an_escaped_jid_has_the_address_that_people_read_or_none() {
+        let foreign = People::new(Arc::new(MemoryDirectory::new())).internal_domains(["im.example.com".to_owned()]);
+        let directory_uri = People::new(Arc::new(JidIsEmail::new()));
+        let address = |people: &People, jid: &str| {
+            let party = Party::User(BareJid::new(jid).unwrap());
+            people.describe(&party, Timestamp::PLAUSIBLE, &mut |jid, at| people.directory().person(jid, at)).0
+        };
+        let plain = "o'neil@partner.example";
+        for jid in [r"o\27neil@partner.example", plain] {
+            assert_eq!(address(&foreign, jid), Address::Foreign(plain.to_owned()));
+            assert_eq!(address(&directory_uri, jid), Address::Mapped(plain.to_owned()));
+        }
+        for jid in
+            [r"anne\20o\27neil@partner.example", r"kim\40example.com@partner.example", "j\u{f6}rg@partner.example", "partner.example"]
+        {
+            for people in [&foreign, &directory_uri] {
+                let address = address(people, jid);
+                assert!(matches!(&address, Address::Unmapped(text) if is_addr_spec(text)), "{address:?}");
+            }
+        }
+        let own = address(&foreign, r"o\27neil@im.example.com");
+        assert!(matches!(own, Address::Unmapped(_)), "one of our own may be the address of somebody else: {own:?}");
+    }
 }

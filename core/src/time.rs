@@ -136,6 +136,11 @@ impl Span {
         self.start <= time && time < self.end
     }
 
+    /// Whether an instant lies within both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+
     /// Whether no instant lies within.
     pub fn is_empty(&self) -> bool {
         self.end <= self.start

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Address, Conversation, Party};
+use crate::{Conversation, Party};
 
-/// The participants without an address in the directory, and in how much they took part: what to complete the directory with.
+/// The participants to whom the directory gives no address that a mail can reach, and in how much they took part: what to complete the directory with.
 ///
 /// As JSON a list, those with most messages first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub struct Participation {
 }
 
 impl Unmapped {
-    /// Counts those who took part in a conversation.
+    /// Counts those who took part in a conversation and are [reached by no mail](crate::Participant::is_unreached).
     pub fn count(&mut self, conversation: &Conversation) {
-        for person in conversation.participants.iter().filter(|person| matches!(person.address, Address::Unmapped(_))) {
+        for person in conversation.participants.iter().filter(|person| person.is_unreached()) {
             let counted = self.0.entry(person.party.clone()).or_default();
             counted.conversations += 1;
             counted.messages += conversation.messages.len() as u64;
@@ -123,7 +123,7 @@ impl Serialize for Unmapped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BareJid, ConversationKey, ConversationKind, Directory, MemoryDirectory, Participant, Timestamp, Window};
+    use crate::{Address, BareJid, ConversationKey, ConversationKind, Directory, MemoryDirectory, Participant, Timestamp, Window};
 
     fn counted(jids: &[&str]) -> Unmapped {
         let people: Vec<Participant> = jids
@@ -155,6 +155,37 @@ mod tests {
         for jid in jids {
             assert!(directory.person(&BareJid::new(jid).unwrap(), Timestamp::PLAUSIBLE).is_some(), "{jid:?}");
         }
+    }
+
+    #[test]
+    fn a_room_that_announces_something_is_no_person_without_an_address() {
+        let room = BareJid::new("room@example.com").unwrap();
+        let occupant = |nick: &str| Party::Occupant { room: room.clone(), nick: nick.into() };
+        let people =
+            ["", "Bob"].map(|nick| Participant::new(occupant(nick), Address::Unmapped("x@room.example.com.jid.invalid".into()), None));
+        let mut unmapped = Unmapped::default();
+        let key = ConversationKey::Room(room.clone());
+        unmapped.count(&Conversation::new(key, Window::UNDATED, ConversationKind::Room, None, people.into(), Vec::new()));
+        assert_eq!(unmapped.by_count().into_iter().map(|(party, _)| party).collect::<Vec<_>>(), [&occupant("Bob")]);
+    }
+
+    #[test]
+    fn who_has_an_address_that_no_mail_can_reach_is_without_one() {
+        let person = |(index, address)| {
+            let party = Party::User(BareJid::new(&format!("{index}@example.com")).unwrap());
+            Participant::new(party, address, None)
+        };
+        let unusable =
+            ["j\u{f6}rg@example.com", "Bob <bob@example.com>", "smtp:eve@example.com", "a@x,b@x", "@", "", "a@b.INVALID", "a@invalid"];
+        let mapped = unusable.map(|text| Address::Mapped(text.to_owned()));
+        let reached = [Address::Mapped("a@invalid.example".into()), Address::Foreign("o'neil@partner.example".into())];
+        let people = mapped.into_iter().chain(reached).enumerate().map(person).collect();
+        let room = ConversationKey::Room(BareJid::new("room@example.com").unwrap());
+        let mut unmapped = Unmapped::default();
+        unmapped.count(&Conversation::new(room, Window::UNDATED, ConversationKind::Room, None, people, Vec::new()));
+        let counted: Vec<_> = unmapped.by_count().into_iter().map(|(party, _)| party.to_string()).collect();
+        let expected: Vec<_> = (0..unusable.len()).map(|index| format!("{index}@example.com")).collect();
+        assert_eq!(counted, expected);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jabber_archive_core::{BareJid, ErrorClass, MemoryDirectory, Person, Result};
+use jabber_archive_core::{BareJid, ErrorClass, MemoryDirectory, Person, Result, is_addr_spec};
 use ldap3::asn1::StructureTag;
 use serde::Serialize;
 
@@ -148,12 +148,13 @@ impl<'a> People<'a> {
                 Some(_) => continue,
                 None => (true, value),
             };
-            if !is_address(address) {
-                return Err(LeftOut::Unusable(format!("its `{attribute}` is no address")));
-            }
-            found.push((secondary, address));
+            found.push((!is_addr_spec(address), secondary, address));
         }
-        found.into_iter().min().map(|(_, address)| address.to_owned()).ok_or(LeftOut::WithoutEmail)
+        match found.into_iter().min() {
+            Some((false, _, address)) => Ok(address.to_owned()),
+            Some(_) => Err(LeftOut::Unusable(format!("its `{attribute}` is no address"))),
+            None => Err(LeftOut::WithoutEmail),
+        }
     }
 }
 
@@ -162,9 +163,4 @@ fn texts<'e>(entry: &'e Entry, attribute: &str) -> Result<Vec<&'e str>, LeftOut>
     let text = |value| std::str::from_utf8(value).map(str::trim).map_err(|_| LeftOut::Unusable(format!("its `{attribute}` is not text")));
     let texts: Vec<_> = entry.values(attribute).map(text).collect::<Result<_, _>>()?;
     Ok(texts.into_iter().filter(|text| !text.is_empty()).collect())
-}
-
-fn is_address(text: &str) -> bool {
-    let whole = text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    whole && !text.contains(|char: char| char.is_whitespace() || char.is_control())
 }

@@ -27,7 +27,7 @@ const _: Option<&dyn Directory> = None;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Person {
-    /// The e-mail address (RFC 5322 `addr-spec`).
+    /// The e-mail address: an [`addr-spec`](crate::is_addr_spec) (RFC 5322); anything else [reaches nobody](crate::Address::reaches_nobody).
     pub email: String,
     /// The name to show.
     pub name: Option<String>,
@@ -40,13 +40,21 @@ impl Person {
     }
 }
 
-/// The JID is the e-mail address, as under Cisco's *Directory URI = mail* scheme.
+/// The JID is the e-mail address, as under Cisco's *Directory URI = mail* scheme: [unescaped](BareJid::addr_spec), and nobody where that is no address.
+///
+/// ```
+/// use jabber_archive_core::{BareJid, Directory, JidIsEmail, Timestamp};
+///
+/// let person = |jid| JidIsEmail::new().person(&BareJid::new(jid).unwrap(), Timestamp::PLAUSIBLE);
+/// assert_eq!(person(r"o\27neil@example.com").unwrap().email, "o'neil@example.com");
+/// assert_eq!(person(r"anne\20o\27neil@example.com"), None);
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct JidIsEmail;
 
 impl JidIsEmail {
-    /// The directory that answers every JID with itself.
+    /// The directory that answers JIDs with themselves.
     pub fn new() -> Self {
         Self
     }
@@ -54,6 +62,6 @@ impl JidIsEmail {
 
 impl Directory for JidIsEmail {
     fn person(&self, jid: &BareJid, _: Timestamp) -> Option<Person> {
-        Some(Person::new(jid.as_str(), None))
+        Some(Person::new(jid.addr_spec()?, None))
     }
 }

@@ -102,7 +102,7 @@ impl Filter {
             return Some(FilterReason::Room);
         }
         let mut excluded = false;
-        for person in conversation.participants.iter().filter(|person| !is_room_itself(&person.party)) {
+        for person in conversation.participants.iter().filter(|person| !person.party.is_room()) {
             let names = names_of(person);
             if self.include.is_empty() || has_any(&self.include, &names) {
                 if !has_any(&self.exclude, &names) {
@@ -201,8 +201,4 @@ fn address_names(address: &str) -> [String; 2] {
 
 fn has_any(terms: &BTreeSet<FilterTerm>, names: &BTreeSet<String>) -> bool {
     names.iter().any(|name| terms.contains(name.as_str()))
-}
-
-fn is_room_itself(party: &Party) -> bool {
-    matches!(party, Party::Occupant { nick, .. } if nick.is_empty())
 }

@@ -151,11 +151,9 @@ impl<'a> View<'a> {
         Ok(Self { facts, holds, conversation, issue, names, rows, addressing, clock, catch_all, senders, addresses, subject })
     }
 
-    /// The mailbox for what these people would not be reached by, if there are such. A room is no person.
+    /// The mailbox for what these people would not be reached by, if there are such.
     fn catch_all<'p>(&self, mut people: impl Iterator<Item = &'p Participant>) -> Option<&'a str> {
-        let is_room = |party: &Party| matches!(party, Party::Occupant { nick, .. } if nick.is_empty());
-        let unreached = |person: &Participant| matches!(person.address, Address::Unmapped(_)) && !is_room(&person.party);
-        self.catch_all.filter(|_| people.any(unreached))
+        self.catch_all.filter(|_| people.any(Participant::is_unreached))
     }
 
     /// A piece of the message at this index.
@@ -511,6 +509,8 @@ impl Row<'_> {
     /// How the address is known, for people to read.
     pub(super) fn address_source(&self) -> &'static str {
         match (&self.person.address, &self.person.party) {
+            (Address::Mapped(_), _) if self.person.address.reaches_nobody() => "reaches nobody: from the directory",
+            (Address::Foreign(_), _) if self.person.address.reaches_nobody() => "reaches nobody: a foreign JID",
             (Address::Mapped(_), _) => "from the directory",
             (Address::Foreign(_), _) => "a foreign JID, taken for an address",
             (Address::Unmapped(_), Party::Occupant { .. }) => "reaches nobody: known by nick alone",

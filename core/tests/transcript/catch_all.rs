@@ -1,8 +1,8 @@
 //! The mailbox for what reaches nobody's.
 
 use jabber_archive_core::{
-    Address, Conversation, ConversationKey, Converter, ConverterExt, ErrorKind, Issue, Journal, MailItem, Participant, Party, PerMessage,
-    Transcript, TranscriptSettings, testing::generators,
+    Address, Conversation, ConversationKey, ConversationKind, Converter, ConverterExt, ErrorKind, Issue, Journal, MailItem, Participant,
+    Party, PerMessage, Transcript, TranscriptSettings, Window, testing::generators,
 };
 use mail_parser::{MessageParser, PartType};
 use proptest::prelude::*;
@@ -15,10 +15,12 @@ fn named() -> (String, String) {
     ("Participants without an address".to_owned(), CATCH_ALL.to_owned())
 }
 
-/// Whether no mail reaches them; a room is no person.
+/// Whether no mail reaches them: what stands for them in `To` of a mail that is theirs alone; a room is no person.
 fn is_unreached(person: &Participant) -> bool {
     let is_room = matches!(&person.party, Party::Occupant { nick, .. } if nick.is_empty());
-    matches!(person.address, Address::Unmapped(_)) && !is_room
+    let key = ConversationKey::pair(person.party.clone(), person.party.clone());
+    let alone = Conversation::new(key, Window::UNDATED, ConversationKind::OneToOne, None, vec![person.clone()], Vec::new());
+    Mail::read(&transcripts(&alone, with_json())[0]).to[0].1.ends_with(".invalid") && !is_room
 }
 
 fn transcripts(conversation: &Conversation, settings: TranscriptSettings) -> Vec<MailItem> {
@@ -125,6 +127,24 @@ fn with_it_no_more_than_200_addresses_stand_in_a_mail() {
     let ConversationKey::Room(room) = &conversation.key else { panic!("a room") };
     assert_eq!((&*many[0].1, many.last().unwrap()), (room.as_str(), &named()));
     assert!(many.len() <= 32);
+}
+
+#[test]
+fn an_address_of_the_directory_that_is_none_is_caught_too_and_the_body_says_so() {
+    let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 3..4));
+    for person in &mut conversation.participants {
+        person.address = Address::Mapped("somebody@example.com".into());
+    }
+    let settings = with_json().with_catch_all(CATCH_ALL);
+    assert!(!Mail::read(&transcripts(&conversation, settings.clone())[0]).to.contains(&named()));
+    for text in ["j\u{f6}rg@example.com", "Bob <bob@example.com>", "smtp:eve@example.com", "a@x,b@x", "@", "nobody@example.invalid"] {
+        conversation.participants[0].address = Address::Mapped(text.into());
+        for mail in transcripts(&conversation, settings.clone()) {
+            assert!(Mail::read(&mail).to.contains(&named()), "{text}");
+            let parsed = MessageParser::default().parse(&mail.content[..]).unwrap();
+            assert!(parsed.body_text(0).unwrap().contains(&format!("{text} (reaches nobody: from the directory)")), "{text}");
+        }
+    }
 }
 
 #[test]

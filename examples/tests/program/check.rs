@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use jabber_archive_core::Timestamp;
+use jabber_archive_core::{Jid, Timestamp};
 use jabber_archive_sql::testing::Value;
 
 use crate::program::{Setting, files};
@@ -19,10 +19,13 @@ pub(crate) fn plain(seed: u64) -> Setting {
     let setting = Setting::new(seed, 200);
     let is_text = |value: &Value, wanted: &str| matches!(value, Value::Text(text) if &**text == wanted);
     let is_room = |value: &Value| matches!(value, Value::Text(text) if text.contains("conf") || text.contains("room"));
+    let is_address =
+        |value: &Value| matches!(value, Value::Text(text) if Jid::parse(text).is_some_and(|jid| jid.bare().addr_spec().is_some()));
     setting.database.retain("jm", |row| {
         let [to, from, date, _, _, kind, ..] = row else { return false };
         let Value::DateTime(days, ticks) = date else { return false };
-        Timestamp::from_sql_datetime(*days, *ticks) >= Timestamp::PLAUSIBLE && is_text(kind, "c") && !is_room(to) && !is_room(from)
+        let of_two = [to, from].into_iter().all(|jid| is_address(jid) && !is_room(jid));
+        Timestamp::from_sql_datetime(*days, *ticks) >= Timestamp::PLAUSIBLE && is_text(kind, "c") && of_two
     });
     for table in ["tc_msgarchive", "tc_timelog"] {
         setting.database.retain(table, |_| false);

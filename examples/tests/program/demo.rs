@@ -51,7 +51,7 @@ fn as_shown(message: &TrueMessage) -> Shown {
     let time = message.sent.to_string();
     let (day, time) = time.split_once('T').unwrap();
     // In a line of ours `: ` ends a name, so that a ratio stands for the colon.
-    let subject = message.subject.iter().map(|subject| format!("Subject: {}", subject));
+    let subject = message.subject.iter().map(|subject| format!("Subject: {subject}"));
     let files = message.files.iter().map(|file| format!("File: {file}"));
     (day.to_owned(), format!("{}Z", &time[..8]), message.body.chars().map(picture).collect(), subject.chain(files).collect())
 }

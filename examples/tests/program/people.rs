@@ -2,12 +2,17 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use jabber_archive_core::{Address, Conversation, Party};
+use jabber_archive_core::{Address, Conversation, Participant, Party};
 
 use crate::program::{Setting, content, conversations};
 
 fn directory(setting: &Setting, line: &str) {
     setting.configure(|text| text.replace("csv = \"users.csv\"", &format!("csv = \"users.csv\"\n{line}")));
+}
+
+/// Whether no mail reaches them; a room is no person.
+fn is_unreached(person: &Participant) -> bool {
+    matches!(person.address, Address::Unmapped(_)) && !person.party.is_room()
 }
 
 #[test]
@@ -18,10 +23,7 @@ fn mails_with_people_without_an_address_go_to_the_catch_all_and_no_others() {
     let (mut caught, mut others) = (0, 0);
     for mails in conversations(&setting.archive()) {
         let conversation = Conversation::from_mails(&mails).unwrap();
-        let unreached = conversation.participants.iter().any(|person| {
-            let is_room = matches!(&person.party, Party::Occupant { nick, .. } if nick.is_empty());
-            matches!(person.address, Address::Unmapped(_)) && !is_room
-        });
+        let unreached = conversation.participants.iter().any(is_unreached);
         for mail in &mails {
             let mail = String::from_utf8_lossy(mail);
             let head = mail.split("\r\n\r\n").next().unwrap();
@@ -56,7 +58,7 @@ fn who_has_no_address_is_listed_with_counts_as_a_directory_to_be_filled_in() {
     let mut expected: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for mails in conversations(&setting.archive()) {
         let conversation = Conversation::from_mails(&mails).unwrap();
-        for person in conversation.participants.iter().filter(|person| matches!(person.address, Address::Unmapped(_))) {
+        for person in conversation.participants.iter().filter(|person| is_unreached(person)) {
             let counted = expected.entry(person.party.to_string()).or_default();
             *counted = (counted.0 + 1, counted.1 + conversation.messages.len() as u64);
             if let Party::User(jid) = &person.party

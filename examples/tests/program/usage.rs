@@ -55,7 +55,7 @@ fn values_that_are_none_are_refused() {
         ("kind = \"file\"", "kind = \"azur\"", &["azur"]),
         ("conversation_json = true", "max_item_bytes = 1000", &["max_item_bytes"]),
         ("conversation_json = true", "time_zone = \"Europe/Zurch\"", &["time_zone", "`Europe/Zurch`", "did you mean `Europe/Zurich`?"]),
-        ("conversation_json = true", "mode = \"thread\"", &["thread", "`transcript` or `per-message`"]),
+        ("conversation_json = true", "mode = \"thread\"", &["thread", "`transcript`, `per-message`, `rsmf`"]),
         ("conversation_json = true", "journal = \"yes\"", &["yes", "boolean"]),
         ("conversation_json = true", "journal = true\nmax_item_bytes = 300000", &["max_item_bytes", "327680 or more"]),
         ("conversation_json = true", "mode = \"per-message\"\nmax_item_bytes = 1000", &["set up per-message max_item_bytes"]),
@@ -193,7 +193,7 @@ fn a_directory_that_cannot_be_read_is_named_with_its_line() {
     let setting = setting();
     fs::write(setting.folder.path().join("users.csv"), "jid,email\na@b,c@d\ne@f,nobody\n").unwrap();
     for name in ["check", "run"] {
-        setting.run(name, &[]).assert(2, &["users.csv: line 3 has an email without @"]);
+        setting.run(name, &[]).assert(2, &["users.csv: line 3 has an email that is no address"]);
     }
 }
 

@@ -3,7 +3,7 @@ use std::{
     fmt::{self, Write as _},
     fs,
     io::{BufRead, BufReader, Read},
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -21,7 +21,7 @@ use crate::{JidAttribute, LdapConfig};
 const ALL: &str = "JABBER_ARCHIVE_TEST_ALL";
 /// Where Debian puts the schemas that come with slapd.
 const SCHEMAS: &str = "/etc/ldap/schema";
-/// What slapd says when it can be asked.
+/// What slapd says when its ports are its own; it listens a little later.
 const READY: &str = "slapd starting";
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Somebody else may take a port between its choice and slapd's start.
@@ -112,7 +112,8 @@ impl Slapd {
                 .stdout(Stdio::piped())
                 .spawn()
                 .expect("sh runs");
-            match ready(keeper.stdout.take().expect("standard output is piped")) {
+            let output = keeper.stdout.take().expect("standard output is piped");
+            match ready(output).and_then(|()| listening([port, tls_port])) {
                 Ok(()) => return Some(Self { port, tls_port, authority: certificate.authority, folder, keeper }),
                 Err(output) => {
                     end(&mut keeper);
@@ -226,7 +227,7 @@ fn free_ports() -> [u16; 2] {
     listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }
 
-/// Waits until slapd can be asked, or gives all that it said instead. What it says later is thrown away, so that it never waits for a reader.
+/// Waits until slapd has its ports, or gives all that it said instead. What it says later is thrown away, so that it never waits for a reader.
 fn ready(output: impl Read + Send + 'static) -> Result<(), String> {
     let (said, lines) = mpsc::channel();
     thread::spawn(move || {
@@ -245,6 +246,20 @@ fn ready(output: impl Read + Send + 'static) -> Result<(), String> {
         output.push('\n');
     }
     Err(output)
+}
+
+/// Waits until somebody listens on all these ports.
+fn listening(ports: [u16; 2]) -> Result<(), String> {
+    let deadline = Instant::now() + PATIENCE;
+    for port in ports {
+        while let Err(error) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+            if Instant::now() > deadline {
+                return Err(format!("nobody listens on port {port}: {error}"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+    Ok(())
 }
 
 fn end(keeper: &mut Child) {

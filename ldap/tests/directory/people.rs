@@ -70,6 +70,7 @@ async fn addresses_are_found_behind_the_kind_that_is_written_before_them() {
                 ("mail", "bob@example.com"),
                 ("proxyAddresses", "smtp:a.bob@example.com"),
                 ("proxyAddresses", "x500:/o=Example/cn=bob"),
+                ("proxyAddresses", "smtp:b\u{f6}b@example.com"),
                 ("proxyAddresses", "SMTP:bob.jones@example.com"),
                 ("proxyAddresses", "sip:bob@im.example.com"),
                 ("proxyAddresses", "im:bob@chat.example.com"),
@@ -98,6 +99,8 @@ async fn entries_that_are_nobody_are_counted_and_those_that_are_wrong_are_named(
         person("no id", &[("mail", "noid@example.com")]),
         person("no address", &[("sAMAccountName", "noaddress"), ("mail", "nobody")]),
         person("two words", &[("sAMAccountName", "twowords"), ("mail", "two words@example.com")]),
+        person("umlaut", &[("sAMAccountName", "umlaut"), ("mail", "j\u{f6}rg@example.com")]),
+        person("pair", &[("sAMAccountName", "pair"), ("mail", "a@example.com,b@example.com")]),
         // Bytes that are no UTF-8.
         "dn: cn=picture,dc=example,dc=com\nobjectClass: inetOrgPerson\ncn: picture\nsn: picture\nmail: picture@example.com\njpegPhoto:: /9j/4A==\n\n".to_owned(),
         "dn: ou=elsewhere,dc=example,dc=com\nobjectClass: referral\nobjectClass: extensibleObject\nou: elsewhere\nref: ldap://192.0.2.1/ou=elsewhere,dc=example,dc=com\n\n"
@@ -107,11 +110,12 @@ async fn entries_that_are_nobody_are_counted_and_those_that_are_wrong_are_named(
     let fetched = slapd.config(user_id()).filter("(objectClass=person)").fetch().await.unwrap();
     let survey = fetched.survey;
     // The reader itself has no user id.
-    assert_eq!((survey.entries, survey.people, survey.without_jid, survey.without_email), (9, 3, 3, 1));
-    let named: Vec<_> = survey.unusable.iter().map(|entry| (entry.dn.as_str(), entry.why.as_str())).collect();
+    assert_eq!((survey.entries, survey.people, survey.without_jid, survey.without_email), (11, 3, 3, 1));
+    let named: Vec<_> = survey.unusable.iter().map(|entry| (entry.dn.clone(), entry.why.clone())).collect();
     assert_eq!(
         named,
-        [("cn=no address,dc=example,dc=com", "its `mail` is no address"), ("cn=two words,dc=example,dc=com", "its `mail` is no address")]
+        ["no address", "pair", "two words", "umlaut"]
+            .map(|name| (format!("cn={name},dc=example,dc=com"), "its `mail` is no address".to_owned()))
     );
     assert_eq!(survey.references, 1, "other servers are not asked");
 

@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     Address, ArchiveFacts, ConversationKey, ConversationKind, FileContent, FileRef, ItemId, Message, Movement, Participant, Timestamp,
-    people::is_addr_spec,
 };
 
 /// The manifest's name in the zip file.
@@ -181,13 +180,7 @@ pub(super) fn push_person(view: &View<'_>, index: usize, out: &mut String) {
 
 /// An address that may be somebody's.
 fn email(address: &Address) -> Option<&str> {
-    match address {
-        Address::Mapped(text) | Address::Foreign(text) => {
-            let reaches_nobody = text.to_ascii_lowercase().ends_with(".invalid");
-            (is_addr_spec(text) && !reaches_nobody).then_some(text)
-        }
-        Address::Unmapped(_) => None,
-    }
+    (!address.reaches_nobody()).then(|| address.as_str())
 }
 
 #[derive(Serialize)]
