@@ -32,7 +32,7 @@ const fn stops(more: &[u8]) -> [u8; 256] {
 
 /// Appends text for text/plain: `line_break` for every line feed, pictures for other controls; tabs stay.
 pub(super) fn push_plain(text: &str, line_break: &str, out: &mut String) {
-    push(text, &PLAIN, |_| 0, line_break, |char, out| out.push(picture(char)), out);
+    push(text, &PLAIN, line_break, |char, out| out.push(picture(char)), out);
 }
 
 /// Appends text for text/html, which cannot become markup: entities, `line_break` for every line feed, pictures for other controls.
@@ -45,29 +45,12 @@ pub(super) fn push_markup(text: &str, line_break: &str, out: &mut String) {
         '\'' => out.push_str("&#39;"),
         char => out.push(picture(char)),
     };
-    let is_markup = |byte| [b'&', b'<', b'>', b'"', b'\''].iter().fold(0, |any, stop| any | u8::from(byte == *stop));
-    push(text, &MARKUP, is_markup, line_break, entity, out);
+    push(text, &MARKUP, line_break, entity, out);
 }
 
-fn push(
-    text: &str,
-    stops: &[u8; 256],
-    is_markup: impl Fn(u8) -> u8,
-    line_break: &str,
-    replace: impl Fn(char, &mut String),
-    out: &mut String,
-) {
-    // Numbers and no conditions, which would be jumps.
-    let may_stop =
-        |byte: u8| u8::from(byte < b' ') | u8::from(byte == 0x7f) | u8::from(byte == 0xc2) | u8::from(byte == 0xe2) | is_markup(byte);
-    let first_stop = |text: &str| {
-        // Sixteen bytes are compared at once, as most hold no stop.
-        let (chunks, _) = text.as_bytes().as_chunks::<16>();
-        let plain = 16 * chunks.iter().take_while(|chunk| chunk.iter().fold(0, |any, byte| any | may_stop(*byte)) == 0).count();
-        text.as_bytes()[plain..].iter().position(|byte| stops[usize::from(*byte)] != 0).map(|at| plain + at)
-    };
+fn push(text: &str, stops: &[u8; 256], line_break: &str, replace: impl Fn(char, &mut String), out: &mut String) {
     let mut rest = text;
-    while let Some(at) = first_stop(rest) {
+    while let Some(at) = rest.bytes().position(|byte| stops[usize::from(byte)] != 0) {
         // No stop is a continuation byte, so the text can be split here.
         let (head, tail) = rest.split_at(at);
         out.push_str(head);

@@ -89,21 +89,15 @@ fn push_size(file: &FileRef, out: &mut String) {
     }
 }
 
-/// Whether there is a blank that HTML would swallow, or a tab. Compares sixteen pairs at once, as most text has neither.
-fn is_swallowed(text: &[u8]) -> bool {
-    let Some((first, rest)) = text.split_first() else { return false };
-    // Numbers and no conditions, which would be jumps.
-    let swallows =
-        |one: u8, next: u8| u8::from(next == b'\t') | (u8::from(next == b' ') & (u8::from(one == b' ') | u8::from(one == b'\n')));
-    let (ones, tail) = text[..rest.len()].as_chunks::<16>();
-    let (nexts, tail_nexts) = rest.as_chunks::<16>();
-    let any = |ones: &[u8], nexts: &[u8]| ones.iter().zip(nexts).fold(0, |any, (one, next)| any | swallows(*one, *next)) != 0;
-    matches!(first, b' ' | b'\t') || ones.iter().zip(nexts).any(|(ones, nexts)| any(ones, nexts)) || any(tail, tail_nexts)
-}
-
 /// Blanks that HTML would swallow as no-break spaces, four for a tab; not every mail program heeds `white-space`.
 fn spaced(text: &str) -> Cow<'_, str> {
-    if !is_swallowed(text.as_bytes()) {
+    let mut swallowed = true;
+    let is_swallowed = |byte: u8| {
+        let found = byte == b'\t' || (byte == b' ' && swallowed);
+        swallowed = matches!(byte, b' ' | b'\n');
+        found
+    };
+    if !text.bytes().any(is_swallowed) {
         return Cow::Borrowed(text);
     }
     let mut spaced = String::with_capacity(text.len() + 16);
