@@ -72,7 +72,7 @@ impl ExportFilter {
         self
     }
 
-    /// Items with a message that started at this time or later.
+    /// Items with a message that started at this time or later; and those without messages, such as the rest of a long one, of the same conversations.
     #[must_use]
     pub fn since(self, time: Timestamp) -> Self {
         Self { since: Some(time), ..self }
@@ -102,10 +102,14 @@ impl ExportFilter {
         asked.start < window.end && window.start < asked.end
     }
 
-    /// Whether a message of the item is of the dates that are asked for.
-    pub(super) fn dates(&self, line: &ListLine) -> bool {
-        let asked = self.span();
-        (self.since, self.until) == (None, None) || line.messages.iter().any(|message| asked.contains(message.start))
+    /// The lines of the items with a message of the dates that are asked for. An item that lists none, such as the rest of a long message or a list
+    /// of people, goes with those of its conversation and edition.
+    pub(super) fn dated<'l>(&self, lines: &'l [ListLine]) -> impl Iterator<Item = &'l ListLine> {
+        let (asked, all) = (self.span(), (self.since, self.until) == (None, None));
+        let is_dated = move |line: &ListLine| all || line.messages.iter().any(|message| asked.contains(message.start));
+        let of = |line: &ListLine| (line.key, line.edition);
+        let conversations: BTreeSet<_> = lines.iter().filter(|line| is_dated(line)).map(of).collect();
+        lines.iter().filter(move |line| is_dated(line) || (line.messages.is_empty() && conversations.contains(&of(line))))
     }
 
     /// What else is asked for.

@@ -106,8 +106,7 @@ pub async fn export(
                 }
             };
             let selection = Selection::new(archive, *window, list.digest, &lines, filter.clone());
-            let wanted: Vec<ListLine> =
-                lines.lines().iter().filter(|line| filter.dates(line) && seen.insert(line.id.clone())).cloned().collect();
+            let wanted: Vec<ListLine> = filter.dated(lines.lines()).filter(|line| seen.insert(line.id.clone())).cloned().collect();
             let mut found = std::pin::pin!(stream::iter(wanted).map(|line| selection.examine(line)).buffered(CONCURRENCY));
             while let Some(found) = found.try_next().await? {
                 exported.read += 1;

@@ -159,6 +159,29 @@ async fn windows_and_items_outside_the_dates_are_not_read() {
 }
 
 #[tokio::test]
+async fn the_rest_of_a_long_message_is_exported_with_the_dates_of_its_conversation() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::file(folder.path().join("archive")).unwrap();
+    let settings = TranscriptSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES);
+    let mut conversation = generators::one(generators::large_conversation(3..4, 3..4));
+    conversation.messages[1].body = "word ".repeat(200_000);
+    let parts = Transcript::new(&generators::facts(), settings).unwrap().mails(&conversation, Issue::FIRST).unwrap();
+    assert!(parts.iter().filter(|part| part.messages.is_empty()).count() > 3, "the message is continued");
+    seal(&archive, &parts).await;
+
+    let said = conversation.messages[1].key.start;
+    let of = |since: Timestamp| ExportFilter::new().since(since).until(Timestamp::from_millis(since.millis() + 1));
+    for (name, since, expected) in [
+        ("said", said, parts.iter().filter(|part| part.messages.is_empty() || part.messages.iter().any(|line| line.start == said)).count()),
+        ("before", Timestamp::from_millis(conversation.messages[0].key.start.millis() - 1), 0),
+    ] {
+        let out = folder.path().join(name);
+        let exported = exported(&archive, &of(since), ExportForm::Mbox, &out).await;
+        assert_eq!((exported.items, exported.refused), (expected as u64, vec![]), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_person_whom_the_header_cuts_off_is_found_in_every_part_of_the_conversation() {
     let folder = tempfile::tempdir().unwrap();
     let archive = Archive::file(folder.path().join("archive")).unwrap();
