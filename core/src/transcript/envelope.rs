@@ -8,8 +8,9 @@ use mail_builder::{
 
 use super::{
     files::Attached,
+    frame::{Fact, Frame},
     json, stanzas,
-    view::{Addressing, CATCH_ALL_NAME, Fact, Frame, MOST_ADDRESSES},
+    view::{Addressing, CATCH_ALL_NAME, MOST_ADDRESSES},
 };
 use crate::{
     ConversationKey, HeaderText, ItemId,

@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Rendition,
-    view::{Frame, Holds, Row, Turn, View},
+    frame::Frame,
+    row::Row,
+    view::{Holds, Turn, View},
 };
 use crate::{ConversationKey, ConversationKind, ItemId, Part, Window};
 

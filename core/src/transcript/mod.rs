@@ -6,6 +6,7 @@ mod cut;
 mod envelope;
 mod escape;
 mod files;
+mod frame;
 mod html;
 mod json;
 mod names;
@@ -16,6 +17,7 @@ mod rebuild;
 mod rendered;
 mod rendition;
 mod rich_text;
+mod row;
 #[cfg(feature = "rsmf")]
 mod rsmf;
 mod settings;

@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use super::{
     Placed, TranscriptSettings, View,
     cut::{Cut, Said},
+    frame::Frame,
     plan::{Plan, plan},
     rendered::Rendered,
-    view::Frame,
 };
 use crate::{FileContent, MailItem, Message, Part, Party, Result};
 

@@ -4,10 +4,11 @@ use super::{
     Placed, TranscriptSettings,
     audience::audience,
     cut::Said,
+    frame::Frame,
     parts::{self, least},
     plan::{people_fit, pieces},
     rendered::Rendered,
-    view::{Frame, Holds, MOST_ADDRESSES, View},
+    view::{Holds, MOST_ADDRESSES, View},
 };
 use crate::{ArchiveFacts, Conversation, Converter, Issue, MailItem, Part, Party, Recipe, Result};
 

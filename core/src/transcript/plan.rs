@@ -5,7 +5,8 @@ use super::{
     cut::{self, Cut, Piece, Room, Said},
     envelope::{BOUNDARY_BYTES, Envelope, Leaves},
     files::Attached,
-    view::{Addressing, Frame, Turn, View},
+    frame::Frame,
+    view::{Addressing, Turn, View},
 };
 use crate::{
     Error, ErrorClass, ErrorKind, Result,

@@ -4,8 +4,8 @@ use super::{
     Html, Json, Placed, Stanzas, Text, TranscriptSettings,
     envelope::{Envelope, Leaves},
     files::Attached,
+    frame::Frame,
     rendition::render,
-    view::Frame,
 };
 use crate::{
     Conversation, Error, ErrorClass, ErrorKind, ItemKey, MailItem, Party, Result,

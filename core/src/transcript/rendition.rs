@@ -1,4 +1,8 @@
-use super::view::{Frame, Row, Turn, View};
+use super::{
+    frame::Frame,
+    row::Row,
+    view::{Turn, View},
+};
 
 /// One of the forms in which a mail holds a conversation. What each method appends is whole lines in the forms for people.
 pub(super) trait Rendition {

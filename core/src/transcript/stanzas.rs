@@ -2,7 +2,9 @@ use serde::Serialize;
 
 use super::{
     Rendition,
-    view::{Frame, Row, Turn, View},
+    frame::Frame,
+    row::Row,
+    view::{Turn, View},
 };
 use crate::{MessageKey, Timestamp};
 

@@ -2,8 +2,10 @@ use super::{
     Rendition, clock,
     escape::push_plain,
     files,
+    frame::Frame,
     names::one_line,
-    view::{Frame, Row, Turn, View},
+    row::Row,
+    view::{Turn, View},
 };
 
 /// text/plain, in the grammar that [`Transcript`](super::Transcript) documents.

@@ -5,7 +5,9 @@ mod style;
 use super::{
     Rendition,
     escape::push_markup,
-    view::{Frame, Row, Turn, View},
+    frame::Frame,
+    row::Row,
+    view::{Turn, View},
 };
 
 /// text/html that needs nothing from outside: no script, no image, no style sheet; links where a message has some.

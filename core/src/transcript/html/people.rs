@@ -1,8 +1,4 @@
-use super::super::{
-    escape::push_markup,
-    names::one_line,
-    view::{Frame, Row, View},
-};
+use super::super::{escape::push_markup, frame::Frame, names::one_line, row::Row, view::View};
 
 /// A list of more rows than this is shown when it is opened, so that the messages are in reach.
 const MOST_OPEN: usize = 20;

@@ -8,8 +8,10 @@ use serde::{Serialize, Serializer};
 use super::{
     super::{
         files,
+        frame::Frame,
         names::one_line,
-        view::{Frame, Row, Turn, View},
+        row::Row,
+        view::{Turn, View},
     },
     VERSION,
     timeline::Event,

@@ -21,8 +21,9 @@ use self::{
 use super::{
     Placed, TranscriptSettings,
     cut::{Cut, Said},
+    frame::Frame,
     parts::least,
-    view::{Frame, Holds, View},
+    view::{Holds, View},
 };
 use crate::{
     ArchiveFacts, Conversation, Converter, Error, ErrorClass, ErrorKind, FileContent, Issue, MailItem, Part, Party, Recipe, Result,

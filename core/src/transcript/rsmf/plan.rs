@@ -4,7 +4,8 @@ use super::{
     super::{
         Json, Rendition, Stanzas, Text, TranscriptSettings,
         cut::{self, Cut, Room, Said},
-        view::{Addressing, Frame, Turn, View},
+        frame::Frame,
+        view::{Addressing, Turn, View},
     },
     MOST_EVENTS,
     file::{File, Slice},
