@@ -1,6 +1,6 @@
 //! Settings of transcripts as files take them.
 
-use jabber_archive_core::{Address, Conversation, Converter, Issue, MailItem, Party, TimeZone, TranscriptSettings, testing::generators};
+use jabber_archive_core::{Conversation, Converter, Issue, MailItem, Participant, TimeZone, TranscriptSettings, testing::generators};
 use mail_parser::MessageParser;
 use proptest::prelude::*;
 
@@ -31,11 +31,7 @@ proptest! {
     #[test]
     fn a_file_goes_to_the_catch_all_if_somebody_in_it_has_no_address_and_nothing_else_changes(conversation in generators::conversation()) {
         const CATCH_ALL: &str = "Archive+All@example.com";
-        let is_room = |party: &Party| matches!(party, Party::Occupant { nick, .. } if nick.is_empty());
-        let is_unreached = conversation
-            .participants
-            .iter()
-            .any(|person| matches!(person.address, Address::Unmapped(_)) && !is_room(&person.party));
+        let is_unreached = conversation.participants.iter().any(Participant::is_unreached);
         let plain = files(&conversation, Issue::FIRST, with_json());
         let caught = files(&conversation, Issue::FIRST, with_json().with_catch_all(CATCH_ALL));
         prop_assert_eq!(plain.len(), caught.len());
