@@ -127,7 +127,7 @@ impl Transcript {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "transcript";
     /// Raised whenever the bytes of a mail change.
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     /// A converter for an archive with these facts.
     ///

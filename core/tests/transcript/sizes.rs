@@ -139,6 +139,7 @@ fn the_cut_falls_between_messages_of_one_minute_too() {
         message.key.ordinal = number;
         message.sender = sender.clone();
     }
+    conversation.messages.sort_by_key(|message| message.key);
     let items = mails(&conversation, Issue::FIRST, smallest());
     assert!(items.len() > 1);
     for item in &items {
