@@ -209,9 +209,7 @@ impl<'v> Frame<'v> {
         let person = self.view.conversation.participants.get(index)?;
         Some((HeaderText::new(&header_name(person)), header_address(&person.address)))
     }
-}
 
-impl Frame<'_> {
     /// The room's name in a header field.
     pub(super) fn room_name(&self) -> HeaderText {
         let name = self.view.title().unwrap_or_else(|| "Room".to_owned());
