@@ -1,6 +1,6 @@
 //! Converting conversations to mails, against mail-builder and Python's `email` writing the same finished mails, all on one core.
 //!
-//! `cargo bench -p jabber-archive-benches --bench convert` prints the table of `docs/speed.md`; `-- rich`, or the name of a converter, only those lines. Each figure
+//! `cargo bench -p jabber-archive-benches --bench convert` prints the table of `docs/performance.md`; `-- rich`, or the name of a converter, only those lines. Each figure
 //! is the best of many runs, ours and mail-builder's in turns.
 
 use std::{hint::black_box, time::Duration};

@@ -32,6 +32,11 @@ impl Said {
             Self::Piece(piece) => usize::from(piece.is_first()),
         }
     }
+
+    /// Whether this begins in the middle of a message.
+    pub(super) fn continues(&self) -> bool {
+        matches!(self, Self::Piece(piece) if !piece.is_first())
+    }
 }
 
 /// A piece of a message: a message of the same key that has a stretch of the text. All pieces after each other are the message.

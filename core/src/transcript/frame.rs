@@ -32,6 +32,8 @@ pub(super) struct Frame<'v> {
     /// Other parts that this one names, with their ids.
     pub(super) others: Vec<(u32, ItemId)>,
     said: &'v Said,
+    /// Whether it begins in the middle of a message.
+    continues: bool,
     /// The subject line.
     pub(super) subject: HeaderText,
     /// What header fields (`X-Jabber-Archive-…`) and footers say, in their order.
@@ -59,6 +61,7 @@ impl<'v> Frame<'v> {
             facts: view.facts(part, &id, cut.said.messages()),
             id,
             said: &cut.said,
+            continues: cut.said.continues(),
             rows: if everybody { &view.rows } else { own_rows },
             own_rows,
             addressing: view.addressing.clone(),
@@ -86,6 +89,7 @@ impl<'v> Frame<'v> {
             facts: view.facts(part, &id, said.messages()),
             id,
             said,
+            continues: said.continues(),
             rows,
             own_rows: if part.number == 1 { rows } else { &[] },
             catch_all,
@@ -105,6 +109,7 @@ impl<'v> Frame<'v> {
             facts: view.facts(part, &id, 0),
             id,
             said: &Said::NOTHING,
+            continues: false,
             rows: if everybody { &view.rows } else { &[] },
             own_rows: &[],
             addressing: view.addressing.clone(),
@@ -117,6 +122,7 @@ impl<'v> Frame<'v> {
     pub(super) fn largest_part(self) -> Self {
         Self {
             part: LARGEST_PART,
+            continues: true,
             facts: self.view.facts(LARGEST_PART, &self.id, self.view.conversation.messages.len()),
             others: vec![(u32::MAX, self.id.clone()); 2 * NEIGHBOURS as usize + 2],
             ..self
@@ -175,8 +181,11 @@ impl<'v> Frame<'v> {
             notes.push("Addendum: messages of this window that were found after its first issue.".to_owned());
         }
         if self.part.of > 1 {
-            let others: Vec<_> = self.others.iter().map(|(number, id)| format!("{number} {id}")).collect();
+            let others: Vec<_> = self.others.iter().map(|(number, id)| format!("{number}: {id}")).collect();
             notes.push(format!("Part {} of {}. Other parts: {}.", self.part.number, self.part.of, others.join(", ")));
+        }
+        if self.continues {
+            notes.push("This part goes on with a message that began in an earlier part and is counted there.".to_owned());
         }
         if self.view.holds == Holds::Message && self.rows.len() < self.view.rows.len() {
             notes.push(format!("The participants are listed in a mail of their own: {}.", self.view.id(1)));
@@ -200,9 +209,7 @@ impl<'v> Frame<'v> {
         let person = self.view.conversation.participants.get(index)?;
         Some((HeaderText::new(&header_name(person)), header_address(&person.address)))
     }
-}
 
-impl Frame<'_> {
     /// The room's name in a header field.
     pub(super) fn room_name(&self) -> HeaderText {
         let name = self.view.title().unwrap_or_else(|| "Room".to_owned());

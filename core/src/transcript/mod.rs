@@ -80,7 +80,7 @@ const FOOTER: &str = "Cisco Jabber archive";
 ///
 /// A conversation that does not fit [`max_item_bytes`](TranscriptSettings::max_item_bytes) is cut between messages, and the list of participants
 /// between participants. The parts name each other. A message that does not fit a mail by itself is continued from part to part at character
-/// borders, with `  + Continued …` lines that say so; it is listed and counted where it begins.
+/// borders, with `  + Continued …` lines that say so, and a line at the head of each part that goes on with it; it is listed and counted where it begins.
 /// What is known of a file is never cut: a message with the name of one that no mail can hold is refused with an error of class
 /// [`Item`](crate::ErrorClass::Item) that names the message.
 ///
@@ -127,7 +127,7 @@ impl Transcript {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "transcript";
     /// Raised whenever the bytes of a mail change.
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     /// A converter for an archive with these facts.
     ///

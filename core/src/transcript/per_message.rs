@@ -75,7 +75,7 @@ impl PerMessage {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "per-message";
     /// Raised whenever the bytes of a mail change.
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     /// A converter for an archive with these facts.
     ///

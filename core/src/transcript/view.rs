@@ -49,6 +49,7 @@ pub(super) struct View<'a> {
     addresses: HeaderText,
     subject: String,
 }
+
 /// What a mail holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

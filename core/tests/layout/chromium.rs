@@ -30,6 +30,19 @@ pub(crate) struct Shown {
 /// Shows a page and gives what it became when it was loaded; none, and a line on standard output that begins with `SKIPPED`, where
 /// Chromium is not installed.
 pub(crate) fn show(name: &str, page: &str) -> Option<Shown> {
+    run(name, page, &["--dump-dom"])
+}
+
+/// Prints a page and says how many sheets it takes; none where Chromium is not installed.
+pub(crate) fn sheets(name: &str, page: &str) -> Option<usize> {
+    let pdf = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.pdf"));
+    run(name, page, &["--no-pdf-header-footer", &format!("--print-to-pdf={}", pdf.display())])?;
+    // Each sheet is an object of its own (ISO 32000-1, section 7.7.3.3).
+    let pdf = fs::read(pdf).unwrap();
+    Some(pdf.split(|byte| *byte == b'\n').filter(|line| line.ends_with(b"/Type /Page")).count())
+}
+
+fn run(name: &str, page: &str, arguments: &[&str]) -> Option<Shown> {
     let program = program()?;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("layout").join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -55,7 +68,7 @@ pub(crate) fn show(name: &str, page: &str) -> Option<Shown> {
         .arg(format!("--user-data-dir={}", folder.join("profile").display()))
         .arg(format!("--proxy-server={proxy}"))
         .arg("--proxy-bypass-list=<-loopback>")
-        .arg("--dump-dom")
+        .args(arguments)
         .arg(format!("file://{}", path.display()))
         .stdin(Stdio::null())
         .stdout(File::create(&dom).unwrap())

@@ -9,7 +9,7 @@ mod samples;
 
 use std::collections::BTreeMap;
 
-use jabber_archive_core::{Conversation, ConverterExt, Issue, Transcript, TranscriptSettings, testing::generators};
+use jabber_archive_core::{Conversation, ConverterExt, Issue, MailItem, Transcript, TranscriptSettings, testing::generators};
 use mail_parser::MessageParser;
 use serde::{Deserialize, Serialize};
 
@@ -42,10 +42,28 @@ struct Facts {
 }
 
 fn page(name: &'static str, conversation: &Conversation, widths: &'static [u32]) -> Page {
-    let settings = TranscriptSettings::default().with_time_zone("Europe/Zurich".parse().unwrap());
-    let mails = Transcript::new(&generators::facts(), settings).unwrap().mails(conversation, Issue::FIRST).unwrap();
+    let mails = mails(conversation, Issue::FIRST, TranscriptSettings::default());
     assert_eq!(mails.len(), 1);
-    let mail = MessageParser::default().parse(&mails[0].content[..]).unwrap();
+    shown(name, &mails[0], widths)
+}
+
+/// A part in the middle of an addendum, which holds a piece of a message.
+fn piece(name: &'static str, conversation: &Conversation, widths: &'static [u32]) -> Page {
+    let mut addendum = Issue::FIRST.next_edition();
+    addendum.addendum = true;
+    let least = TranscriptSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES);
+    let mails = mails(conversation, addendum, least);
+    assert!(mails.len() > 2);
+    shown(name, &mails[1], widths)
+}
+
+fn mails(conversation: &Conversation, issue: Issue, settings: TranscriptSettings) -> Vec<MailItem> {
+    let settings = settings.with_time_zone("Europe/Zurich".parse().unwrap());
+    Transcript::new(&generators::facts(), settings).unwrap().mails(conversation, issue).unwrap()
+}
+
+fn shown(name: &'static str, item: &MailItem, widths: &'static [u32]) -> Page {
+    let mail = MessageParser::default().parse(&item.content[..]).unwrap();
     let body = grammar::read(&mail.body_text(0).unwrap());
     Page { name, html: mail.body_html(0).unwrap().into_owned(), widths, texts: body.messages.into_iter().map(|said| said.text).collect() }
 }
@@ -59,8 +77,9 @@ fn pages() -> Vec<Page> {
         page("right-to-left", &samples::right_to_left(), WIDTHS),
         page("east-asian", &samples::east_asian(), WIDTHS),
         page("long", &samples::long(), WIDTHS),
+        piece("piece", &samples::outgrown(), &WIDTHS[..1]),
         page("wide", &samples::wide(), WIDTHS),
-        page("crowd", &samples::crowd(60, 200), &WIDTHS[..1]),
+        page("crowd", &samples::crowd(60, 2_000), &WIDTHS[..1]),
     ]
 }
 
@@ -107,4 +126,12 @@ fn mails_look_right_at_every_width_and_in_every_scheme() {
 fn a_request_of_a_page_would_be_noticed() {
     let Some(shown) = chromium::show("request", "<!DOCTYPE html><img src=\"http://archive.example/x.png\">") else { return };
     assert!(shown.connections > 0);
+}
+
+#[test]
+fn on_paper_a_message_longer_than_a_page_begins_below_who_said_it() {
+    let long = page("sheets", &samples::lines(60), WIDTHS);
+    // A page has some 50 lines: those above the message leave room for half of it.
+    let Some(sheets) = chromium::sheets("sheets", &long.html) else { return };
+    assert_eq!(sheets, 2);
 }

@@ -155,6 +155,16 @@ pub(crate) fn long() -> Conversation {
     long
 }
 
+/// A message that takes three small mails.
+pub(crate) fn outgrown() -> Conversation {
+    room(&TEAM[..2], [(0, "lorem ipsum dolor sit amet ".repeat(13_000).trim_end())])
+}
+
+/// A message of so many lines.
+pub(crate) fn lines(number: usize) -> Conversation {
+    room(&TEAM[..2], [(0, "line\n".repeat(number).trim_end())])
+}
+
 /// Names, addresses, titles, files and URLs that are too long for any line.
 pub(crate) fn wide() -> Conversation {
     let name = "Bartholomew Maximilian Featherstonehaugh-Cholmondeley von und zu Grünenstein-Hohenzollern the Third";

@@ -14,6 +14,7 @@ mod outgrown;
 mod per_message;
 mod python;
 mod rebuilding;
+mod references;
 mod rich_text;
 mod sanitizer;
 mod shown;

@@ -52,7 +52,10 @@ fn a_message_larger_than_a_mail_is_continued_and_counted_once() {
     let pieces: Vec<_> = items.iter().map(Mail::read).filter(|mail| mail.text.contains("\r\n  + Continued ")).collect();
     assert!(pieces.len() > 3);
     assert_eq!(pieces.iter().map(|mail| mail.fact("Messages")).collect::<String>(), format!("1{}", "0".repeat(pieces.len() - 1)));
-    for mail in &pieces {
+    for (number, mail) in pieces.iter().enumerate() {
+        let says_so = |text: &str| text.starts_with("This part goes on with a message that began in an earlier part");
+        assert_eq!(grammar::read(&mail.text).head.iter().any(|line| says_so(line)), number > 0, "it is said before the text too");
+        assert_eq!(Page::read(&mail.html).all("p class=\"n\"").into_iter().any(says_so), number > 0);
         assert_eq!(mail.date, conversation.messages[200].sent().millis().div_euclid(1_000));
         assert!(Page::read(&mail.html).all("li").iter().any(|item| item.starts_with("Continued ")));
         let text = &grammar::read(&mail.text).messages[0].text;

@@ -185,7 +185,7 @@ fn mails_of_two_converters_or_one_of_them_twice_make_no_conversation() {
 fn the_recipe_and_the_ids_are_not_those_of_a_transcript() {
     let conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 1..2));
     let (one, other) = (per_message(smallest()).recipe(), crate::transcript(smallest()).recipe());
-    assert_eq!((one.name.as_str(), one.version, one.settings), ("per-message", 2, other.settings));
+    assert_eq!((one.name.as_str(), one.version, one.settings), ("per-message", 3, other.settings));
     assert_ne!(each(&conversation, Issue::FIRST, smallest())[0].key, mails(&conversation, Issue::FIRST, smallest())[0].key);
     assert_ne!(one, per_message(with_json()).recipe());
     let settings = TranscriptSettings::default().with_max_item_bytes(TranscriptSettings::LEAST_ITEM_BYTES - 1);

@@ -38,7 +38,7 @@ proptest! {
 
     #[test]
     fn parts_are_filled(messages in 300..900_usize) {
-            let conversation = generators::one(generators::large_conversation(3..4, messages..messages + 1));
+        let conversation = generators::one(generators::large_conversation(3..4, messages..messages + 1));
         let items = mails(&conversation, Issue::FIRST, smallest());
         // The largest text that is generated takes 260 kB; most take 2.
         for item in items.iter().rev().skip(1) {

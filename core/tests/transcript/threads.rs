@@ -1,48 +1,25 @@
-//! The mails of a conversation are one thread, by the algorithm REFERENCES of RFC 5256.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! Mail programs show one thread for each conversation.
 
 use jabber_archive_core::{
-    Conversation, ConversationKey, ConversationKind, ConverterExt, FieldHasher, Grid, Issue, Message, MessageKey, Participant, Party,
-    TranscriptSettings, testing::generators,
+    Conversation, ConversationKey, ConversationKind, Converter, ConverterExt, FieldHasher, Grid, Issue, Message, MessageKey, Participant,
+    Party, TranscriptSettings, testing::generators,
 };
 use proptest::prelude::*;
 
-use crate::{oracle::Mail, per_message};
+use crate::{
+    per_message,
+    references::{Header, threads, threads_by_references_alone},
+    smallest, transcript,
+};
 
-#[derive(Debug, Default)]
-struct Container {
-    parent: Option<String>,
-    subject: Option<String>,
-}
-
-/// The Message-IDs of each thread: steps 1 to 5 of REFERENCES, for subjects without prefixes.
-fn threads(mails: &[Mail]) -> BTreeSet<BTreeSet<String>> {
-    let mut containers: BTreeMap<String, Container> = BTreeMap::new();
-    for mail in mails {
-        // Step 1: references are chained, and the last is the mail's parent.
-        let mut parent: Option<String> = None;
-        for reference in mail.references.split_whitespace() {
-            let container = containers.entry(reference.to_owned()).or_default();
-            if container.parent.is_none() {
-                container.parent.clone_from(&parent);
-            }
-            parent = Some(reference.to_owned());
-        }
-        let container = containers.entry(mail.message_id.clone()).or_default();
-        assert!(container.subject.is_none(), "{} is there twice", mail.message_id);
-        (container.parent, container.subject) = (parent, Some(mail.subject.clone()));
-    }
-    // Steps 2 and 3: what is below one root is one thread; roots that are no mails do not show.
-    let mut below: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for id in containers.iter().filter(|(_, container)| container.subject.is_some()).map(|(id, _)| id) {
-        let mut root = id.as_str();
-        while let Some(parent) = &containers[root].parent {
-            root = parent;
-        }
-        below.entry(root).or_default().insert(id.clone());
-    }
-    below.into_values().collect()
+/// Converters of every kind.
+fn converters(settings: &TranscriptSettings) -> Vec<Box<dyn Converter>> {
+    vec![
+        Box::new(transcript(settings.clone())),
+        Box::new(per_message(settings.clone())),
+        #[cfg(feature = "rsmf")]
+        Box::new(jabber_archive_core::Rsmf::new(&generators::facts(), settings.clone()).unwrap()),
+    ]
 }
 
 fn user(name: &str) -> Party {
@@ -64,34 +41,45 @@ fn day(with: &str, day: u32, texts: &[&str]) -> Conversation {
     Conversation::new(key, window, ConversationKind::OneToOne, None, vec![person(&alice), person(&other)], messages)
 }
 
+fn headers(converter: &dyn Converter, days: &[(Conversation, Issue)]) -> Vec<Header> {
+    days.iter().flat_map(|(day, issue)| converter.mails(day, *issue).unwrap()).map(|item| Header::read(&item)).collect()
+}
+
 #[test]
-fn a_conversation_of_several_days_is_one_thread_and_another_is_another() {
-    let bob = [day("bob", 20, &["good morning", "hello"]), day("bob", 21, &["again"]), day("bob", 24, &["and again", "yes"])];
-    let carol = [day("carol", 20, &["good morning"]), day("carol", 21, &["again", "hello"])];
-    let read = |days: &[Conversation]| -> Vec<Mail> {
-        let mails = days.iter().flat_map(|day| per_message(TranscriptSettings::default()).mails(day, Issue::FIRST).unwrap());
-        mails.map(|item| Mail::read(&item)).collect()
+fn days_addenda_and_parts_of_a_conversation_are_one_thread_and_another_is_another() {
+    let mut addendum = Issue::FIRST.next_edition();
+    addendum.addendum = true;
+    let large = "word ".repeat(30_000);
+    let outgrown = "word ".repeat(120_000);
+    let of = |with: &str| {
+        [
+            (day(with, 20, &["good morning", "hello"]), Issue::FIRST),
+            (day(with, 21, &[&large, "again", &large, &large]), Issue::FIRST),
+            (day(with, 21, &["late", &outgrown]), addendum),
+            (day(with, 24, &["and again"]), Issue::FIRST.next_edition()),
+        ]
     };
-    let (bob, carol) = (read(&bob), read(&carol));
-    assert_eq!((bob.len(), carol.len()), (5, 3));
-    let ids = |mails: &[Mail]| -> BTreeSet<String> { mails.iter().map(|mail| mail.message_id.clone()).collect() };
-    let expected: BTreeSet<_> = [ids(&bob), ids(&carol)].into();
-    let subjects: Vec<BTreeSet<String>> = [&bob, &carol].map(|mails| mails.iter().map(|mail| mail.subject.clone()).collect()).into();
-    assert_eq!(subjects, [["Jabber: alice, bob".to_owned()].into(), ["Jabber: alice, carol".to_owned()].into()]);
-    let mut mixed: Vec<Mail> = carol.into_iter().chain(bob).collect();
-    for _ in 0..mixed.len() {
-        mixed.rotate_left(3);
-        assert_eq!(threads(&mixed), expected);
+    for converter in converters(&smallest()) {
+        let name = converter.recipe().name;
+        let (bob, carol) = (headers(&*converter, &of("bob")), headers(&*converter, &of("carol")));
+        assert!(bob.len() >= 8, "{name}: {} mails", bob.len());
+        let expected: std::collections::BTreeSet<Vec<String>> = threads(&bob).union(&threads(&carol)).cloned().collect();
+        assert_eq!((threads(&bob).len(), threads(&carol).len(), expected.len()), (1, 1, 2), "{name}");
+        let mut mixed: Vec<Header> = carol.into_iter().chain(bob).collect();
+        for _ in 0..mixed.len() {
+            mixed.rotate_left(3);
+            assert_eq!(threads(&mixed), expected, "{name}");
+            assert_eq!(threads_by_references_alone(&mixed), expected, "{name}");
+        }
     }
 }
 
 proptest! {
     #[test]
     fn every_conversation_is_one_thread(conversation in generators::conversation(), issue in generators::issue()) {
-        let mails: Vec<Mail> =
-            per_message(TranscriptSettings::default()).mails(&conversation, issue).unwrap().iter().map(Mail::read).collect();
-        prop_assert_eq!(threads(&mails).len(), 1);
-        let subjects: BTreeSet<_> = mails.iter().map(|mail| &mail.subject).collect();
-        prop_assert_eq!(subjects.len(), 1);
+        for converter in converters(&TranscriptSettings::default()) {
+            let headers = headers(&*converter, &[(conversation.clone(), issue)]);
+            prop_assert_eq!((threads(&headers).len(), threads_by_references_alone(&headers).len()), (1, 1));
+        }
     }
 }

@@ -106,8 +106,9 @@ impl Fold {
             (b'%', ..) => {
                 let first = self.people.len();
                 let last = (first + number(content)).min(MOST_PEOPLE);
-                let jid = |index| BareJid::new(&format!("user{index}@example.com")).expect("a JID");
-                self.people.extend((first..last).map(|index| described(Party::User(jid(index)))));
+                let address = |index| format!("user{index}@example.com");
+                let party = |index| Party::User(BareJid::new(&address(index)).expect("a JID"));
+                self.people.extend((first..last).map(|index| Participant::new(party(index), Address::Mapped(address(index)), None)));
             }
             (b'n', Some(person), _) => person.name = Some(text()),
             (b'a', Some(person), _) => person.address = Address::Mapped(text()),

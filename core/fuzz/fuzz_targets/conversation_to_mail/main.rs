@@ -98,24 +98,38 @@ fn rebuild(conversation: &Conversation, items: &[MailItem]) {
 fn journal<C: Converter + Clone>(inner: C, conversation: &Conversation, issue: Issue, inside: &TranscriptSettings, limit: usize) {
     let mails = inner.mails(conversation, issue).expect("every conversation can be told");
     let reports = twice(&Journal::new(&generators::facts(), inner).expect("a domain"), conversation, issue);
-    assert_eq!(reports.len(), mails.len());
-    for (report, mail) in reports.iter().zip(&mails) {
-        assert!(report.content.len() <= limit, "{} of {limit}", report.content.len());
-        assert!(journaled_mail(&report.content).expect("a report") == mail.content, "a report holds the mail to the byte");
-        for line in report.content.strip_suffix(b"\r\n").expect("a line's end").split(|byte| *byte == b'\n') {
-            assert!(line.len() <= 999 && line.is_ascii());
+    let mut left = &reports[..];
+    for mail in &mails {
+        let is_of_mail = |report: &&MailItem| journaled_mail(&report.content).expect("a report") == mail.content;
+        let (own, others) = left.split_at(left.iter().take_while(is_of_mail).count());
+        left = others;
+        let (first, further) = own.split_first().expect("every mail is reported, to the byte");
+        assert!(first.messages == mail.messages && further.iter().all(|report| report.messages.is_empty()), "counted once");
+        let people: Vec<_> = own.iter().flat_map(|report| &report.people).collect();
+        assert_eq!(people.len(), mail.people.len(), "everybody is in one report");
+        assert!(people.into_iter().all(|party| mail.people.contains(party)));
+        for report in own {
+            check_report(report, limit);
         }
-        let parsed = MessageParser::default().parse(&report.content[..]).expect("a mail");
-        assert!(parsed.parts.iter().all(|part| !part.is_encoding_problem));
-        let PartType::Multipart(parts) = &parsed.root_part().body else { panic!("not multipart") };
-        let [fields, message] = parts[..] else { panic!("{} parts", parts.len()) };
-        let (fields, message) = (parsed.part(fields).expect("a part"), parsed.part(message).expect("a part"));
-        let PartType::Message(message) = &message.body else { panic!("not message/rfc822") };
-        let fields: Vec<_> = fields.text_contents().expect("text").lines().collect();
-        let sender = message.from().and_then(|from| from.first()?.address()).expect("a sender");
-        assert_eq!(fields[0], format!("Sender: {sender}"));
-        assert_eq!(fields[2], format!("Message-ID: <{}>", message.message_id().expect("an id")));
-        assert!(fields.len() > 3 && fields[3..].iter().all(|line| line.starts_with("To: ")), "{fields:?}");
     }
+    assert!(left.is_empty(), "{} reports of no mail", left.len());
     check(conversation, issue, &mails, inside);
+}
+
+fn check_report(report: &MailItem, limit: usize) {
+    assert!(report.content.len() <= limit, "{} of {limit}", report.content.len());
+    for line in report.content.strip_suffix(b"\r\n").expect("a line's end").split(|byte| *byte == b'\n') {
+        assert!(line.len() <= 999 && line.is_ascii());
+    }
+    let parsed = MessageParser::default().parse(&report.content[..]).expect("a mail");
+    assert!(parsed.parts.iter().all(|part| !part.is_encoding_problem));
+    let PartType::Multipart(parts) = &parsed.root_part().body else { panic!("not multipart") };
+    let [fields, message] = parts[..] else { panic!("{} parts", parts.len()) };
+    let (fields, message) = (parsed.part(fields).expect("a part"), parsed.part(message).expect("a part"));
+    let PartType::Message(message) = &message.body else { panic!("not message/rfc822") };
+    let fields: Vec<_> = fields.text_contents().expect("text").lines().collect();
+    let sender = message.from().and_then(|from| from.first()?.address()).expect("a sender");
+    assert_eq!(fields[0], format!("Sender: {sender}"));
+    assert_eq!(fields[2], format!("Message-ID: <{}>", message.message_id().expect("an id")));
+    assert!(fields.len() > 3 && fields[3..].iter().all(|line| line.starts_with("To: ")), "{fields:?}");
 }

@@ -111,7 +111,7 @@ impl Rsmf {
     /// The converter's name, part of every item id.
     pub const NAME: &'static str = "rsmf";
     /// Raised whenever the bytes of a file change.
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     /// A converter for an archive with these facts.
     ///

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
+mod shape;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
