@@ -3,6 +3,7 @@
 mod archive;
 #[cfg(feature = "azure")]
 mod azure;
+mod expected;
 #[cfg(feature = "export")]
 mod export;
 mod fault;

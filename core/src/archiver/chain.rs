@@ -47,9 +47,8 @@ impl Archiver {
             (None, Some(number)) => {
                 let Some(seal) = self.seal(number, stop).await? else { return Ok(Neighbour::default()) };
                 let concerns = |message: &MessageLine| Neighbour::concerns(message, window, self.facts.margin());
-                let near: Vec<MessageLine> = self
-                    .fold_list(&seal, stop, |near: &mut Vec<_>, line| near.extend(line.messages.into_iter().filter(concerns)))
-                    .await?;
+                let near: Vec<MessageLine> =
+                    self.fold_list(&seal, stop, |near: &mut Vec<_>, line| near.extend(line.messages.into_iter().filter(concerns))).await?;
                 Ok(self.near(&seal, &near, window))
             }
             (None, None) => Ok(Neighbour::default()),

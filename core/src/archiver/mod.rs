@@ -67,6 +67,11 @@ impl fmt::Debug for Archiver {
     }
 }
 
+/// A run may move from thread to thread, as the tasks of most runtimes do; that it may not would show only where somebody spawns one.
+fn is_send<F: Future + Send>(future: F) -> F {
+    future
+}
+
 impl Archiver {
     /// An archiver of this archive, of all conversations, with nobody in the directory and the default settings.
     pub fn new(
@@ -141,7 +146,7 @@ impl Archiver {
     pub async fn run(&self, now: Timestamp, stop: impl Future<Output = ()> + Send) -> Result<RunReport> {
         let stop: Stop<'_> = stop.boxed().shared();
         let mut report = RunReport::default();
-        let ended = match self.work(now, &mut report, &stop).await {
+        let ended = match is_send(self.work(now, &mut report, &stop)).await {
             Err(error) if error.kind() == ErrorKind::Cancelled => {
                 report.cancelled = true;
                 Ok(())

@@ -6,8 +6,8 @@ use futures::TryStreamExt;
 
 use super::{
     Archiver, Event,
-    rows::Rows,
     retry::{Stop, unless_stopped},
+    rows::Rows,
 };
 use crate::{Error, ErrorClass, ErrorKind, Finding, Result, Rooms, Span, Table, Tally, Window};
 

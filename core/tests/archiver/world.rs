@@ -97,10 +97,7 @@ impl World {
             Some(spool) => line.spool(Arc::new(FaultySpool::new(spool.clone(), faults))),
             None => line,
         };
-        line.people(People::new(self.directory.clone()))
-            .filter(self.filter.clone())
-            .settings(self.settings.clone())
-            .observer(observer)
+        line.people(People::new(self.directory.clone())).filter(self.filter.clone()).settings(self.settings.clone()).observer(observer)
     }
 
     pub(crate) fn run(&self) -> Result<RunReport> {

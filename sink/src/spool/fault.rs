@@ -26,9 +26,11 @@ pub(super) fn classify(operation: &'static str, folder: &Path, error: io::Error)
         Kind::NotFound | Kind::NotADirectory => {
             (ErrorClass::Fatal, "the folder of the spool is not there", Some("make it, or name another with `spool` under [run]"))
         }
-        Kind::FileTooLarge => {
-            (ErrorClass::Fatal, "a file of the spool is larger than a file may be", Some("raise the limit of the account or the file system"))
-        }
+        Kind::FileTooLarge => (
+            ErrorClass::Fatal,
+            "a file of the spool is larger than a file may be",
+            Some("raise the limit of the account or the file system"),
+        ),
         _ => (ErrorClass::Fatal, "the folder of the spool failed", Some("name another folder with `spool` under [run]")),
     };
     let built = Error::new(ErrorKind::Spool, class, operation, what).about(folder.display()).because(error);

@@ -295,15 +295,29 @@ mod tests {
             let (sent, table, direction, to, from, kind) = known;
             let (nick, subject, thread, body, stanza) = told;
             let (replay, msg_id, length, replaced) = numbers;
-            let row = MessageRow { direction, nick, kind, replay, msg_id, subject, thread, body, stanza, length, replaced, ..MessageRow::new(table, sent, from, to) };
+            let row = MessageRow {
+                direction,
+                nick,
+                kind,
+                replay,
+                msg_id,
+                subject,
+                thread,
+                body,
+                stanza,
+                length,
+                replaced,
+                ..MessageRow::new(table, sent, from, to)
+            };
             Record::Message(row)
         })
     }
 
     fn record() -> impl Strategy<Value = Record> {
         let movement = select(vec![Movement::Entered, Movement::Left]);
-        let presence = (time(), jid(), text(), movement, jid())
-            .prop_map(|(stamp, room, nick, movement, real)| Record::Presence(PresenceRow { stamp, room: room.bare().clone(), nick, movement, real }));
+        let presence = (time(), jid(), text(), movement, jid()).prop_map(|(stamp, room, nick, movement, real)| {
+            Record::Presence(PresenceRow { stamp, room: room.bare().clone(), nick, movement, real })
+        });
         let undecodable = (select(Table::ALL.to_vec()), time(), any::<u64>(), text(), btree_map(text(), option::of(text()), 0..5))
             .prop_map(|(table, sent, length, reason, values)| Record::Undecodable(UndecodableRow { table, sent, length, reason, values }));
         prop_oneof![3 => message(), 1 => presence, 1 => undecodable]

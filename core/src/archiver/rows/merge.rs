@@ -3,7 +3,6 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, binary_heap::PeekMut},
-    sync::Arc,
 };
 
 use super::run::{Entry, Key, Run, RunReader, RunWriter};
@@ -15,25 +14,21 @@ use crate::{Result, Spool};
 /// So a row is written again once for every power of `most`, and not more often.
 #[derive(Debug)]
 pub(super) struct Runs {
-    spool: Arc<dyn Spool>,
     most: usize,
     levels: Vec<Vec<Run>>,
 }
 
 impl Runs {
-    pub(super) fn new(spool: Arc<dyn Spool>, most: usize) -> Self {
-        Self { spool, most: most.max(2), levels: Vec::new() }
-    }
-
-    pub(super) async fn writer(&self) -> Result<RunWriter> {
-        RunWriter::new(&*self.spool).await
+    pub(super) fn new(most: usize) -> Self {
+        Self { most: most.max(2), levels: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.levels.is_empty()
     }
 
-    pub(super) async fn add(&mut self, mut run: Run) -> Result<()> {
+    /// Adds a run; if they become too many, some are merged into one in the spool.
+    pub(super) async fn add(&mut self, mut run: Run, spool: &dyn Spool) -> Result<()> {
         for level in 0.. {
             if level == self.levels.len() {
                 self.levels.push(Vec::new());
@@ -43,7 +38,7 @@ impl Runs {
                 break;
             }
             let mut merge = Merge::of(std::mem::take(&mut self.levels[level])).await?;
-            let mut merged = self.writer().await?;
+            let mut merged = RunWriter::new(spool).await?;
             while let Some(entry) = merge.next().await? {
                 merged.push_entry(&entry).await?;
             }

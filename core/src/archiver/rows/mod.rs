@@ -11,7 +11,8 @@ use self::{
     run::{Key, RunWriter},
 };
 use crate::{
-    ArchiveFacts, Assembler, Assembly, ConversationKey, Grid, Neighbour, People, Record, Result, Rooms, Span, Spool, Table, Timestamp, Window,
+    ArchiveFacts, Assembler, Assembly, ConversationKey, Grid, Neighbour, People, Record, Result, Rooms, Span, Spool, Table, Timestamp,
+    Window,
 };
 
 /// The most runs of one level that are read side by side: each is an open file.
@@ -35,7 +36,8 @@ pub(super) struct Rows {
     cells: Span,
     /// How many bytes may be held.
     limit: usize,
-    runs: Option<Runs>,
+    spool: Option<Arc<dyn Spool>>,
+    runs: Runs,
     giving: Giving,
 }
 
@@ -57,7 +59,14 @@ struct Merging {
 
 impl Rows {
     /// An empty chunk of these windows. `limit` is how many bytes of rows may be held in memory; more go to the spool, if there is one.
-    pub(super) fn new(facts: &ArchiveFacts, rooms: Arc<Rooms>, people: People, cells: Span, limit: usize, spool: Option<Arc<dyn Spool>>) -> Self {
+    pub(super) fn new(
+        facts: &ArchiveFacts,
+        rooms: Arc<Rooms>,
+        people: People,
+        cells: Span,
+        limit: usize,
+        spool: Option<Arc<dyn Spool>>,
+    ) -> Self {
         let empty = Assembler::new(facts, rooms, people);
         let most = (limit / 2 / READING).clamp(2, MOST_RUNS);
         Self {
@@ -67,7 +76,8 @@ impl Rows {
             margin: facts.margin(),
             cells,
             limit,
-            runs: spool.map(|spool| Runs::new(spool, most)),
+            spool,
+            runs: Runs::new(most),
             giving: Giving::NotYet,
         }
     }
@@ -78,7 +88,7 @@ impl Rows {
         if self.held.weight() <= self.limit {
             return Ok(None);
         }
-        if self.runs.is_none() {
+        if self.spool.is_none() {
             return Ok(Some(self.held.weight()));
         }
         self.spill().await?;
@@ -92,7 +102,7 @@ impl Rows {
 
     /// All rows have been accepted.
     pub(super) async fn complete(&mut self) -> Result<()> {
-        if self.runs.as_ref().is_some_and(|runs| !runs.is_empty()) {
+        if !self.runs.is_empty() {
             self.spill().await?;
         }
         Ok(())
@@ -104,9 +114,9 @@ impl Rows {
     /// Each takes what is its own from `earlier`, what the window before has listed.
     pub(super) async fn assemble(&mut self, window: &Window, next: Option<&Window>, earlier: &mut Neighbour) -> Result<Option<Assembly>> {
         if let Giving::NotYet = self.giving
-            && let Some(runs) = self.runs.as_mut().filter(|runs| !runs.is_empty())
+            && !self.runs.is_empty()
         {
-            self.giving = Giving::Merged(Merging { rows: runs.merge().await?, inside: None });
+            self.giving = Giving::Merged(Merging { rows: self.runs.merge().await?, inside: None });
         }
         let Giving::Merged(merging) = &mut self.giving else {
             if matches!(self.giving, Giving::Whole(given) if given == *window) {
@@ -123,16 +133,14 @@ impl Rows {
             return Ok(None);
         }
         let assembly = part.assemble_part(window, earlier);
-        if let (Some(next), Some(runs)) = (next, &self.runs) {
-            let mut inside: Vec<_> = part
-                .give_away_presence()
-                .map(|row| (ConversationKey::Room(row.room.clone()).digest(), Record::Presence(row)))
-                .collect();
+        if let (Some(next), Some(spool)) = (next, &self.spool) {
+            let mut inside: Vec<_> =
+                part.give_away_presence().map(|row| (ConversationKey::Room(row.room.clone()).digest(), Record::Presence(row))).collect();
             inside.sort_unstable();
             for (group, row) in inside {
                 let writer = match &mut merging.inside {
                     Some(writer) => writer,
-                    none => none.insert(runs.writer().await?),
+                    none => none.insert(RunWriter::new(&**spool).await?),
                 };
                 writer.push(Key { window: next.start(), group }, &row).await?;
             }
@@ -142,6 +150,7 @@ impl Rows {
 
     /// Moves all rows that are held into a run.
     async fn spill(&mut self) -> Result<()> {
+        let Some(spool) = &self.spool else { return Ok(()) };
         let rows = self.held.give_away();
         let mut order: Vec<(Key, usize)> = Vec::with_capacity(rows.len());
         for (index, row) in rows.iter().enumerate() {
@@ -149,14 +158,13 @@ impl Rows {
             order.extend(self.decided(row).map(|window| (Key { window, group }, index)));
         }
         order.sort_unstable();
-        let Some(runs) = &mut self.runs else { return Ok(()) };
-        let mut run = runs.writer().await?;
+        let mut run = RunWriter::new(&**spool).await?;
         for (key, index) in order {
             run.push(key, &rows[index]).await?;
         }
         drop(rows);
         let run = run.finish().await?;
-        runs.add(run).await
+        self.runs.add(run, &**spool).await
     }
 
     /// The starts of the chunk's windows that a row decides. Who was inside a room before is handed on from window to window.
