@@ -158,15 +158,15 @@ impl Assembler {
     fn assembly(&self, window: &Window, earlier: &mut Neighbour) -> Assembly {
         let inquiry = Inquiry::new(&self.rooms, &self.people, window.start());
         let deciding = window.deciding(self.margin);
-        let rows = || {
-            let from = self.grid.window_at(deciding.start).start();
-            self.messages.range(from..deciding.end).flat_map(|(_, rows)| rows).filter(|row| deciding.contains(row.sent))
-        };
+        let from = self.grid.window_at(deciding.start).start();
+        let rows = self.messages.range(from..deciding.end).flat_map(|(_, rows)| rows);
+        let mut rows: Vec<&MessageRow> = rows.filter(|row| deciding.contains(row.sent)).collect();
+        rows.sort_unstable();
         let mut assembly = Assembly::default();
         self.account_others(window, &mut assembly);
 
         let mut copies = Vec::new();
-        for row in rows() {
+        for row in rows {
             let copy = Copy::of(row, &inquiry);
             if window.contains(row.sent) {
                 let account = assembly.account(row.table, row.length);

@@ -36,7 +36,7 @@ impl FileSpool {
     /// If no file can be made in it: better now than in the middle of a run.
     pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
         let folder: Arc<Path> = folder.into().into();
-        tempfile::tempfile_in(&folder).map_err(|error| fault::classify("open", &folder, error))?;
+        open(&folder)?;
         Ok(Self { folder })
     }
 
@@ -54,9 +54,20 @@ impl FileSpool {
 impl Spool for FileSpool {
     async fn create(&self) -> Result<Box<dyn SpoolWriter>> {
         let folder = self.folder.clone();
-        let file = off_the_runtime(move || tempfile::tempfile_in(&folder).map_err(|error| fault::classify("open", &folder, error))).await?;
+        let file = off_the_runtime(move || open(&folder)).await?;
         Ok(Box::new(Place { folder: self.folder.clone(), file: Arc::new(Mutex::new(file)), length: 0 }))
     }
+}
+
+/// A file without a name, for its owner alone whatever the umask.
+fn open(folder: &Path) -> Result<File> {
+    tempfile::tempfile_in(folder)
+        .and_then(|file| {
+            #[cfg(unix)]
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            Ok(file)
+        })
+        .map_err(|error| fault::classify("open", folder, error))
 }
 
 /// A file without a name, and how much of it counts.

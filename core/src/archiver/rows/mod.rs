@@ -203,3 +203,97 @@ impl Merging {
         Ok(group.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Conversation, MemoryDirectory,
+        testing::{
+            memory::MemorySpool,
+            rows::{Row, rows},
+        },
+    };
+
+    const DAYS: i64 = 2;
+
+    fn cells() -> Span {
+        Span::new("2026-11-20T00:00:00Z".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap())
+    }
+
+    /// What is assembled of each window, part by part.
+    fn parts(records: &[Record], limit: usize, spool: Option<Arc<dyn Spool>>) -> Vec<Vec<Vec<Conversation>>> {
+        let facts = ArchiveFacts::new("test").unwrap();
+        let people = People::new(Arc::new(MemoryDirectory::new()));
+        let mut rows = Rows::new(&facts, Arc::default(), people, cells(), limit, spool);
+        let windows: Vec<Window> = facts.grid.windows(cells()).collect();
+        assert_eq!(windows.len(), DAYS as usize);
+        block_on(async {
+            for batch in records.chunks(9) {
+                assert_eq!(rows.accept(batch.to_vec()).await.unwrap(), None);
+            }
+            rows.complete().await.unwrap();
+            let mut all = Vec::new();
+            for (index, window) in windows.iter().enumerate() {
+                let mut parts = Vec::new();
+                let mut earlier = Neighbour::default();
+                while let Some(assembly) = rows.assemble(window, windows.get(index + 1), &mut earlier).await.unwrap() {
+                    parts.push(assembly.conversations);
+                }
+                all.push(parts);
+            }
+            all
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn parts_are_the_whole_in_the_order_of_lists_and_conversations_are_not_divided(
+            records in rows(DAYS, 60, Duration::from_mins(6)),
+            limit in 0_usize..60_000,
+        ) {
+            let whole = parts(&records, usize::MAX, None);
+            let divided = parts(&records, limit, Some(Arc::new(MemorySpool::new())));
+            for (whole, divided) in whole.into_iter().zip(divided) {
+                let order = |conversation: &Conversation| conversation.key.digest();
+                let mut expected: Vec<_> = whole.into_iter().flatten().collect();
+                expected.sort_by_key(order);
+                for pair in divided.iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().windows(2) {
+                    prop_assert!(pair[0].iter().map(order).max() < pair[1].iter().map(order).min());
+                }
+                let mut all: Vec<_> = divided.into_iter().flatten().collect();
+                all.sort_by_key(order);
+                prop_assert_eq!(all, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_is_in_hand_than_half_of_what_may_be_held_and_the_conversation_that_goes_beyond() {
+        let message = |number: u64| {
+            let sent = cells().start.after(Duration::from_secs(number * 17 % 80_000));
+            Row::jm(&format!("u{}@example.com", number % 100), "bob@example.com")
+                .at_time(sent)
+                .id(&format!("m{number}"))
+                .body(&"x".repeat(500))
+                .record()
+        };
+        let records: Vec<Record> = (0..5_000).map(message).collect();
+        let weight = |conversations: &[Conversation]| {
+            conversations.iter().flat_map(|conversation| &conversation.messages).count() * records[0].weight()
+        };
+        let limit = 400_000;
+        let parts = parts(&records, limit, Some(Arc::new(MemorySpool::new())));
+        let (one_conversation, slack) = (50 * records[0].weight(), limit / 20);
+        assert!(parts[0].len() > 20, "{}", parts[0].len());
+        for part in &parts[0] {
+            assert!(weight(part) < limit / 2 + one_conversation + slack, "{}", weight(part));
+        }
+        let conversations: usize = parts[0].iter().map(Vec::len).sum();
+        assert_eq!(conversations, 100);
+    }
+}
