@@ -92,10 +92,11 @@ impl Presence {
         self.since = since;
         let oldest = since.before(PRESENCE_LOOKBACK);
         self.rooms.retain(|_, room| {
-            let (passed, rows) = std::mem::take(&mut room.rows).into_iter().partition(|row| row.stamp < since);
+            let (passed, rows): (Vec<_>, _) = std::mem::take(&mut room.rows).into_iter().partition(|row| row.stamp < since);
             room.rows = rows;
-            let passed: Vec<PresenceRow> = passed;
-            passed.into_iter().for_each(|row| room.note(row));
+            for row in passed {
+                room.note(row);
+            }
             room.last.retain(|_, row| row.movement == Movement::Entered && row.stamp >= oldest);
             !room.last.is_empty() || !room.rows.is_empty()
         });

@@ -184,7 +184,7 @@ impl Converter for Texts {
     }
     fn convert(&self, conversation: &Conversation, issue: Issue, emit: &mut dyn FnMut(MailItem) -> Result<()>) -> Result<()> {
         let id = ItemId::new("test", "texts", &conversation.key, None, &conversation.window, 1, issue.edition);
-        let content: String = conversation.messages.iter().map(|message| format!("{}\n", message.body)).collect();
+        let content: String = conversation.messages.iter().flat_map(|message| [&message.body, "\n"]).collect();
         let mut mail =
             MailItem::new(ItemKey::new(conversation.window, id), conversation.key.digest(), issue, Part::new(1, 1), content.into());
         mail.messages = conversation.messages.iter().map(MessageLine::of).collect();
@@ -213,7 +213,7 @@ fn a_row_of_50_mb_and_a_conversation_many_times_larger_than_memory_come_out_whol
     assert!(faults.calls_of("append to spool") > 400, "{}", faults.calls_of("append to spool"));
     let mails = world.sink.items();
     assert_eq!(mails.len(), 502);
-    let whole: String = (0..2_000).map(|number| format!("{}\n", long(number))).collect();
+    let whole: String = (0..2_000).flat_map(|number| [long(number), "\n".to_owned()]).collect();
     let with = |begin: &str| mails.values().filter(|content| content.starts_with(begin.as_bytes())).cloned().collect::<Vec<Bytes>>();
     assert!(with("0 the") == [Bytes::from(whole)]);
     assert!(with("0123") == [Bytes::from(format!("{huge}\nand on\n"))]);
