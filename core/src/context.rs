@@ -24,6 +24,13 @@ pub struct Context {
 }
 
 impl Context {
+    /// Adds what was asked for elsewhere of the same rooms and people.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.rooms.extend(other.rooms);
+        self.people.extend(other.people);
+        self.internal_domains.extend(other.internal_domains);
+    }
+
     /// The bytes as stored.
     ///
     /// # Panics
@@ -60,7 +67,10 @@ impl<'a> Inquiry<'a> {
 
     pub(crate) fn room(&self, jid: &BareJid) -> Option<&'a Room> {
         let room = self.rooms.room(jid)?;
-        self.told.borrow_mut().rooms.add_room(jid.clone(), room.clone());
+        let told = &mut self.told.borrow_mut().rooms;
+        if told.room(jid).is_none() {
+            told.add_room(jid.clone(), room.clone());
+        }
         Some(room)
     }
 

@@ -18,9 +18,11 @@ static BASE32: LazyLock<Encoding> = LazyLock::new(|| {
 ///
 /// No clock, host, context or software version goes into it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ItemId(Box<str>);
+pub struct ItemId([u8; ItemId::LENGTH]);
 
 impl ItemId {
+    const LENGTH: usize = 26;
+
     /// The id of one part of one edition of a conversation in a window; of one message, where a mail is one message.
     pub fn new(
         archive: &str,
@@ -54,20 +56,24 @@ impl ItemId {
     }
 
     fn from_digest(digest: &Digest) -> Self {
-        let mut text = BASE32.encode(digest.as_bytes());
-        text.truncate(26);
-        Self(text.into())
+        let mut id = [0; Self::LENGTH];
+        id.copy_from_slice(&BASE32.encode(digest.as_bytes()).as_bytes()[..Self::LENGTH]);
+        Self(id)
     }
 
     /// The 26 characters.
+    ///
+    /// # Panics
+    ///
+    /// Never: they are ASCII.
     pub fn as_str(&self) -> &str {
-        &self.0
+        str::from_utf8(&self.0).expect("base32 is ASCII")
     }
 }
 
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -75,17 +81,16 @@ impl FromStr for ItemId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        if text.len() == 26 && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')) {
-            Ok(Self(text.into()))
-        } else {
-            Err(Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "read item id", "not 26 base32 characters"))
-        }
+        let id: Option<[u8; Self::LENGTH]> = text.as_bytes().try_into().ok();
+        id.filter(|id| id.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7')))
+            .map(Self)
+            .ok_or_else(|| Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "read item id", "not 26 base32 characters"))
     }
 }
 
 impl Serialize for ItemId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.as_str())
     }
 }
 

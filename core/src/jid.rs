@@ -24,6 +24,11 @@ impl BareJid {
         (!bare.is_empty()).then(|| Self(bare.into()))
     }
 
+    /// From what [`as_str`](Self::as_str) gave, exactly.
+    pub(crate) fn from_normal(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The text, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -174,6 +179,11 @@ impl Jid {
             None => (text, None),
         };
         Some(Self { bare: BareJid::new(bare)?, resource: resource.map(Into::into) })
+    }
+
+    /// From its two parts, exactly.
+    pub(crate) fn from_parts(bare: BareJid, resource: Option<&str>) -> Self {
+        Self { bare, resource: resource.map(Into::into) }
     }
 
     /// A JID without a resource.

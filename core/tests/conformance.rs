@@ -27,7 +27,7 @@ use jabber_archive_core::{
     Window,
     testing::{
         conformance::{self, LedgerSubject, Report, SourceSubject},
-        faults::{Faults, FaultyLedger, FaultySink, FaultySource},
+        faults::{Faults, FaultyLedger, FaultySink, FaultySource, FaultySpool},
         memory::{MemoryLedger, MemorySink, MemorySource, MemorySpool},
         rows::{Row, presence, rows},
     },
@@ -190,6 +190,11 @@ mod wrappers_keep_every_rule_while_no_fault_is_due {
     #[test]
     fn sink() {
         complete(conformance::sink(async || Arc::new(FaultySink::new(memory_sink(), &quiet()))));
+    }
+
+    #[test]
+    fn spool() {
+        complete(conformance::spool(async || Arc::new(FaultySpool::new(Arc::new(MemorySpool::new()), &quiet()))));
     }
 
     #[test]
@@ -647,6 +652,7 @@ fn every_fault_of_a_source_is_found_by_the_name_of_its_rule() {
 enum BadSpool {
     Shared,
     Truncates,
+    ReadsOnce,
 }
 
 static SHARED: Mutex<Vec<Bytes>> = Mutex::new(Vec::new());
@@ -654,6 +660,7 @@ static SHARED: Mutex<Vec<Bytes>> = Mutex::new(Vec::new());
 #[async_trait]
 impl Spool for BadSpool {
     async fn create(&self) -> Result<Box<dyn SpoolWriter>> {
+        SHARED.lock().unwrap().clear();
         Ok(Box::new(BadWriter { sin: *self, own: Vec::new() }))
     }
 }
@@ -670,12 +677,17 @@ impl SpoolWriter for BadWriter {
         match self.sin {
             BadSpool::Shared => SHARED.lock().unwrap().push(content),
             BadSpool::Truncates => self.own.push(content.slice(..content.len().min(1 << 20))),
+            BadSpool::ReadsOnce => self.own.push(content),
         }
         Ok(())
     }
 
-    async fn read(self: Box<Self>) -> Result<ByteStream> {
-        let pieces = if self.sin == BadSpool::Shared { std::mem::take(&mut *SHARED.lock().unwrap()) } else { self.own };
+    async fn read(&mut self) -> Result<ByteStream> {
+        let pieces = match self.sin {
+            BadSpool::Shared => SHARED.lock().unwrap().clone(),
+            BadSpool::Truncates => self.own.clone(),
+            BadSpool::ReadsOnce => std::mem::take(&mut self.own),
+        };
         Ok(stream::iter(pieces.into_iter().map(Ok)).boxed())
     }
 }
@@ -684,6 +696,7 @@ impl SpoolWriter for BadWriter {
 fn every_fault_of_a_spool_is_found_by_the_name_of_its_rule() {
     finds("places know nothing of each other", conformance::spool(async || Arc::new(BadSpool::Shared)));
     finds("what was appended is given back in order and whole", conformance::spool(async || Arc::new(BadSpool::Truncates)));
+    finds("a place is read as often as asked", conformance::spool(async || Arc::new(BadSpool::ReadsOnce)));
 }
 
 #[test]

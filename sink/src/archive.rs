@@ -19,7 +19,7 @@ use crate::{ObjectLedger, ObjectSink, fault};
 const PARTS: usize = 4;
 
 /// How much of an object of any length is read at once, in bytes.
-const PIECE: u64 = 8 << 20;
+pub(crate) const PIECE: u64 = 8 << 20;
 
 /// An archive in an object store: the mails, and the ledger that proves them.
 ///

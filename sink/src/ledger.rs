@@ -5,8 +5,12 @@ use jabber_archive_core::{
     Appended, ArchiveFacts, ByteStream, Digest, Entry, Error, ErrorClass, ErrorKind, KeptKind, Ledger, Link, Result, Stored,
 };
 use object_store::path::Path;
+use sha2::{Digest as _, Sha256};
 
-use crate::archive::Archive;
+use crate::{
+    archive::{Archive, PIECE},
+    expected::Expected,
+};
 
 /// The chain of entries of an [`Archive`], and what it refers to. Durable on return of every call.
 #[derive(Debug, Clone)]
@@ -99,13 +103,42 @@ impl Ledger for ObjectLedger {
         }
     }
 
+    async fn keep_as(&self, kind: KeptKind, digest: &Digest, content: ByteStream) -> Result<()> {
+        let path = Path::from(kind.path(digest));
+        let expected = Expected::of(ErrorKind::Ledger, "keep", &path, *digest);
+        let stored = self.archive.create_streamed(ErrorKind::Ledger, &path, content, expected).await?;
+        self.archive.durability().settle(vec![path.clone()]).await?;
+        match stored {
+            Stored::Created | Stored::AlreadyPresent => Ok(()),
+            Stored::Different => Err(damaged("keep", path.as_ref())),
+        }
+    }
+
     async fn load(&self, kind: KeptKind, digest: &Digest) -> Result<ByteStream> {
         let path = kind.path(digest);
-        let content = self.archive.read(ErrorKind::Ledger, &Path::from(path.as_str())).await?;
-        if Digest::of(&content) != *digest {
-            return Err(damaged("load", &path));
+        let mut pieces = self.archive.pieces(ErrorKind::Ledger, &Path::from(path.as_str())).await?;
+        let first = pieces.try_next().await?.unwrap_or_default();
+        if (first.len() as u64) < PIECE {
+            return if Digest::of(&first) == *digest { Ok(stream::iter([Ok(first)]).boxed()) } else { Err(damaged("load", &path)) };
         }
-        Ok(stream::iter([Ok(content)]).boxed())
+        // Longer content is known to be whole at its end.
+        let pieces = stream::iter([Ok(first)]).chain(pieces);
+        let (digest, hasher) = (*digest, Sha256::new());
+        let checked = stream::try_unfold((pieces, Some(hasher)), move |(mut pieces, hasher)| {
+            let path = path.clone();
+            async move {
+                let Some(mut hasher) = hasher else { return Ok(None) };
+                match pieces.try_next().await? {
+                    Some(piece) => {
+                        hasher.update(&piece);
+                        Ok(Some((piece, (pieces, Some(hasher)))))
+                    }
+                    None if Digest::from_bytes(hasher.finalize().into()) != digest => Err(damaged("load", &path)),
+                    None => Ok(None),
+                }
+            }
+        });
+        Ok(checked.boxed())
     }
 
     async fn append(&self, entry: &Entry) -> Result<Appended> {

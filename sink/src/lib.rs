@@ -3,6 +3,7 @@
 mod archive;
 #[cfg(feature = "azure")]
 mod azure;
+mod expected;
 #[cfg(feature = "export")]
 mod export;
 mod fault;
@@ -10,6 +11,8 @@ mod fault;
 mod file;
 mod ledger;
 mod sink;
+#[cfg(feature = "file")]
+mod spool;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod verify;
@@ -21,6 +24,8 @@ pub use object_store;
 pub use self::azure::{AzureConfig, AzureLimits, AzureSignIn};
 #[cfg(feature = "export")]
 pub use self::export::{ExportFilter, ExportForm, Exported, export};
+#[cfg(feature = "file")]
+pub use self::spool::FileSpool;
 pub use self::{
     archive::{Archive, Durability},
     ledger::ObjectLedger,

@@ -7,12 +7,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use jabber_archive_core::{
-    ByteStream, Capability, Digest, Error, ErrorClass, ErrorKind, ItemId, ItemKey, MailItem, ObjectKey, Result, Sink, Stored, Window,
+    ByteStream, Capability, Error, ErrorClass, ErrorKind, ItemId, ItemKey, MailItem, ObjectKey, Result, Sink, Stored, Window,
 };
 use object_store::path::Path;
-use sha2::{Digest as _, Sha256};
 
-use crate::archive::{Accept, Archive};
+use crate::{archive::Archive, expected::Expected};
 
 /// The mails of an [`Archive`].
 #[derive(Debug, Clone)]
@@ -57,7 +56,8 @@ impl Sink for ObjectSink {
 
     async fn put_object(&self, key: &ObjectKey, content: ByteStream) -> Result<Stored> {
         let path = Path::from(key.path());
-        let stored = self.archive.create_streamed(ErrorKind::Sink, &path, content, Expected { key: *key, hasher: Sha256::new() }).await?;
+        let expected = Expected::of(ErrorKind::Sink, "put object", &path, *key.digest());
+        let stored = self.archive.create_streamed(ErrorKind::Sink, &path, content, expected).await?;
         Ok(self.confirm(path, stored))
     }
 
@@ -74,36 +74,18 @@ impl Sink for ObjectSink {
 
     fn list(&self, window: &Window) -> BoxStream<'static, Result<ItemKey>> {
         let (archive, window) = (self.archive.clone(), *window);
-        futures::stream::once(async move {
-            let paths = archive.within(ErrorKind::Sink, &format!("items/{}", window.folder())).await?;
-            let keys = paths.into_iter().filter_map(move |path| Some(Ok(ItemKey::new(window, item_id(&path)?))));
-            Ok(futures::stream::iter(keys))
-        })
-        .try_flatten()
-        .boxed()
+        // One page after another: a folder may hold a mail for every message of a day.
+        archive
+            .below(ErrorKind::Sink, &format!("items/{}", window.folder()))
+            .try_filter_map(move |path| {
+                let key = item_id(&path).map(|id| ItemKey::new(window, id)).filter(|key| key.path() == path.as_ref());
+                std::future::ready(Ok(key))
+            })
+            .boxed()
     }
 }
 
 /// The id in a path such as `items/2026/11/21/<id>.eml`.
 pub(crate) fn item_id(path: &Path) -> Option<ItemId> {
     path.filename()?.strip_suffix(".eml")?.parse().ok()
-}
-
-#[derive(Clone)]
-struct Expected {
-    key: ObjectKey,
-    hasher: Sha256,
-}
-
-impl Accept for Expected {
-    fn piece(&mut self, piece: &[u8]) {
-        self.hasher.update(piece);
-    }
-
-    fn whole(self) -> Result<()> {
-        if Digest::from_bytes(self.hasher.finalize().into()) == *self.key.digest() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Sink, ErrorClass::Item, "put object", "the content does not have this digest").about(self.key))
-    }
 }

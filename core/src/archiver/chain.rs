@@ -6,8 +6,8 @@ use futures::FutureExt;
 
 use super::{Archiver, Event, RunReport, retry::Stop};
 use crate::{
-    Accounts, Appended, Digest, Entry, EntryRecord, Finding, Frontier, ItemId, KeptKind, Link, List, Neighbour, Result, RunEntry, Seal,
-    Span, Timestamp, Window,
+    Accounts, Appended, Digest, Entry, EntryRecord, Finding, Frontier, ItemId, KeptKind, Link, ListLine, MessageLine, Neighbour, Result,
+    RunEntry, Seal, Span, Timestamp, Window,
 };
 
 /// How far a run has come.
@@ -46,17 +46,18 @@ impl Archiver {
             (Some(near), _) => Ok(near),
             (None, Some(number)) => {
                 let Some(seal) = self.seal(number, stop).await? else { return Ok(Neighbour::default()) };
-                let list = self.list_of(&seal, stop).await?;
-                Ok(self.near(&seal, &list, window))
+                let concerns = |message: &MessageLine| Neighbour::concerns(message, window, self.facts.margin());
+                let near: Vec<MessageLine> =
+                    self.fold_list(&seal, stop, |near: &mut Vec<_>, line| near.extend(line.messages.into_iter().filter(concerns))).await?;
+                Ok(self.near(&seal, &near, window))
             }
             (None, None) => Ok(Neighbour::default()),
         }
     }
 
-    /// What a seal accounts for near the start of the window behind it.
-    pub(super) fn near(&self, seal: &Seal, list: &List, window: &Window) -> Neighbour {
-        let listed = list.lines().iter().flat_map(|line| &line.messages);
-        Neighbour::of_messages(listed.chain(&seal.filtered_over_end), window, self.facts.margin())
+    /// What a seal, and its list near the end, account for near the start of the window behind it.
+    pub(super) fn near(&self, seal: &Seal, listed: &[MessageLine], window: &Window) -> Neighbour {
+        Neighbour::of_messages(listed.iter().chain(&seal.filtered_over_end), window, self.facts.margin())
     }
 
     /// The seal of this number, if the entry is one.
@@ -65,18 +66,15 @@ impl Archiver {
         Ok(if let EntryRecord::Seal(seal) = link.entry.record { Some(*seal) } else { None })
     }
 
-    /// The list of a seal.
-    async fn list_of(&self, seal: &Seal, stop: &Stop<'_>) -> Result<List> {
-        let Some(digest) = seal.list else { return Ok(List::default()) };
-        let bytes = self
-            .patience(stop)
-            .attempt(|| async {
-                use futures::TryStreamExt;
-                let pieces: Vec<bytes::Bytes> = self.ledger.load(KeptKind::List, &digest).await?.try_collect().await?;
-                Ok(pieces.concat())
-            })
-            .await?;
-        List::from_bytes(&bytes)
+    /// What the lines of a seal's list add up to. They are read one by one: a list may be larger than memory.
+    async fn fold_list<T: Default>(&self, seal: &Seal, stop: &Stop<'_>, add: impl Fn(&mut T, ListLine)) -> Result<T> {
+        let Some(digest) = seal.list else { return Ok(T::default()) };
+        let fold = || async {
+            let mut sum = T::default();
+            ListLine::read_each(self.ledger.load(KeptKind::List, &digest).await?, |line| add(&mut sum, line)).await?;
+            Ok(sum)
+        };
+        self.patience(stop).attempt(fold).await
     }
 
     /// Those of our items that no seal accounts for. A window that nobody has sealed yet is not asked about: whoever seals it lists what is there, or abandons it.
@@ -87,10 +85,10 @@ impl Archiver {
             let mut ours = ours.clone();
             match self.seal_of(window, progress, &never).await? {
                 Some(seal) => {
-                    for line in self.list_of(&seal, &never).await?.lines() {
-                        ours.remove(&line.id);
+                    let theirs: Vec<ItemId> = self.fold_list(&seal, &never, |theirs: &mut Vec<_>, line| theirs.push(line.id)).await?;
+                    for id in theirs.iter().chain(&seal.abandoned) {
+                        ours.remove(id);
                     }
-                    ours.retain(|id| !seal.abandoned.contains(id));
                 }
                 // The faster program has begun the archive behind this window: nobody will seal it.
                 None if !window.is_undated() && progress.frontier().end.is_some_and(|end| window.end() <= end) => {}
@@ -135,7 +133,7 @@ impl Archiver {
 
     /// The seal of what is dated before 2000, where nothing is; mails that an interrupted run has put there are abandoned.
     pub(super) async fn seal_empty_undated(&self, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
-        let abandoned = self.left_over(&Window::UNDATED, &List::default(), stop).await?;
+        let abandoned = self.left_over(&Window::UNDATED, &[], stop).await?;
         self.append_seal(Seal { abandoned, ..self.empty_seal(Window::UNDATED.span()) }, progress).await
     }
 
@@ -152,7 +150,7 @@ impl Archiver {
     ) -> Result<Outcome> {
         let Some(mut start) = progress.frontier().end.or(start).filter(|start| *start < end) else { return Ok(Outcome::Sealed) };
         let first = self.facts.grid.window_at(start);
-        let abandoned = self.left_over(&first, &List::default(), stop).await?;
+        let abandoned = self.left_over(&first, &[], stop).await?;
         if !abandoned.is_empty() {
             let seal = Seal { abandoned, ..self.empty_seal(first.span()) };
             if let Outcome::Raced = self.append_seal(seal, progress).await? {

@@ -1,11 +1,13 @@
 //! Drives the line from source to ledger.
 
 mod chain;
+mod listing;
 mod observer;
 mod plan;
 mod reading;
 mod report;
 mod retry;
+mod rows;
 mod sealing;
 mod settings;
 
@@ -20,8 +22,8 @@ use self::{
     chain::{Outcome, Progress},
     plan::Plan,
     reading::{Chunk, Reading},
-    retry::{Patience, Stop, stopped},
-    sealing::Written,
+    retry::{Patience, Stop, stopped, unless_stopped},
+    sealing::{Writing, Written},
 };
 pub use self::{
     observer::{Event, Observer},
@@ -30,7 +32,7 @@ pub use self::{
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
 use crate::{
-    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Filter, Finding, ItemId, Ledger, People, Result, Rooms, Sink, Source, Timestamp,
+    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Filter, Finding, Ledger, People, Result, Rooms, Sink, Source, Spool, Timestamp,
 };
 
 /// Reads the source, folds its rows into conversations, stores them as mails and seals each window in the ledger.
@@ -44,6 +46,7 @@ pub struct Archiver {
     sink: Arc<dyn Sink>,
     ledger: Arc<dyn Ledger>,
     pause: Arc<dyn Pause>,
+    spool: Option<Arc<dyn Spool>>,
     people: People,
     filter: Filter,
     settings: RunSettings,
@@ -64,6 +67,11 @@ impl fmt::Debug for Archiver {
     }
 }
 
+/// A run may move from thread to thread, as the tasks of most runtimes do; that it may not would show only where somebody spawns one.
+fn is_send<F: Future + Send>(future: F) -> F {
+    future
+}
+
 impl Archiver {
     /// An archiver of this archive, of all conversations, with nobody in the directory and the default settings.
     pub fn new(
@@ -81,6 +89,7 @@ impl Archiver {
             sink,
             ledger,
             pause,
+            spool: None,
             people: People::new(Arc::new(crate::MemoryDirectory::new())),
             filter: Filter::default(),
             settings: RunSettings::default(),
@@ -100,6 +109,12 @@ impl Archiver {
     #[must_use]
     pub fn filter(self, filter: Filter) -> Self {
         Self { filter, ..self }
+    }
+
+    /// Where what outgrows memory goes. Without a spool, windows whose rows outgrow it are refused.
+    #[must_use]
+    pub fn spool(self, spool: Arc<dyn Spool>) -> Self {
+        Self { spool: Some(spool), ..self }
     }
 
     /// Other settings.
@@ -131,7 +146,7 @@ impl Archiver {
     pub async fn run(&self, now: Timestamp, stop: impl Future<Output = ()> + Send) -> Result<RunReport> {
         let stop: Stop<'_> = stop.boxed().shared();
         let mut report = RunReport::default();
-        let ended = match self.work(now, &mut report, &stop).await {
+        let ended = match is_send(self.work(now, &mut report, &stop)).await {
             Err(error) if error.kind() == ErrorKind::Cancelled => {
                 report.cancelled = true;
                 Ok(())
@@ -190,6 +205,7 @@ impl Archiver {
             progress.report.findings.push(Finding::FutureDate { rows: extent.future });
         }
         let mut rooms: Option<Arc<Rooms>> = None;
+        let (mut patience, mut failed_at) = (self.patience(stop), None);
         loop {
             let plan = self.plan(now, &extent, progress, stop).await?;
             if plan.chunks.is_empty() && plan.end.is_none() {
@@ -199,10 +215,20 @@ impl Archiver {
                 Some(rooms) => rooms.clone(),
                 None => rooms.insert(Arc::new(self.patience(stop).attempt(|| self.source.context()).await?)).clone(),
             };
-            match self.follow(plan, rooms, progress, stop).await? {
-                Outcome::Sealed => return Ok(()),
-                Outcome::Raced => progress.near = None,
+            match self.follow(plan, rooms, progress, stop).await {
+                Ok(Outcome::Sealed) => return Ok(()),
+                Ok(Outcome::Raced) => {}
+                // The rows of the chunk are gone: they are read again.
+                Err(error) if error.kind() == ErrorKind::Spool => {
+                    let here = Some(progress.frontier());
+                    if failed_at != here {
+                        (patience, failed_at) = (self.patience(stop), here);
+                    }
+                    patience.after(error).await?;
+                }
+                Err(error) => return Err(error),
             }
+            progress.near = None;
         }
     }
 
@@ -262,8 +288,9 @@ impl Archiver {
     }
 
     async fn write_chunk(&self, chunk: Chunk, start: Option<Timestamp>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
-        let Chunk { mut assembler, windows, mut tallies, mut findings } = chunk;
-        for window in windows {
+        let Chunk { mut rows, windows, mut tallies, mut findings } = chunk;
+        let next = windows.iter().skip(1).map(Some).chain([None]);
+        for (window, next) in windows.iter().copied().zip(next) {
             if stopped(stop) {
                 return Err(retry::cancelled());
             }
@@ -272,16 +299,17 @@ impl Archiver {
             {
                 return Ok(Outcome::Raced);
             }
-            let earlier = self.neighbour(&window, progress, stop).await?;
-            let assembly = assembler.assemble(&window, &earlier);
-            let tallies = tallies.remove(&window).unwrap_or_default();
-            let findings = findings.remove(&window).unwrap_or_default();
-            let Written { seal, list, unmapped } = self.write(window, assembly, &tallies, findings, stop).await?;
-            let near = (!window.is_undated()).then(|| self.near(&seal, &list, &self.facts.grid.next(&window)));
-            let ours: Vec<ItemId> = list.lines().iter().map(|line| &line.id).chain(&seal.abandoned).cloned().collect();
+            let mut earlier = self.neighbour(&window, progress, stop).await?;
+            let mut writing = Writing::new(self, window, findings.remove(&window).unwrap_or_default());
+            while let Some(assembly) = unless_stopped(stop, rows.assemble(&window, next, &mut earlier)).await?? {
+                self.write(&mut writing, assembly, stop).await?;
+            }
+            let Written { seal, ids, near, unmapped } = self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            let near = (!window.is_undated()).then(|| self.near(&seal, &near, &self.facts.grid.next(&window)));
+            let abandoned = seal.abandoned.clone();
             if let Outcome::Raced = self.append_seal(seal, progress).await? {
                 self.observer.observe(&Event::Raced { window });
-                progress.lost.entry(window).or_default().extend(ours);
+                progress.lost.entry(window).or_default().extend(ids.into_iter().chain(abandoned));
                 return Ok(Outcome::Raced);
             }
             if near.is_some() {

@@ -6,25 +6,62 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, lock::Mutex, stream};
+use futures::{StreamExt, TryFutureExt, TryStreamExt, lock::Mutex, stream};
 
 use super::{
     Archiver, RunSettings,
+    listing::{Listed, Listing},
     retry::{Stop, unless_stopped},
 };
 use crate::{
-    Accounts, Assembly, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Gate, Issue,
-    ItemId, KeptKind, List, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Unmapped, Window,
+    Accounts, Assembly, Context, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Gate,
+    Issue, ItemId, KeptKind, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Unmapped, Window,
 };
 
 /// More editions than this are not left over from interrupted attempts: something else writes here.
 const EDITIONS: u32 = 1_000;
 
+/// A window whose mails are being stored.
+#[derive(Debug)]
+pub(super) struct Writing {
+    window: Window,
+    seal: Seal,
+    context: Context,
+    listing: Listing,
+    in_flight: InFlight,
+    unmapped: Unmapped,
+    unresolved_nicks: u64,
+    late_copies: u64,
+    /// Whether mails were put since the last commit.
+    uncommitted: bool,
+}
+
+impl Writing {
+    /// Nothing has been stored yet.
+    pub(super) fn new(archiver: &Archiver, window: Window, findings: Vec<Finding>) -> Self {
+        let next = (!window.is_undated()).then(|| archiver.facts.grid.next(&window));
+        Self {
+            window,
+            seal: Seal { findings, ..archiver.empty_seal(window.span()) },
+            context: Context::default(),
+            listing: Listing::new(next, archiver.facts.margin(), archiver.settings.memory / 32, archiver.spool.clone()),
+            in_flight: InFlight::new(&archiver.settings),
+            unmapped: Unmapped::default(),
+            unresolved_nicks: 0,
+            late_copies: 0,
+            uncommitted: false,
+        }
+    }
+}
+
 /// A window whose mails are durable.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) seal: Seal,
-    pub(super) list: List,
+    /// The mails that are listed.
+    pub(super) ids: Vec<ItemId>,
+    /// The messages near the window's end.
+    pub(super) near: Vec<MessageLine>,
     pub(super) unmapped: Unmapped,
 }
 
@@ -70,46 +107,36 @@ impl InFlight {
 }
 
 impl Archiver {
-    /// Stores everything of a window durably and says what its seal is to hold.
-    pub(super) async fn write(
-        &self,
-        window: Window,
-        assembly: Assembly,
-        tallies: &BTreeMap<Table, (u64, u64)>,
-        findings: Vec<Finding>,
-        stop: &Stop<'_>,
-    ) -> Result<Written> {
-        let mut seal = self.empty_seal(window.span());
-        seal.findings = findings;
-        seal.tables = assembly.tables;
-        for (table, (rows, length)) in tallies {
-            let account = seal.tables.entry(*table).or_default();
-            (account.tally_rows, account.tally_length) = (*rows, *length);
+    /// Stores some conversations of a window, in the order of their keys' digests, and what could not be archived of them.
+    pub(super) async fn write(&self, writing: &mut Writing, assembly: Assembly, stop: &Stop<'_>) -> Result<()> {
+        if writing.uncommitted {
+            self.commit(writing, stop).await?;
         }
-        seal.messages.starts = assembly.conversations.iter().map(|conversation| conversation.messages.len() as u64).sum();
-        seal.late_copies = assembly.late_copies.keys().copied().collect();
-        if !assembly.conversations.is_empty() {
-            seal.context = Some(self.keep(KeptKind::Context, assembly.context.to_bytes(), stop).await?);
-            if !self.filter.is_empty() {
-                seal.filter = Some(self.keep(KeptKind::Context, self.filter.to_bytes(), stop).await?);
-            }
+        let seal = &mut writing.seal;
+        for (table, account) in &assembly.tables {
+            seal.tables.entry(*table).or_default().add(account);
         }
-        let (conversations, unresolved_nicks) = self.sift(assembly.conversations, &mut seal);
-        let mut unmapped = Unmapped::default();
+        seal.messages.starts += assembly.conversations.iter().map(|conversation| conversation.messages.len() as u64).sum::<u64>();
+        seal.late_copies.extend(assembly.late_copies.keys());
+        writing.late_copies += assembly.late_copies.values().sum::<u64>();
+        writing.context.extend(assembly.context);
+        let (conversations, unresolved_nicks) = self.sift(assembly.conversations, seal);
+        writing.unresolved_nicks += unresolved_nicks;
         for conversation in &conversations {
-            unmapped.count(conversation);
-        }
-        note(&mut seal, assembly.late_copies.values().sum(), |rows| Finding::LateCopy { rows });
-        note(&mut seal, unresolved_nicks, |messages| Finding::UnresolvedNick { messages });
-        note(&mut seal, unmapped.len() as u64, |people| Finding::UnmappedPeople { people });
-        if window.is_undated() {
-            note(&mut seal, tallies.values().map(|(rows, _)| rows).sum(), |rows| Finding::ImplausibleDate { rows });
+            writing.unmapped.count(conversation);
         }
 
-        let in_flight = InFlight::new(&self.settings);
-        let conversations = conversations.into_iter().map(|conversation| self.issue(conversation, &in_flight, stop));
+        writing.uncommitted = true;
+        let conversations = conversations.into_iter().map(|conversation| {
+            let key = conversation.key.digest();
+            // The order of lists must not depend on what a converter takes for the key.
+            self.issue(conversation, &writing.in_flight, stop).map_ok(move |mut issued| {
+                issued.lines.iter_mut().for_each(|line| line.key = key);
+                issued
+            })
+        });
         let mut issued = pin!(stream::iter(conversations).buffer_unordered(self.settings.concurrency.max(1)));
-        let mut dead = DeadLetter::of_rows(&assembly.undecodable, window);
+        let mut dead = DeadLetter::of_rows(&assembly.undecodable, writing.window);
         let mut lines = Vec::new();
         while let Some(conversation) = unless_stopped(stop, issued.try_next()).await?? {
             seal.messages.dead_letters += conversation.dead.len() as u64;
@@ -117,21 +144,48 @@ impl Archiver {
             seal.abandoned.extend(conversation.abandoned);
             dead.extend(conversation.dead);
         }
-        let list = List::new(lines);
-        seal.abandoned.extend(self.left_over(&window, &list, stop).await?);
-        self.patience(stop).attempt(|| self.sink.commit(&window)).await?;
-
+        unless_stopped(stop, writing.listing.add(lines)).await??;
         for letter in dead {
             seal.dead_letters.insert(self.keep(KeptKind::DeadLetter, letter.to_bytes(), stop).await?);
         }
-        seal.messages.listed = list.lines().iter().map(|line| line.messages.len() as u64).sum();
-        seal.items = list.lines().len() as u64;
-        seal.bytes = list.lines().iter().map(|line| line.bytes).sum();
-        if seal.items > 0 {
-            seal.list = Some(self.keep(KeptKind::List, list.to_bytes(), stop).await?);
+        Ok(())
+    }
+
+    /// Makes durable what was put.
+    async fn commit(&self, writing: &mut Writing, stop: &Stop<'_>) -> Result<()> {
+        self.patience(stop).attempt(|| self.sink.commit(&writing.window)).await?;
+        writing.uncommitted = false;
+        Ok(())
+    }
+
+    /// Makes everything of a window durable and says what its seal is to hold.
+    pub(super) async fn finish(&self, mut writing: Writing, tallies: &BTreeMap<Table, (u64, u64)>, stop: &Stop<'_>) -> Result<Written> {
+        let left_over = self.left_over(&writing.window, writing.listing.sorted_ids(), stop).await?;
+        self.commit(&mut writing, stop).await?;
+        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, .. } = writing;
+        seal.abandoned.extend(left_over);
+        for (table, (rows, length)) in tallies {
+            let account = seal.tables.entry(*table).or_default();
+            (account.tally_rows, account.tally_length) = (*rows, *length);
         }
+        if seal.messages.starts > 0 {
+            seal.context = Some(self.keep(KeptKind::Context, context.to_bytes(), stop).await?);
+            if !self.filter.is_empty() {
+                seal.filter = Some(self.keep(KeptKind::Context, self.filter.to_bytes(), stop).await?);
+            }
+        }
+        note(&mut seal, late_copies, |rows| Finding::LateCopy { rows });
+        note(&mut seal, unresolved_nicks, |messages| Finding::UnresolvedNick { messages });
+        note(&mut seal, unmapped.len() as u64, |people| Finding::UnmappedPeople { people });
+        if window.is_undated() {
+            note(&mut seal, tallies.values().map(|(rows, _)| rows).sum(), |rows| Finding::ImplausibleDate { rows });
+        }
+        seal.filtered_over_end.sort_unstable();
+        (seal.items, seal.messages.listed, seal.bytes) = (listing.items(), listing.messages(), listing.bytes());
+        let Listed { list, ids, near } = self.keep_list(listing, stop).await?;
+        seal.list = list;
         close(&seal, &window)?;
-        Ok(Written { seal, list, unmapped })
+        Ok(Written { seal, ids, near, unmapped })
     }
 
     /// The conversations that the filter wants, and the messages of an unknown sender that are worth to be known of; the others are counted in the seal.
@@ -152,7 +206,6 @@ impl Archiver {
             let over_end = conversation.messages.iter().filter(|message| message.last() >= seal.span.end);
             seal.filtered_over_end.extend(over_end.map(MessageLine::of));
         }
-        seal.filtered_over_end.sort_unstable();
         (wanted, unresolved_nicks)
     }
 
@@ -238,18 +291,17 @@ impl Archiver {
         }
     }
 
-    /// Items of the window that its list does not name.
-    pub(super) async fn left_over(&self, window: &Window, list: &List, stop: &Stop<'_>) -> Result<BTreeSet<ItemId>> {
+    /// Items of the window that are not listed; `listed` is sorted.
+    pub(super) async fn left_over(&self, window: &Window, listed: &[ItemId], stop: &Stop<'_>) -> Result<BTreeSet<ItemId>> {
         if !self.sink.capability().listable {
             return Ok(BTreeSet::new());
         }
-        let listed: BTreeSet<&ItemId> = list.lines().iter().map(|line| &line.id).collect();
         self.patience(stop)
             .attempt(|| async {
                 let mut left = BTreeSet::new();
                 let mut keys = self.sink.list(window);
                 while let Some(key) = keys.try_next().await? {
-                    if !listed.contains(&key.id) {
+                    if listed.binary_search(&key.id).is_err() {
                         left.insert(key.id);
                     }
                 }

@@ -12,7 +12,13 @@ pub struct RunSettings {
     pub start: Option<Timestamp>,
     /// How many windows with rows one scan of a table without an index serves.
     pub chunk_windows: usize,
-    /// How many bytes the rows of one chunk may take; one chunk is written while the next is read.
+    /// How many bytes rows, and the conversations that are made of them, may take at the same time.
+    ///
+    /// A quarter is for rows that are being read, half for those that are being written and what is made of them, the rest is reserve. What does not fit goes to the
+    /// [`Spool`](crate::Spool), and comes back some conversations at a time; without one, rows that do not fit are refused.
+    ///
+    /// A conversation of a window is never divided: one that alone takes more is held as a whole, about two and a half times. Beside all this stand
+    /// [`in_flight`](Self::in_flight), the mails of one conversation, the source's rooms and people, 26 bytes for each mail of a window, and what the program itself takes.
     pub memory: usize,
     /// How many conversations are stored at the same time.
     pub concurrency: usize,
@@ -28,7 +34,7 @@ impl Default for RunSettings {
             settle: Duration::from_hours(1),
             start: None,
             chunk_windows: 7,
-            memory: 1 << 30,
+            memory: 256 << 20,
             concurrency: 16,
             in_flight: 64 << 20,
             retry: RetryPolicy::default(),
@@ -39,6 +45,11 @@ impl Default for RunSettings {
 impl RunSettings {
     /// Clocks further apart than this are a finding; further apart than `settle`, and a run is refused.
     pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+    /// How many bytes of rows one chunk may hold in memory: two chunks are at work at the same time, and of one copies and conversations are made.
+    pub(super) fn held(&self) -> usize {
+        self.memory / 4
+    }
 
     /// Checks that an archive with these facts can be run so.
     ///

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::{
-    BareJid, ConversationKey, Direction, FieldHasher, FileRef, Jid, MessageKind, MessageRow, Party, RoomKind, ShortDigest, SkipReason,
-    Table, context::Inquiry, stanza,
+    BareJid, ConversationKey, Direction, FieldHasher, FileRef, Jid, MessageKind, MessageRow, Party, RoomKind, Rooms, ShortDigest,
+    SkipReason, Table, context::Inquiry, stanza,
 };
 
 /// A row, read as a copy of a message.
@@ -74,9 +74,10 @@ impl<'a> Copy<'a> {
             return Err(SkipReason::Empty);
         }
         let id = stanza::id(stanza);
-        let addressed = match room_of(row, inquiry) {
+        let is_room = |jid: &BareJid| inquiry.room(jid).is_some();
+        let addressed = match room_of(row, is_room) {
             Some(room) => Addressed::in_room(row, room, inquiry),
-            None => Addressed::to_party(row, inquiry),
+            None => Addressed::to_party(row, is_room),
         };
         let Addressed { conversation, sender, recipient, real } = addressed;
         Ok(Self { row, conversation, id, body, files, typed, sender, recipient, real })
@@ -141,8 +142,8 @@ impl Addressed {
         }
     }
 
-    fn to_party(row: &MessageRow, inquiry: &Inquiry<'_>) -> Self {
-        let (from, to) = (party(&row.from, inquiry), party(&row.to, inquiry));
+    fn to_party(row: &MessageRow, is_room: impl Fn(&BareJid) -> bool) -> Self {
+        let (from, to) = (party(&row.from, &is_room), party(&row.to, &is_room));
         let resource = match from {
             Party::User(_) => row.from.resource().map(str::to_owned),
             Party::Occupant { .. } => None,
@@ -156,14 +157,23 @@ impl Addressed {
     }
 }
 
+/// The conversation that a row is of. Everything that decides what becomes of a row, besides rooms and directory, are rows of the same conversation.
+pub(super) fn conversation(row: &MessageRow, rooms: &Rooms) -> ConversationKey {
+    let is_room = |jid: &BareJid| rooms.room(jid).is_some();
+    match room_of(row, is_room) {
+        Some(room) => ConversationKey::Room(room.clone()),
+        None => ConversationKey::pair(party(&row.from, is_room), party(&row.to, is_room)),
+    }
+}
+
 /// The room that a row of type `groupchat` or of the room archive is of.
-fn room_of<'a>(row: &'a MessageRow, inquiry: &Inquiry<'_>) -> Option<&'a BareJid> {
+fn room_of(row: &MessageRow, is_room: impl Fn(&BareJid) -> bool) -> Option<&BareJid> {
     let (from, to) = (row.from.bare(), row.to.bare());
     match row.table {
         Table::TcMsgarchive => Some(to),
         _ if row.kind != MessageKind::Groupchat => None,
-        _ if inquiry.room(to).is_some() => Some(to),
-        _ if inquiry.room(from).is_some() => Some(from),
+        _ if is_room(to) => Some(to),
+        _ if is_room(from) => Some(from),
         _ => Some(if row.direction == Some(Direction::Outgoing) { to } else { from }),
     }
 }
@@ -173,11 +183,11 @@ fn room_of<'a>(row: &'a MessageRow, inquiry: &Inquiry<'_>) -> Option<&'a BareJid
 /// What is a room is told from the row and from `tc_rooms` alone, never from other rows, so that it does not depend on how time is cut: a JID is a room if
 /// `tc_rooms` has it, or if its domain is one that IM and Presence gives to its conference components: `conference.<domain>`, `conference-2-<cluster>.<domain>`.
 /// The resource says nothing: users choose theirs.
-fn party(jid: &Jid, inquiry: &Inquiry<'_>) -> Party {
+fn party(jid: &Jid, is_room: impl Fn(&BareJid) -> bool) -> Party {
     let bare = jid.bare();
     let label = bare.domain().split('.').next().unwrap_or_default();
     let is_conference = label == "conference" || label.starts_with("conference-");
-    if is_conference || inquiry.room(bare).is_some() {
+    if is_conference || is_room(bare) {
         Party::Occupant { room: bare.clone(), nick: jid.resource().unwrap_or_default().to_owned() }
     } else {
         Party::User(bare.clone())

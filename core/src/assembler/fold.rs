@@ -27,9 +27,8 @@ impl Fold<'_> {
     }
 }
 
-/// The messages that copies make up, in order of identity and time.
-pub(super) fn fold(mut copies: Vec<Copy<'_>>, margin: Duration) -> Vec<Fold<'_>> {
-    copies.sort_by(|a, b| a.row.cmp(b.row));
+/// The messages that copies make up, in order of identity and time. The copies come in order of their rows.
+pub(super) fn fold(copies: Vec<Copy<'_>>, margin: Duration) -> Vec<Fold<'_>> {
     let mut alike: HashMap<ShortDigest, Vec<Copy<'_>>> = HashMap::new();
     for copy in copies {
         alike.entry(copy.likeness()).or_default().push(copy);
@@ -54,11 +53,13 @@ pub(super) fn fold(mut copies: Vec<Copy<'_>>, margin: Duration) -> Vec<Fold<'_>>
 /// within the margin and the earlier one on ties.
 fn by_identity(copies: Vec<Copy<'_>>, margin: Duration) -> BTreeMap<ShortDigest, Vec<Copy<'_>>> {
     let shown: Vec<(Timestamp, &str)> = copies.iter().filter_map(|copy| Some((copy.row.sent, copy.sender.resource.as_deref()?))).collect();
+    // Those alike differ in nothing else than the resource.
+    let mut known: HashMap<Option<&str>, ShortDigest> = HashMap::new();
     let identities: Vec<ShortDigest> = copies
         .iter()
         .map(|copy| {
             let resource = copy.sender.resource.as_deref().or_else(|| nearest(&shown, copy.row.sent, margin));
-            copy.identity(resource)
+            *known.entry(resource).or_insert_with(|| copy.identity(resource))
         })
         .collect();
     let mut folds: BTreeMap<ShortDigest, Vec<Copy<'_>>> = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! Makes conversations of the messages that start in a window.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{copy::Copy, presence::Presence};
 use crate::{
@@ -20,8 +20,8 @@ pub(super) struct Start<'a> {
 
 /// Conversations by key.
 pub(super) fn gather(starts: Vec<Start<'_>>, window: &Window, inquiry: &Inquiry<'_>, presence: &Presence) -> Vec<Conversation> {
-    let mut ordinals = BTreeMap::new();
-    let mut conversations: BTreeMap<&ConversationKey, Gathered> = BTreeMap::new();
+    let mut ordinals = HashMap::new();
+    let mut conversations: HashMap<&ConversationKey, Gathered> = HashMap::new();
     for start in starts {
         let ordinal = ordinals.entry((start.at.row.sent, start.identity)).or_insert(0);
         let key = MessageKey::new(start.at.row.sent, start.identity, *ordinal);
@@ -31,6 +31,8 @@ pub(super) fn gather(starts: Vec<Start<'_>>, window: &Window, inquiry: &Inquiry<
         gathered.nicks_are_jids &= !matches!(&start.at.sender.party, Party::Occupant { nick, .. } if !nick.is_empty());
         gathered.messages.push(message(&start, key, sender));
     }
+    let mut conversations: Vec<_> = conversations.into_iter().collect();
+    conversations.sort_unstable_by_key(|(key, _)| *key);
     conversations.into_iter().map(|(key, gathered)| gathered.conversation(key, window, inquiry, presence)).collect()
 }
 

@@ -20,8 +20,8 @@ use self::{
     presence::Presence,
 };
 use crate::{
-    ArchiveFacts, Context, Conversation, Disposition, Grid, MessageRow, Party, People, Record, Rooms, ShortDigest, Table, TableAccount,
-    Timestamp, UndecodableRow, Window, context::Inquiry,
+    ArchiveFacts, Context, Conversation, ConversationKey, Disposition, FieldHasher, Grid, MessageRow, Party, People, PresenceRow, Record,
+    Rooms, ShortDigest, Table, TableAccount, Timestamp, UndecodableRow, Window, context::Inquiry,
 };
 
 /// Folds the rows of one chunk into conversations, window by window. Pure: no I/O, no clock.
@@ -38,6 +38,7 @@ pub struct Assembler {
     messages: BTreeMap<Timestamp, Vec<MessageRow>>,
     undecodable: Vec<UndecodableRow>,
     presence: Presence,
+    /// Of all rows that were accepted, those given away too.
     counts: BTreeMap<(Window, Table), (u64, u64)>,
     weight: usize,
 }
@@ -52,24 +53,69 @@ impl Assembler {
             people,
             messages: BTreeMap::new(),
             undecodable: Vec::new(),
-            presence: Presence::default(),
+            presence: Presence::since(Timestamp::MIN),
             counts: BTreeMap::new(),
             weight: 0,
         }
     }
 
+    /// For windows that begin at `since` or later: of who was present before, no more is held than who is inside.
+    #[must_use]
+    pub fn since(self, since: Timestamp) -> Self {
+        Self { presence: Presence::since(since), ..self }
+    }
+
     /// Takes rows, in any order.
     pub fn accept(&mut self, records: Vec<Record>) {
         for record in records {
-            self.weight += record.weight();
             let window = self.grid.window_at(record.sent());
             let (rows, length) = self.counts.entry((window, record.table())).or_default();
             *rows += 1;
             *length += record.length();
-            match record {
-                Record::Message(row) => self.messages.entry(window.start()).or_default().push(row),
-                Record::Presence(row) => self.presence.accept(row),
-                Record::Undecodable(row) => self.undecodable.push(row),
+            self.hold(record);
+        }
+    }
+
+    /// Takes a row that was counted where it was accepted first.
+    pub(crate) fn hold(&mut self, record: Record) {
+        let weight = record.weight();
+        let is_held = match record {
+            Record::Message(row) => {
+                self.messages.entry(self.grid.window_at(row.sent).start()).or_default().push(row);
+                true
+            }
+            Record::Presence(row) => self.presence.accept(row),
+            Record::Undecodable(row) => {
+                self.undecodable.push(row);
+                true
+            }
+        };
+        if is_held {
+            self.weight += weight;
+        }
+    }
+
+    /// Gives all rows away, to be held elsewhere; they stay counted.
+    pub(crate) fn give_away(&mut self) -> Vec<Record> {
+        self.weight = 0;
+        let messages = std::mem::take(&mut self.messages).into_values().flatten().map(Record::Message);
+        let undecodable = std::mem::take(&mut self.undecodable).into_iter().map(Record::Undecodable);
+        messages.chain(undecodable).chain(self.presence.take().map(Record::Presence)).collect()
+    }
+
+    /// Names what belongs together with a row: the conversation of a message, that of the room where somebody entered or left, and the row itself where it
+    /// cannot be read. Nothing else than rows of the same group, and what the window before has listed, decides what becomes of a row.
+    pub(crate) fn group(&self, record: &Record) -> ShortDigest {
+        match record {
+            Record::Message(row) => copy::conversation(row, &self.rooms).digest(),
+            Record::Presence(row) => ConversationKey::Room(row.room.clone()).digest(),
+            Record::Undecodable(row) => {
+                let named = FieldHasher::new().field("undecodable").field(&row.reason).integer(row.sent.millis());
+                row.values
+                    .iter()
+                    .fold(named, |hasher, (name, value)| hasher.field(name).field(value.as_deref().unwrap_or_default()))
+                    .finish()
+                    .short()
             }
         }
     }
@@ -88,8 +134,14 @@ impl Assembler {
     ///
     /// `earlier` is what the window before has listed. Rows that no later window needs are let go.
     pub fn assemble(&mut self, window: &Window, earlier: &Neighbour) -> Assembly {
+        self.assemble_part(window, &mut earlier.clone())
+    }
+
+    /// The conversations of one window whose rows are in hand; others may be assembled elsewhere. What is theirs is taken from `earlier`.
+    pub(crate) fn assemble_part(&mut self, window: &Window, earlier: &mut Neighbour) -> Assembly {
         self.presence.sort();
-        let assembly = self.assembly(window, earlier.clone());
+        let assembly = self.assembly(window, earlier);
+        self.presence.advance(window.end());
         let needed = window.end().before(self.margin * 2);
         self.messages.retain(|_, rows| {
             rows.retain(|row| row.sent >= needed);
@@ -98,18 +150,23 @@ impl Assembler {
         assembly
     }
 
-    fn assembly(&self, window: &Window, mut earlier: Neighbour) -> Assembly {
+    /// Those who are inside a room at the end of the window that was assembled last.
+    pub(crate) fn give_away_presence(&mut self) -> impl Iterator<Item = PresenceRow> {
+        self.presence.take()
+    }
+
+    fn assembly(&self, window: &Window, earlier: &mut Neighbour) -> Assembly {
         let inquiry = Inquiry::new(&self.rooms, &self.people, window.start());
         let deciding = window.deciding(self.margin);
-        let rows = || {
-            let from = self.grid.window_at(deciding.start).start();
-            self.messages.range(from..deciding.end).flat_map(|(_, rows)| rows).filter(|row| deciding.contains(row.sent))
-        };
+        let from = self.grid.window_at(deciding.start).start();
+        let rows = self.messages.range(from..deciding.end).flat_map(|(_, rows)| rows);
+        let mut rows: Vec<&MessageRow> = rows.filter(|row| deciding.contains(row.sent)).collect();
+        rows.sort_unstable();
         let mut assembly = Assembly::default();
         self.account_others(window, &mut assembly);
 
         let mut copies = Vec::new();
-        for row in rows() {
+        for row in rows {
             let copy = Copy::of(row, &inquiry);
             if window.contains(row.sent) {
                 let account = assembly.account(row.table, row.length);
@@ -123,7 +180,7 @@ impl Assembler {
         let folds = fold(copies, self.margin);
         let mut starts = Vec::new();
         for fold in &folds {
-            let start = Self::starting_copy(fold, window, &mut earlier);
+            let start = Self::starting_copy(fold, window, earlier);
             for copy in fold.copies.iter().filter(|copy| window.contains(copy.row.sent)) {
                 let starts = start.is_some_and(|start| std::ptr::eq(start.row, copy.row));
                 assembly.account(copy.row.table, 0).count(if starts { Disposition::Start } else { Disposition::Folded });

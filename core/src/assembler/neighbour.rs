@@ -24,19 +24,21 @@ impl Neighbour {
 
     /// Those of the messages that matter to `window`: all that the window before has accounted for.
     pub fn of_messages<'m>(accounted: impl IntoIterator<Item = &'m MessageLine>, window: &Window, margin: Duration) -> Self {
-        // A fold is in sight from two margins before the border on, and follows the last copy of what was listed by at most one. The start may be
-        // long before: copies that follow each other make a chain of any length.
-        let near = window.start().before(margin * 3);
         let mut messages: HashMap<ShortDigest, Vec<Listed>> = HashMap::new();
-        for message in accounted {
-            if near <= message.last && message.start < window.start() {
-                messages.entry(message.identity).or_default().push(Listed { start: message.start, last: message.last });
-            }
+        for message in accounted.into_iter().filter(|message| Self::concerns(message, window, margin)) {
+            messages.entry(message.identity).or_default().push(Listed { start: message.start, last: message.last });
         }
         for messages in messages.values_mut() {
             messages.sort_unstable();
         }
         Self { messages }
+    }
+
+    /// Whether a message that the window before has accounted for matters to `window`.
+    pub(crate) fn concerns(message: &MessageLine, window: &Window, margin: Duration) -> bool {
+        // A fold is in sight from two margins before the border on, and follows the last copy of what was listed by at most one. The start may be
+        // long before: copies that follow each other make a chain of any length.
+        window.start().before(margin * 3) <= message.last && message.start < window.start()
     }
 
     /// Takes the listed message that a fold belongs to: of the same identity, and one of the fold's copies before the border lies between its start and

@@ -4,11 +4,34 @@ use std::collections::BTreeMap;
 
 use crate::{BareJid, Movement, PRESENCE_LOOKBACK, Party, PresenceRow, Timestamp, Window};
 
-/// The presence rows of a chunk, by room and in order.
-#[derive(Debug, Clone, Default)]
+/// The presence rows of a chunk, by room.
+///
+/// Of what was before the windows in question only the last movement of each nick is kept: it decides who is inside, in whatever order the rows come.
+#[derive(Debug, Clone)]
 pub(super) struct Presence {
-    rooms: BTreeMap<BareJid, Vec<PresenceRow>>,
-    sorted: bool,
+    /// Where the first window in question begins.
+    since: Timestamp,
+    rooms: BTreeMap<BareJid, Room>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Room {
+    /// The last movement of each nick before [`Presence::since`].
+    last: BTreeMap<String, PresenceRow>,
+    /// What came then.
+    rows: Vec<PresenceRow>,
+}
+
+impl Room {
+    fn note(&mut self, row: PresenceRow) {
+        match self.last.get_mut(&row.nick) {
+            Some(last) if *last < row => *last = row,
+            Some(_) => {}
+            None => {
+                self.last.insert(row.nick.clone(), row);
+            }
+        }
+    }
 }
 
 /// How one person was present in a window.
@@ -19,45 +42,69 @@ pub(super) struct Stay {
 }
 
 impl Presence {
-    pub(super) fn accept(&mut self, row: PresenceRow) {
-        self.rooms.entry(row.room.clone()).or_default().push(row);
-        self.sorted = false;
+    /// For windows that begin here or later.
+    pub(super) fn since(since: Timestamp) -> Self {
+        Self { since, rooms: BTreeMap::new() }
+    }
+
+    /// Takes a row; says whether it is kept beside those that are in hand already.
+    pub(super) fn accept(&mut self, row: PresenceRow) -> bool {
+        let room = self.rooms.entry(row.room.clone()).or_default();
+        let before = room.last.len() + room.rows.len();
+        if row.stamp < self.since {
+            room.note(row);
+        } else {
+            room.rows.push(row);
+        }
+        room.last.len() + room.rows.len() > before
     }
 
     pub(super) fn sort(&mut self) {
-        if !self.sorted {
-            self.rooms.values_mut().for_each(|rows| rows.sort());
-            self.sorted = true;
-        }
+        self.rooms.values_mut().for_each(|room| room.rows.sort_unstable());
     }
 
     /// How many rows are dated in the window.
     pub(super) fn count(&self, window: &Window) -> u64 {
-        self.rooms.values().flatten().filter(|row| window.contains(row.stamp)).count() as u64
+        self.rooms.values().flat_map(|room| &room.rows).filter(|row| window.contains(row.stamp)).count() as u64
     }
 
     /// Who was in a room: inside at the window's start by an entry not older than 30 days, or entered in it.
     pub(super) fn stays(&self, room: &BareJid, window: &Window) -> BTreeMap<Party, Stay> {
-        let mut inside: BTreeMap<&str, &PresenceRow> = BTreeMap::new();
         let mut stays: BTreeMap<Party, Stay> = BTreeMap::new();
+        let Some(room) = self.rooms.get(room) else { return stays };
         let oldest = window.start().before(PRESENCE_LOOKBACK);
-        for row in self.rooms.get(room).into_iter().flatten() {
-            if row.stamp >= window.end() || row.stamp < oldest {
-                continue;
-            }
+        let mut last: BTreeMap<&str, &PresenceRow> = room.last.iter().map(|(nick, row)| (nick.as_str(), row)).collect();
+        for row in room.rows.iter().filter(|row| row.stamp < window.end()) {
             if row.stamp < window.start() {
-                match row.movement {
-                    Movement::Entered => inside.insert(&row.nick, row),
-                    Movement::Left => inside.remove(row.nick.as_str()),
-                };
+                last.insert(&row.nick, row);
             } else {
                 stays.entry(party(row)).or_default().movements.push((row.stamp, row.movement));
             }
         }
-        for row in inside.into_values() {
+        for row in last.into_values().filter(|row| row.movement == Movement::Entered && row.stamp >= oldest) {
             stays.entry(party(row)).or_default().inside = true;
         }
         stays
+    }
+
+    /// Goes on to windows that begin here or later, once all rows are in hand: who has left, or entered long ago, does not matter to them.
+    pub(super) fn advance(&mut self, since: Timestamp) {
+        self.since = since;
+        let oldest = since.before(PRESENCE_LOOKBACK);
+        self.rooms.retain(|_, room| {
+            let (passed, rows): (Vec<_>, _) = std::mem::take(&mut room.rows).into_iter().partition(|row| row.stamp < since);
+            room.rows = rows;
+            for row in passed {
+                room.note(row);
+            }
+            room.last.retain(|_, row| row.movement == Movement::Entered && row.stamp >= oldest);
+            !room.last.is_empty() || !room.rows.is_empty()
+        });
+    }
+
+    /// All rows that are in hand.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = PresenceRow> {
+        std::mem::take(&mut self.rooms).into_values().flat_map(|room| room.last.into_values().chain(room.rows))
     }
 }
 

@@ -123,6 +123,27 @@ impl TableAccount {
         }
     }
 
+    /// Adds what became of other rows of the same table.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self { rows, length, tally_rows, tally_length, starts, folded, presence, skipped, dead_letters, replaced } = other;
+        for (sum, more) in [
+            (&mut self.rows, rows),
+            (&mut self.length, length),
+            (&mut self.tally_rows, tally_rows),
+            (&mut self.tally_length, tally_length),
+            (&mut self.starts, starts),
+            (&mut self.folded, folded),
+            (&mut self.presence, presence),
+            (&mut self.dead_letters, dead_letters),
+            (&mut self.replaced, replaced),
+        ] {
+            *sum += more;
+        }
+        for (reason, rows) in skipped {
+            *self.skipped.entry(*reason).or_default() += rows;
+        }
+    }
+
     /// Whether every row is accounted for.
     pub fn closes(&self) -> bool {
         let parts = [self.starts, self.folded, self.presence, self.dead_letters];

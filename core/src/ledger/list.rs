@@ -1,7 +1,8 @@
 use bytes::Bytes;
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Error, ErrorClass, ErrorKind, ItemId, MessageLine, Result, ShortDigest};
+use crate::{ByteStream, Digest, Error, ErrorClass, ErrorKind, ItemId, MessageLine, Result, ShortDigest};
 
 /// One item in a seal's list. It names no people: keys and identities are digests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,10 +50,7 @@ impl List {
     /// Never: a line is always JSON.
     pub fn to_bytes(&self) -> Bytes {
         let mut bytes = Vec::new();
-        for line in &self.0 {
-            serde_json::to_writer(&mut bytes, line).expect("a line is always JSON");
-            bytes.push(b'\n');
-        }
+        self.0.iter().for_each(|line| line.write(&mut bytes));
         bytes.into()
     }
 
@@ -63,15 +61,43 @@ impl List {
     /// Names the line that is not one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        lines
-            .enumerate()
-            .map(|(number, line)| {
-                serde_json::from_slice(line).map_err(|error| {
-                    Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "read list", format!("line {} cannot be read", number + 1))
-                        .because(error)
-                })
-            })
-            .collect::<Result<_>>()
-            .map(Self)
+        lines.zip(1..).map(|(line, number)| ListLine::read(line, number)).collect::<Result<_>>().map(Self)
+    }
+}
+
+impl ListLine {
+    /// Adds the line as stored.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
+        serde_json::to_writer(&mut *bytes, self).expect("a line is always JSON");
+        bytes.push(b'\n');
+    }
+
+    /// The line of this number, from 1, without its end.
+    fn read(line: &[u8], number: u64) -> Result<Self> {
+        serde_json::from_slice(line).map_err(|error| {
+            Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "read list", format!("line {number} cannot be read")).because(error)
+        })
+    }
+
+    /// Hands over the lines of a stored list one after another, however many there are. Whether it is the list that it should be is known at its end.
+    pub(crate) async fn read_each(mut stored: ByteStream, mut take: impl FnMut(Self)) -> Result<()> {
+        let (mut begun, mut number) = (Vec::new(), 0);
+        while let Some(piece) = stored.try_next().await? {
+            let mut rest = &piece[..];
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                begun.extend_from_slice(&rest[..end]);
+                rest = &rest[end + 1..];
+                if !begun.is_empty() {
+                    number += 1;
+                    take(Self::read(&begun, number)?);
+                    begun.clear();
+                }
+            }
+            begun.extend_from_slice(rest);
+        }
+        if !begun.is_empty() {
+            take(Self::read(&begun, number + 1)?);
+        }
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ pub use self::{
     list::{List, ListLine},
     newer::NewerEntry,
 };
-use crate::{ByteStream, Digest, Result};
+use crate::{ByteStream, Digest, Error, ErrorClass, ErrorKind, Result};
 
 /// Where the chain is kept.
 ///
@@ -40,7 +40,15 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Stores something under the digest of its content.
     async fn keep(&self, kind: KeptKind, content: ByteStream) -> Result<Digest>;
 
-    /// Reads something back.
+    /// Stores something whose digest is known; for what is larger than memory. A content that has another is an error.
+    async fn keep_as(&self, kind: KeptKind, digest: &Digest, content: ByteStream) -> Result<()> {
+        if self.keep(kind, content).await? == *digest {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "keep", "the content does not have this digest").about(kind.path(digest)))
+    }
+
+    /// Reads something back. Content that may be larger than memory comes piece by piece, and its end may be the error that it is damaged.
     async fn load(&self, kind: KeptKind, digest: &Digest) -> Result<ByteStream>;
 
     /// Adds an entry at the end.

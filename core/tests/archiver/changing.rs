@@ -15,7 +15,7 @@ use jabber_archive_core::{
 use super::world::*;
 
 /// A source that changes before it counts: `change` is told which count it is, from 1. The first two are those of a new archive's plan.
-struct Changing<F> {
+pub(super) struct Changing<F> {
     inner: Arc<MemorySource>,
     counts: AtomicU64,
     change: F,
@@ -28,7 +28,7 @@ impl<F> std::fmt::Debug for Changing<F> {
 }
 
 impl<F: Fn(u64, &mut Vec<Record>) + Send + Sync> Changing<F> {
-    fn new(world: &World, change: F) -> Self {
+    pub(super) fn new(world: &World, change: F) -> Self {
         Self { inner: world.source.clone(), counts: AtomicU64::new(0), change }
     }
 }

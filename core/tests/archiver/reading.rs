@@ -80,7 +80,7 @@ fn windows_that_take_too_much_memory_together_are_read_one_by_one() {
     let one = World::new(large_company());
     one.run().unwrap();
     let mut other = read_as(&one, large_company(), 3, Some(9));
-    other.settings.memory = 600_000;
+    other.settings.memory = 4 * 600_000;
     other.run().unwrap();
     assert!(one.outcome() == other.outcome());
 }
@@ -90,13 +90,13 @@ fn a_window_that_takes_too_much_memory_is_an_error_that_names_the_setting_and_wh
     for chunk in [None, Some(9)] {
         let one = World::new(large_company());
         let mut world = read_as(&one, large_company(), 3, chunk);
-        world.settings.memory = 100_000;
+        world.settings.memory = 4 * 100_000;
         let error = world.run().unwrap_err();
         assert_eq!((error.kind(), error.class()), (ErrorKind::Source, ErrorClass::Fatal));
         assert!(error.advice().unwrap().contains("`memory`"), "{error}");
         world.check();
         assert_eq!(world.seals().last().unwrap().span.end, at("2026-11-20T18:00:00Z"), "{chunk:?}");
-        world.settings.memory = 1 << 20;
+        world.settings.memory = 4 << 20;
         world.run().unwrap();
         one.run().unwrap();
         assert!(world.outcome() == one.outcome());

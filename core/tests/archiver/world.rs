@@ -14,8 +14,8 @@ use jabber_archive_core::{
     Link, List, MemoryDirectory, Movement, ObjectKey, Observer, People, Record, Result, RunEntry, RunReport, RunSettings, Seal, Source,
     Table, Timestamp, Transcript, TranscriptSettings, UndecodableRow, Window,
     testing::{
-        faults::{Faults, FaultyLedger, FaultySink, FaultySource},
-        memory::{MemoryLedger, MemorySink, MemorySource},
+        faults::{Faults, FaultyLedger, FaultySink, FaultySource, FaultySpool},
+        memory::{MemoryLedger, MemorySink, MemorySource, MemorySpool},
         rows::{Row, presence},
     },
 };
@@ -39,6 +39,8 @@ pub(crate) struct World {
     pub(crate) source: Arc<MemorySource>,
     pub(crate) sink: Arc<MemorySink>,
     pub(crate) ledger: Arc<MemoryLedger>,
+    /// Where what outgrows memory goes, if anywhere.
+    pub(crate) spool: Option<Arc<MemorySpool>>,
     pub(crate) observer: Arc<Log>,
     pub(crate) now: Timestamp,
 }
@@ -66,6 +68,7 @@ impl World {
             source: Arc::new(MemorySource::new(records, now).batches_of(5)),
             sink: Arc::default(),
             ledger: Arc::default(),
+            spool: None,
             observer: Arc::default(),
             now,
         }
@@ -89,11 +92,12 @@ impl World {
             log.waits.lock().unwrap().push(wait);
             ready(())
         };
-        Archiver::new(self.facts.clone(), source, self.converter.clone(), sink, ledger, Arc::new(pause))
-            .people(People::new(self.directory.clone()))
-            .filter(self.filter.clone())
-            .settings(self.settings.clone())
-            .observer(observer)
+        let line = Archiver::new(self.facts.clone(), source, self.converter.clone(), sink, ledger, Arc::new(pause));
+        let line = match &self.spool {
+            Some(spool) => line.spool(Arc::new(FaultySpool::new(spool.clone(), faults))),
+            None => line,
+        };
+        line.people(People::new(self.directory.clone())).filter(self.filter.clone()).settings(self.settings.clone()).observer(observer)
     }
 
     pub(crate) fn run(&self) -> Result<RunReport> {

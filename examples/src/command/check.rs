@@ -63,6 +63,7 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     wiring::converter(&config, &facts)?;
     let settings = wiring::settings(&config);
     settings.check(&facts)?;
+    wiring::spool(&config)?;
     let place = Place::of(&config)?;
     let frontier = existing(&place, &facts).await?;
     let Known { people, directory: listed, survey: directory } = wiring::people(&config).await?;

@@ -142,6 +142,7 @@ pub(crate) struct RunConfig {
     pub(crate) start: Option<jabber_archive_core::Timestamp>,
     pub(crate) message_id_domain: Option<String>,
     pub(crate) memory: Option<Bytes>,
+    pub(crate) spool: Option<PathBuf>,
     pub(crate) chunk_windows: Option<usize>,
     pub(crate) concurrency: Option<usize>,
     pub(crate) in_flight: Option<Bytes>,

@@ -9,6 +9,7 @@ use jabber_archive_core::{
     ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, Rsmf,
     RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
 };
+use jabber_archive_sink::FileSpool;
 use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
 pub(crate) use self::{
@@ -122,6 +123,15 @@ pub(crate) fn settings(config: &Config) -> RunSettings {
     settings
 }
 
+/// Where what outgrows memory goes.
+pub(crate) fn spool(config: &Config) -> Result<FileSpool> {
+    let opened = match &config.run.spool {
+        Some(folder) => FileSpool::new(config.path(folder)),
+        None => FileSpool::of_system(),
+    };
+    opened.map_err(|error| refuse("`spool`", &error.to_string()).because(error))
+}
+
 /// Who runs it, for the chain.
 pub(crate) fn identity(config: &Config) -> RunIdentity {
     let unknown = |_| "unknown".to_owned();
@@ -141,7 +151,8 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
     let filter = config.filter.read(config)?;
     let settings = settings(config);
     settings.check(&facts)?;
+    let spool = Arc::new(spool(config)?);
     let archive = place.open(observer.clone()).await?;
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
-    Ok(line.people(people).filter(filter).settings(settings).identity(identity(config)).observer(observer))
+    Ok(line.spool(spool).people(people).filter(filter).settings(settings).identity(identity(config)).observer(observer))
 }

@@ -79,9 +79,12 @@ fn the_bytes_do_not_depend_on_how_the_source_is_read() {
     let setting = Setting::new(24, 400);
     setting.run("run", &[]).assert(3, &[]);
     let expected = content(&setting.archive());
-    for (path, run) in [("one", "chunk_windows = 1"), ("narrow", "concurrency = 1\nmemory = \"2MiB\"")] {
+    let spool = setting.folder.path().join("spool");
+    std::fs::create_dir(&spool).unwrap();
+    for (path, run) in [("one", "chunk_windows = 1"), ("narrow", "concurrency = 1\nmemory = \"256KiB\"\nspool = \"spool\"")] {
         setting.configure(|text| text.replace("path = \"archive\"", &format!("path = \"{path}\"")) + run + "\n");
         setting.run("run", &[]).assert(3, &[]);
         assert!(content(&setting.folder.path().join(path)) == expected, "{run}");
     }
+    assert_eq!(std::fs::read_dir(&spool).unwrap().count(), 0);
 }

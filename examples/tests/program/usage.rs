@@ -49,6 +49,7 @@ fn values_that_are_none_are_refused() {
         ("retry_for = \"1s\"", "settle = \"1m\"", &["`settle` is shorter than `margin`"]),
         ("retry_for = \"1s\"", "anchor = \"25:00\"", &["no time of day"]),
         ("retry_for = \"1s\"", "memory = \"much\"", &["no amount such as 512MiB"]),
+        ("retry_for = \"1s\"", "spool = \"nowhere\"", &["`spool`", "nowhere: the folder of the spool is not there", "make it"]),
         ("retry_for = \"1s\"", "in_flight = \"some\"", &["line 24", "`some` is no amount"]),
         ("name = \"test\"", "name = \"Test!\"", &["`Test!`", "a-z, 0-9"]),
         ("encrypt = \"off\"", "encrypt = \"maybe\"", &["line 10", "maybe"]),

@@ -16,5 +16,6 @@ mod putting;
 mod races;
 mod sampling;
 mod snapshot;
+mod spool;
 mod store;
 mod tamper;

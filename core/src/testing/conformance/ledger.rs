@@ -220,6 +220,28 @@ async fn kept<L: Ledger + ?Sized>(make: &impl AsyncFn() -> LedgerSubject<L>, rep
         })
         .await;
     report
+        .check("what is kept under a digest that is known is given back, kept once, and an error where it has another", async |rule| {
+            let (ledger, _) = opened(make, rule).await;
+            // Longer than what any store takes at once.
+            let long: Vec<u8> = (0..20_000_000_u32).map(|byte| (byte % 253) as u8).collect();
+            for content in [&large, &long] {
+                let digest = Digest::of(content);
+                for _ in 0..2 {
+                    rule.works(ledger.keep_as(KeptKind::List, &digest, chunks(content)).await);
+                    rule.equal_bytes(&rule.whole(ledger.load(KeptKind::List, &digest).await).await, content);
+                }
+                let other = Digest::of(b"other");
+                rule.fails(ledger.keep_as(KeptKind::List, &other, chunks(content)).await);
+                ensure_not_loaded(rule, &*ledger, KeptKind::List, &other).await;
+            }
+            let digest = Digest::of(b"first second");
+            rule.fails(ledger.keep_as(KeptKind::List, &digest, broken([b"first "])).await);
+            ensure_not_loaded(rule, &*ledger, KeptKind::List, &digest).await;
+            rule.works(ledger.keep_as(KeptKind::List, &digest, pieces([b"first", b" second"])).await);
+            rule.equal(&rule.works(ledger.keep(KeptKind::List, pieces([b"first second"])).await), &digest);
+        })
+        .await;
+    report
         .check("what was not kept cannot be loaded, nor under another kind", async |rule| {
             let (ledger, _) = opened(make, rule).await;
             let digest = rule.works(ledger.keep(KeptKind::Context, pieces([b"context"])).await);
@@ -281,6 +303,12 @@ async fn opened<L: Ledger + ?Sized>(make: &impl AsyncFn() -> LedgerSubject<L>, r
     let ledger = make().await.ledger;
     let facts = rule.works(ledger.open(&archive()).await);
     (ledger, facts)
+}
+
+fn chunks(content: &[u8]) -> crate::ByteStream {
+    use futures::StreamExt;
+    let pieces: Vec<_> = content.chunks(300_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    futures::stream::iter(pieces).boxed()
 }
 
 /// A ledger may find out at once or while the content is read.

@@ -29,9 +29,29 @@ pub async fn spool<S: Spool + ?Sized>(make: impl AsyncFn() -> Arc<S>) -> Report 
         })
         .await;
     report
+        .check("a place is read as often as asked, also at the same time and while more is appended", async |rule| {
+            use futures::TryStreamExt;
+            let mut place = rule.works(make().await.create().await);
+            let content: Vec<u8> = (0..600_000_u32).map(|byte| (byte % 251) as u8).collect();
+            for piece in content.chunks(100_000) {
+                rule.works(place.append(Bytes::copy_from_slice(piece)).await);
+            }
+            let (mut one, other) = (rule.works(place.read().await), rule.works(place.read().await));
+            let mut begun = rule.works(one.try_next().await).unwrap_or_default().to_vec();
+            rule.equal_bytes(&rule.whole(Ok(other)).await, &content);
+            rule.works(place.append(Bytes::from_static(b"more")).await);
+            begun.extend_from_slice(&rule.whole(Ok(one)).await);
+            rule.equal_bytes(&begun, &content);
+            let again = rule.works(place.read().await);
+            drop(place);
+            rule.equal_bytes(&rule.whole(Ok(again)).await, &[&content[..], b"more"].concat());
+        })
+        .await;
+    report
         .check("a place where nothing was written gives nothing back", async |rule| {
             let spool = make().await;
-            rule.equal_bytes(&rule.whole(rule.works(spool.create().await).read().await).await, &[]);
+            let mut place = rule.works(spool.create().await);
+            rule.equal_bytes(&rule.whole(place.read().await).await, &[]);
             let mut place = rule.works(spool.create().await);
             rule.works(place.append(Bytes::new()).await);
             rule.equal_bytes(&rule.whole(place.read().await).await, &[]);

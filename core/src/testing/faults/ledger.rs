@@ -37,6 +37,10 @@ impl<L: Ledger + ?Sized> Ledger for FaultyLedger<L> {
         self.faults.call(KIND, "keep", self.inner.keep(kind, content)).await
     }
 
+    async fn keep_as(&self, kind: KeptKind, digest: &Digest, content: ByteStream) -> Result<()> {
+        self.faults.call(KIND, "keep", self.inner.keep_as(kind, digest, content)).await
+    }
+
     async fn load(&self, kind: KeptKind, digest: &Digest) -> Result<ByteStream> {
         let content = self.faults.call(KIND, "load", self.inner.load(kind, digest)).await?;
         Ok(self.faults.stream(KIND, "load", content))

@@ -18,5 +18,6 @@ mod ledger;
 mod schedule;
 mod sink;
 mod source;
+mod spool;
 
-pub use self::{ledger::FaultyLedger, schedule::Faults, sink::FaultySink, source::FaultySource};
+pub use self::{ledger::FaultyLedger, schedule::Faults, sink::FaultySink, source::FaultySource, spool::FaultySpool};

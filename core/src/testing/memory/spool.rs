@@ -33,7 +33,7 @@ impl SpoolWriter for Place {
         Ok(())
     }
 
-    async fn read(self: Box<Self>) -> Result<ByteStream> {
-        Ok(stream::iter(self.0.into_iter().map(Ok)).boxed())
+    async fn read(&mut self) -> Result<ByteStream> {
+        Ok(stream::iter(self.0.clone().into_iter().map(Ok)).boxed())
     }
 }

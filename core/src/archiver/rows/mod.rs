@@ -1,0 +1,299 @@
+//! The rows of a chunk: in memory as long as they fit, then in a spool, from which what belongs together comes back together.
+
+mod encoding;
+mod merge;
+mod run;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use self::{
+    merge::{Merge, Runs},
+    run::{Key, RunWriter},
+};
+use crate::{
+    ArchiveFacts, Assembler, Assembly, ConversationKey, Grid, Neighbour, People, Record, Result, Rooms, Span, Spool, Table, Timestamp,
+    Window,
+};
+
+/// The most runs of one level that are read side by side: each is an open file.
+const MOST_RUNS: usize = 160;
+
+/// What a run takes while it is read, in bytes, if the spool gives it back in pieces of 64 KiB: its next row, and what has been read of those behind.
+const READING: usize = 192 << 10;
+
+/// The rows of a chunk.
+///
+/// What outgrows memory is sorted by window and conversation and written to a spool as a run, again and again. In the end the runs are merged: conversation after
+/// conversation comes back whole, in the order of the window's list, and as many as fit are assembled at a time.
+#[derive(Debug)]
+pub(super) struct Rows {
+    /// Those that are in memory.
+    held: Assembler,
+    empty: Assembler,
+    grid: Grid,
+    margin: Duration,
+    /// The windows of the chunk, without the margins.
+    cells: Span,
+    /// How many bytes may be held.
+    limit: usize,
+    spool: Option<Arc<dyn Spool>>,
+    runs: Runs,
+    giving: Giving,
+}
+
+/// How far rows have been given out.
+#[derive(Debug)]
+enum Giving {
+    NotYet,
+    /// All rows of this window were in memory, and have been assembled.
+    Whole(Window),
+    Merged(Merging),
+}
+
+#[derive(Debug)]
+struct Merging {
+    rows: Merge,
+    /// Who is inside at the end of the window, for the next one.
+    inside: Option<RunWriter>,
+}
+
+impl Rows {
+    /// An empty chunk of these windows. `limit` is how many bytes of rows may be held in memory; more go to the spool, if there is one.
+    pub(super) fn new(
+        facts: &ArchiveFacts,
+        rooms: Arc<Rooms>,
+        people: People,
+        cells: Span,
+        limit: usize,
+        spool: Option<Arc<dyn Spool>>,
+    ) -> Self {
+        let empty = Assembler::new(facts, rooms, people);
+        let most = (limit / 2 / READING).clamp(2, MOST_RUNS);
+        Self {
+            held: empty.clone().since(cells.start),
+            empty,
+            grid: facts.grid,
+            margin: facts.margin(),
+            cells,
+            limit,
+            spool,
+            runs: Runs::new(most),
+            giving: Giving::NotYet,
+        }
+    }
+
+    /// Takes rows, in any order. Says how many bytes they take in memory where that is too much and there is no spool.
+    pub(super) async fn accept(&mut self, records: Vec<Record>) -> Result<Option<usize>> {
+        self.held.accept(records);
+        if self.held.weight() <= self.limit {
+            return Ok(None);
+        }
+        if self.spool.is_none() {
+            return Ok(Some(self.held.weight()));
+        }
+        self.spill().await?;
+        Ok(None)
+    }
+
+    /// How many rows of each table in hand are dated in the window, and the sum of their lengths.
+    pub(super) fn tally(&self, window: &Window) -> BTreeMap<Table, (u64, u64)> {
+        self.held.tally(window)
+    }
+
+    /// All rows have been accepted.
+    pub(super) async fn complete(&mut self) -> Result<()> {
+        if !self.runs.is_empty() {
+            self.spill().await?;
+        }
+        Ok(())
+    }
+
+    /// The next conversations of a window, as many as fit into memory; `None` when there are no more. Windows are asked for in their order; `next` is the
+    /// one after.
+    ///
+    /// Each takes what is its own from `earlier`, what the window before has listed.
+    pub(super) async fn assemble(&mut self, window: &Window, next: Option<&Window>, earlier: &mut Neighbour) -> Result<Option<Assembly>> {
+        if let Giving::NotYet = self.giving
+            && !self.runs.is_empty()
+        {
+            self.giving = Giving::Merged(Merging { rows: self.runs.merge().await?, inside: None });
+        }
+        let Giving::Merged(merging) = &mut self.giving else {
+            if matches!(self.giving, Giving::Whole(given) if given == *window) {
+                return Ok(None);
+            }
+            self.giving = Giving::Whole(*window);
+            return Ok(Some(self.held.assemble_part(window, earlier)));
+        };
+        let mut part = self.empty.clone().since(window.start());
+        if !merging.fill(&mut part, window, self.limit / 2).await? {
+            if let Some(inside) = merging.inside.take() {
+                merging.rows.add(inside.finish().await?).await?;
+            }
+            return Ok(None);
+        }
+        let assembly = part.assemble_part(window, earlier);
+        if let (Some(next), Some(spool)) = (next, &self.spool) {
+            let mut inside: Vec<_> =
+                part.give_away_presence().map(|row| (ConversationKey::Room(row.room.clone()).digest(), Record::Presence(row))).collect();
+            inside.sort_unstable();
+            for (group, row) in inside {
+                let writer = match &mut merging.inside {
+                    Some(writer) => writer,
+                    none => none.insert(RunWriter::new(&**spool).await?),
+                };
+                writer.push(Key { window: next.start(), group }, &row).await?;
+            }
+        }
+        Ok(Some(assembly))
+    }
+
+    /// Moves all rows that are held into a run.
+    async fn spill(&mut self) -> Result<()> {
+        let Some(spool) = &self.spool else { return Ok(()) };
+        let rows = self.held.give_away();
+        let mut order: Vec<(Key, usize)> = Vec::with_capacity(rows.len());
+        for (index, row) in rows.iter().enumerate() {
+            let group = self.held.group(row);
+            order.extend(self.decided(row).map(|window| (Key { window, group }, index)));
+        }
+        order.sort_unstable();
+        let mut run = RunWriter::new(&**spool).await?;
+        for (key, index) in order {
+            run.push(key, &rows[index]).await?;
+        }
+        drop(rows);
+        let run = run.finish().await?;
+        self.runs.add(run, &**spool).await
+    }
+
+    /// The starts of the chunk's windows that a row decides. Who was inside a room before is handed on from window to window.
+    fn decided(&self, record: &Record) -> impl Iterator<Item = Timestamp> {
+        let sent = record.sent();
+        let (from, to, margin) = match record {
+            Record::Message(_) => (sent.before(self.margin), sent.after(self.margin * 2), self.margin),
+            Record::Presence(_) => (sent.max(self.cells.start), sent.max(self.cells.start), Duration::ZERO),
+            Record::Undecodable(_) => (sent, sent, Duration::ZERO),
+        };
+        let is_message = matches!(record, Record::Message(_));
+        let cells = self.cells;
+        self.grid
+            .windows(Span::new(from, to.after(Duration::from_millis(1))))
+            .filter(move |window| cells.start <= window.start() && window.end() <= cells.end)
+            .filter(move |window| !is_message || window.deciding(margin).contains(sent))
+            .map(|window| window.start())
+    }
+}
+
+impl Merging {
+    /// Takes rows of the window until `enough` bytes of whole conversations are in hand; says whether there were any.
+    async fn fill(&mut self, part: &mut Assembler, window: &Window, enough: usize) -> Result<bool> {
+        let mut group = None;
+        while let Some(key) = self.rows.key().filter(|key| key.window <= window.start()) {
+            if group.is_some_and(|group| group != key.group) && part.weight() >= enough {
+                break;
+            }
+            let Some(entry) = self.rows.next().await? else { break };
+            // What only decides windows in which nothing is dated is not asked for.
+            if key.window == window.start() {
+                group = Some(key.group);
+                part.hold(entry.record()?);
+            }
+        }
+        Ok(group.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Conversation, MemoryDirectory,
+        testing::{
+            memory::MemorySpool,
+            rows::{Row, rows},
+        },
+    };
+
+    const DAYS: i64 = 2;
+
+    fn cells() -> Span {
+        Span::new("2026-11-20T00:00:00Z".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap())
+    }
+
+    /// What is assembled of each window, part by part.
+    fn parts(records: &[Record], limit: usize, spool: Option<Arc<dyn Spool>>) -> Vec<Vec<Vec<Conversation>>> {
+        let facts = ArchiveFacts::new("test").unwrap();
+        let people = People::new(Arc::new(MemoryDirectory::new()));
+        let mut rows = Rows::new(&facts, Arc::default(), people, cells(), limit, spool);
+        let windows: Vec<Window> = facts.grid.windows(cells()).collect();
+        assert_eq!(windows.len(), DAYS as usize);
+        block_on(async {
+            for batch in records.chunks(9) {
+                assert_eq!(rows.accept(batch.to_vec()).await.unwrap(), None);
+            }
+            rows.complete().await.unwrap();
+            let mut all = Vec::new();
+            for (index, window) in windows.iter().enumerate() {
+                let mut parts = Vec::new();
+                let mut earlier = Neighbour::default();
+                while let Some(assembly) = rows.assemble(window, windows.get(index + 1), &mut earlier).await.unwrap() {
+                    parts.push(assembly.conversations);
+                }
+                all.push(parts);
+            }
+            all
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn parts_are_the_whole_in_the_order_of_lists_and_conversations_are_not_divided(
+            records in rows(DAYS, 60, Duration::from_mins(6)),
+            limit in 0_usize..60_000,
+        ) {
+            let whole = parts(&records, usize::MAX, None);
+            let divided = parts(&records, limit, Some(Arc::new(MemorySpool::new())));
+            for (whole, divided) in whole.into_iter().zip(divided) {
+                let order = |conversation: &Conversation| conversation.key.digest();
+                let mut expected: Vec<_> = whole.into_iter().flatten().collect();
+                expected.sort_by_key(order);
+                for pair in divided.iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().windows(2) {
+                    prop_assert!(pair[0].iter().map(order).max() < pair[1].iter().map(order).min());
+                }
+                let mut all: Vec<_> = divided.into_iter().flatten().collect();
+                all.sort_by_key(order);
+                prop_assert_eq!(all, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_is_in_hand_than_half_of_what_may_be_held_and_the_conversation_that_goes_beyond() {
+        let message = |number: u64| {
+            let sent = cells().start.after(Duration::from_secs(number * 17 % 80_000));
+            Row::jm(&format!("u{}@example.com", number % 100), "bob@example.com")
+                .at_time(sent)
+                .id(&format!("m{number}"))
+                .body(&"x".repeat(500))
+                .record()
+        };
+        let records: Vec<Record> = (0..5_000).map(message).collect();
+        let weight = |conversations: &[Conversation]| {
+            conversations.iter().flat_map(|conversation| &conversation.messages).count() * records[0].weight()
+        };
+        let limit = 400_000;
+        let parts = parts(&records, limit, Some(Arc::new(MemorySpool::new())));
+        let (one_conversation, slack) = (50 * records[0].weight(), limit / 20);
+        assert!(parts[0].len() > 20, "{}", parts[0].len());
+        for part in &parts[0] {
+            assert!(weight(part) < limit / 2 + one_conversation + slack, "{}", weight(part));
+        }
+        let conversations: usize = parts[0].iter().map(Vec::len).sum();
+        assert_eq!(conversations, 100);
+    }
+}
