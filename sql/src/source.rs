@@ -7,7 +7,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    ErrorClass, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp,
+    Clock, ErrorClass, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp,
 };
 use tokio::{
     sync::{OnceCell, mpsc},
@@ -54,6 +54,15 @@ impl MssqlSource {
 
     pub(crate) fn config(&self) -> &MssqlConfig {
         &self.config
+    }
+
+    /// The server's UTC.
+    pub(crate) async fn clock(&self) -> Result<Timestamp> {
+        let mut connection = Connection::open(&self.config, false).await?;
+        match connection.row("read the clock of", "", statements::CLOCK, &[]).await? {
+            [Value::DateTime(days, ticks)] => Ok(Timestamp::from_sql_datetime(days, ticks)),
+            [_] => Err(unexpected(Operation { config: &self.config, verb: "read the clock of", table: "" })),
+        }
     }
 
     async fn schema(&self) -> Result<Arc<Schema>> {
@@ -124,12 +133,8 @@ impl Source for MssqlSource {
         &self.id
     }
 
-    async fn clock(&self) -> Result<Timestamp> {
-        let mut connection = Connection::open(&self.config, false).await?;
-        match connection.row("read the clock of", "", statements::CLOCK, &[]).await? {
-            [Value::DateTime(days, ticks)] => Ok(Timestamp::from_sql_datetime(days, ticks)),
-            [_] => Err(unexpected(Operation { config: &self.config, verb: "read the clock of", table: "" })),
-        }
+    async fn clocks(&self) -> Result<Vec<Clock>> {
+        Ok(vec![Clock::new(self.id.clone(), self.clock().await?)])
     }
 
     async fn extent(&self, now: Timestamp) -> Result<Extent> {
