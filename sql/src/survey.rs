@@ -1,6 +1,6 @@
 use std::fmt;
 
-use jabber_archive_core::{Result, Source, Timestamp};
+use jabber_archive_core::{Result, Timestamp};
 use serde::Serialize;
 
 use crate::{
@@ -107,7 +107,7 @@ impl MssqlSource {
             Err(error) => survey.fault = Some(error.to_string()),
         }
         if survey.found && !readable {
-            survey.fault = Some(format!("`{}` may not read it: GRANT SELECT on it to that user", self.config().user));
+            survey.fault = Some(format!("{} may not read it: GRANT SELECT on it to that user", self.config().login));
         }
         Ok(survey)
     }

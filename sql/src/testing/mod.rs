@@ -6,5 +6,5 @@ pub mod tables;
 
 pub use self::{
     office::{Office, TrueMessage},
-    server::{ColumnType, Database, Fault, SqlServer, Table, Value},
+    server::{Answered, ColumnType, Database, Fault, Setup, SignIn, SqlBrowser, SqlServer, Table, Tls, Value},
 };
