@@ -85,7 +85,8 @@ impl MssqlSource {
             (false, false) => Isolation::ReadCommitted,
         };
         let mut tables = Vec::new();
-        for spec in TABLES {
+        let wanted = |name: &str| self.config().tables.as_ref().is_none_or(|tables| tables.contains(name));
+        for spec in TABLES.into_iter().filter(|spec| wanted(spec.name)) {
             tables.push(self.survey_table(&mut connection, spec).await?);
         }
         Ok(Survey { version: facts.version, edition: facts.edition, clock, isolation, read_only: facts.read_only, tables })

@@ -5,6 +5,8 @@
 mod answers;
 mod conformance;
 mod faults;
+mod gentle;
+mod reaching;
 mod refusals;
 mod server;
 mod setting;
