@@ -1,5 +1,6 @@
 //! A stand-in for SQL Server, and a company whose chats fill it.
 
+pub mod ddl;
 mod office;
 mod server;
 pub mod tables;

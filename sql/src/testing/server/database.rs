@@ -164,6 +164,11 @@ impl Table {
         &self.columns
     }
 
+    /// The columns that lead an index.
+    pub fn indexes(&self) -> &[String] {
+        &self.indexed
+    }
+
     /// The rows as they are now, whatever is changed while they are read.
     pub fn read(&self) -> impl Iterator<Item = Vec<Value>> + Send + use<> {
         let held = self.held.clone();
@@ -356,7 +361,8 @@ impl Database {
         self.state().tables.get(&name.to_lowercase()).cloned()
     }
 
-    pub(super) fn tables(&self) -> Vec<Table> {
+    /// All tables.
+    pub fn tables(&self) -> Vec<Table> {
         self.state().tables.values().cloned().collect()
     }
 
