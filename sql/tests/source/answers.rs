@@ -10,6 +10,7 @@ use crate::{
 };
 
 on_every_back_end!(
+    all_that_a_datetime_can_say_is_counted,
     times_are_exact_to_the_tick,
     the_bounds_take_the_start_and_leave_the_end,
     texts_of_every_length_and_script_arrive_unaltered,
@@ -165,4 +166,17 @@ async fn optional_tables_and_columns_may_be_missing_and_names_may_be_in_capitals
     let batches: Vec<Vec<Record>> = source(&server).records(day()).try_collect().await.unwrap();
     let [Record::Message(row)] = &batches.concat()[..] else { panic!("not one message") };
     assert_eq!((row.body.as_deref(), row.subject.as_deref(), row.thread.as_deref()), (Some("text"), None, None));
+}
+
+async fn all_that_a_datetime_can_say_is_counted(back_end: &BackEnd) {
+    let times =
+        ["1753-01-01T00:00:00Z", "2000-01-01T00:00:00Z", "5996-06-06T06:06:06Z", "6083-01-23T02:07:00Z", "9999-12-30T12:00:00Z"];
+    let database = database(times.iter().map(|time| jm_row(at(time), "x")).collect());
+    let server = back_end.serve(&database).await;
+    for grid in [Grid::daily(), Grid::new(std::time::Duration::from_hours(6), std::time::Duration::from_hours(1)).unwrap()] {
+        let mut tallies = source(&server).tally(Span::new(Timestamp::MIN, Timestamp::MAX), &grid).await.unwrap();
+        tallies.sort_by_key(|tally| tally.window);
+        let expected: Vec<_> = times.iter().map(|time| (grid.window_at(time.parse().unwrap()), 1)).collect();
+        assert_eq!(tallies.iter().map(|tally| (tally.window, tally.rows)).collect::<Vec<_>>(), expected);
+    }
 }
