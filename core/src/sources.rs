@@ -94,7 +94,7 @@ impl Source for Sources {
     }
 
     async fn clocks(&self) -> Result<Vec<Clock>> {
-        Ok(self.each(|source| source.clocks()).await?.concat())
+        Ok(self.each(Source::clocks).await?.concat())
     }
 
     async fn extent(&self, now: Timestamp) -> Result<Extent> {
@@ -112,7 +112,7 @@ impl Source for Sources {
 
     async fn context(&self) -> Result<Rooms> {
         let mut whole = Rooms::new();
-        for rooms in self.each(|source| source.context()).await? {
+        for rooms in self.each(Source::context).await? {
             whole.extend(rooms);
         }
         Ok(whole)

@@ -107,8 +107,8 @@ impl<'a> Connection<'a> {
                 Ok(client) => return Ok(client),
                 Err(tiberius::error::Error::Routing { host: other, port }) => {
                     // A server may name the instance too, of which the port says all.
-                    host = other.split('\\').next().unwrap_or_default().to_owned();
-                    place = Place::Port(port);
+                    let name = other.split_once('\\').map_or(other.as_str(), |(name, _)| name);
+                    (host, place) = (name.to_owned(), Place::Port(port));
                 }
                 Err(error) => return Err(operation.classify_login(error)),
             }

@@ -48,7 +48,10 @@ fn rooms_of(described: &[(BareJid, Room)], nicks: &[(BareJid, String, Jid)]) -> 
     rooms
 }
 
-fn described() -> impl Strategy<Value = (Vec<(BareJid, Room)>, Vec<(BareJid, String, Jid)>)> {
+/// Rows of `tc_rooms`, and of `tc_users`.
+type Described = (Vec<(BareJid, Room)>, Vec<(BareJid, String, Jid)>);
+
+fn described() -> impl Strategy<Value = Described> {
     let jid = || prop::sample::select(vec![ROOM, "other@conference.example.com"]).prop_map(|room| BareJid::new(room).unwrap());
     let title = prop::option::of(prop::sample::select(vec!["Planning", "Planung", ""]).prop_map(str::to_owned));
     let kind = prop::sample::select(vec![RoomKind::AdHoc, RoomKind::Persistent]);
@@ -277,8 +280,10 @@ impl Together {
     /// Completes when every source has come here once more.
     fn meet(&self) -> impl Future<Output = ()> + Send + use<> {
         let (reading, all) = (self.reading.clone(), self.all);
-        let mut until = None;
+        let (mut until, mut polls) = (None, 0);
         poll_fn(move |context| {
+            polls += 1;
+            assert!(polls < 1_000_000, "the others are not asked meanwhile");
             let until = *until.get_or_insert_with(|| (reading.fetch_add(1, Ordering::Relaxed) / all + 1) * all);
             if reading.load(Ordering::Relaxed) >= until {
                 return Poll::Ready(());

@@ -34,6 +34,12 @@ fn spread(setting: &Setting) -> Vec<Share> {
     shares.into_iter().enumerate().map(share).collect()
 }
 
+/// The lines that do not begin with these keys.
+fn without(text: &str, keys: &[&str]) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !keys.iter().any(|key| line.starts_with(key))).collect();
+    lines.join("\n") + "\n"
+}
+
 fn configure(setting: &Setting, shares: &[Share], change: impl FnOnce(String) -> String) {
     let sources: Vec<String> = shares
         .iter()
@@ -145,9 +151,7 @@ fn settings_that_contradict_each_other_are_refused_by_name() {
     let setting = Setting::new(76, 100);
     let with = |remove: &str, add: &str| {
         setting.configure(|text| {
-            let text = remove.split('|').fold(text, |text, line| {
-                text.lines().filter(|kept| line.is_empty() || !kept.starts_with(line)).map(|line| format!("{line}\n")).collect()
-            });
+            let text = remove.split('|').fold(text, |text, line| if line.is_empty() { text } else { without(&text, &[line]) });
             text.replace("kind = \"mssql\"\n", &format!("kind = \"mssql\"\n{add}\n"))
         });
         setting.run("check", &[])
@@ -197,8 +201,7 @@ fn an_access_token_signs_in_and_one_that_is_refused_is_waited_for() {
         fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     };
     setting.configure(|text| {
-        let lines = text.lines().filter(|line| !["port", "user", "password", "encrypt"].iter().any(|key| line.starts_with(key)));
-        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        let text = without(&text, &["port", "user", "password", "encrypt"]);
         let signed = format!(
             "port = {}\nencrypt = \"strict\"\nca_file = \"ca.pem\"\n[source.login]\nentra_token = {{ file = \"token\" }}\n\n[directory]",
             server.port()

@@ -169,8 +169,7 @@ async fn optional_tables_and_columns_may_be_missing_and_names_may_be_in_capitals
 }
 
 async fn all_that_a_datetime_can_say_is_counted(back_end: &BackEnd) {
-    let times =
-        ["1753-01-01T00:00:00Z", "2000-01-01T00:00:00Z", "5996-06-06T06:06:06Z", "6083-01-23T02:07:00Z", "9999-12-30T12:00:00Z"];
+    let times = ["1753-01-01T00:00:00Z", "2000-01-01T00:00:00Z", "5996-06-06T06:06:06Z", "6083-01-23T02:07:00Z", "9999-12-30T12:00:00Z"];
     let database = database(times.iter().map(|time| jm_row(at(time), "x")).collect());
     let server = back_end.serve(&database).await;
     for grid in [Grid::daily(), Grid::new(std::time::Duration::from_hours(6), std::time::Duration::from_hours(1)).unwrap()] {

@@ -7,7 +7,7 @@ use std::sync::{
 
 use futures::{FutureExt, TryStreamExt};
 use jabber_archive_core::{
-    Record, Source, Span, Timestamp,
+    Record, Source, Sources, Span, Timestamp,
     testing::conformance::{self, SourceSubject},
 };
 use jabber_archive_sql::{
@@ -19,9 +19,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::back_end::{BackEnd, Serving, on_every_back_end};
+use crate::{
+    back_end::{BackEnd, Serving, on_every_back_end},
+    setting::config,
+};
 
-on_every_back_end!(the_source_keeps_its_contract);
+on_every_back_end!(the_source_keeps_its_contract, several_databases_keep_it_together);
 
 async fn the_source_keeps_its_contract(back_end: &BackEnd) {
     let office = Office::new(3, 300);
@@ -30,12 +33,43 @@ async fn the_source_keeps_its_contract(back_end: &BackEnd) {
     office.fill(&database);
     let served = back_end.serve(&database).await;
     let wire = Wire::to(&served).await;
-    let records = everything(&wire, &office).await;
+    keeps_the_contract(&office, &wire, || Arc::new(MssqlSource::new(wire.config.clone()))).await;
+}
+
+async fn several_databases_keep_it_together(back_end: &BackEnd) {
+    let office = Office::new(4, 300);
+    let whole = Database::new("tcmadb");
+    office.fill(&whole);
+    let share = |tables: &[&str]| {
+        let share = Database::new("tcmadb");
+        share.set_clock(office.end());
+        for table in tables {
+            share.put(whole.table(table).unwrap());
+        }
+        share
+    };
+    let tables: [&[&str]; 2] = [&["jm", "tc_users"], &["tc_msgarchive", "tc_timelog", "tc_rooms"]];
+    let messages = back_end.serve(&share(tables[0])).await;
+    let rooms = back_end.serve(&share(tables[1])).await;
+    let wire = Wire::to(&messages).await;
+    let named = |config: MssqlConfig, share: usize| {
+        let tables = tables[share].iter().map(ToString::to_string);
+        Arc::new(MssqlSource::new(config.tables(tables).named(format!("share {share}")))) as Arc<dyn Source>
+    };
+    let together = || Sources::new([named(wire.config.clone(), 0), named(config(&rooms), 1)]).unwrap();
+    keeps_the_contract(&office, &wire, || Arc::new(together())).await;
+    assert_eq!(together().clocks().await.unwrap().len(), 2);
+    let nicks = together().context().await.unwrap();
+    assert!(nicks.len() > 1 && nicks == MssqlSource::new(config(&back_end.serve(&whole).await)).context().await.unwrap());
+}
+
+async fn keeps_the_contract<S: Source>(office: &Office, wire: &Wire, make: impl Fn() -> Arc<S>) {
+    let records = everything(&*make(), office).await;
     let report = conformance::source(async || {
-        let source = MssqlSource::new(wire.config.clone());
+        let source = make();
         source.context().await.unwrap();
         let cut = wire.cut.clone();
-        SourceSubject::new(Arc::new(source), records.clone()).interrupted_by(move || {
+        SourceSubject::new(source, records.clone()).interrupted_by(move || {
             cut.store(true, Ordering::Relaxed);
             async {}.boxed()
         })
@@ -45,9 +79,8 @@ async fn the_source_keeps_its_contract(back_end: &BackEnd) {
     assert!(report.skipped().is_empty(), "{report}");
 }
 
-/// Every row of the database, read at once.
-async fn everything(wire: &Wire, office: &Office) -> Vec<Record> {
-    let source = MssqlSource::new(wire.config.clone());
+/// Every row, read at once.
+async fn everything(source: &dyn Source, office: &Office) -> Vec<Record> {
     let batches: Vec<Vec<Record>> = source.records(Span::new(Timestamp::MIN, office.end())).try_collect().await.unwrap();
     let records = batches.concat();
     let rows: u64 = ["jm", "tc_msgarchive", "tc_timelog"].iter().map(|table| office.rows()[*table]).sum();

@@ -21,6 +21,8 @@ use crate::{
     setting::{Served, database, jm_row, source},
 };
 
+static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A server, and a login that may make databases.
 #[derive(Clone)]
 pub(crate) struct Address {
@@ -198,7 +200,11 @@ impl RealDatabase {
         let name = format!("jabber_archive_test_{}_{}", process::id(), passed.as_nanos());
         let mut session = address.connect(&address.database).await;
         let mut made = Self { address: address.clone(), name: name.clone(), password: None };
-        session.run(&format!("CREATE DATABASE [{name}]")).await;
+        {
+            // Two at the same time get into each other's way at the database `model`.
+            let _alone = MAKING.lock().await;
+            session.run(&format!("CREATE DATABASE [{name}]")).await;
+        }
         if let Err(error) = session.try_run(&format!("ALTER DATABASE [{name}] SET ALLOW_SNAPSHOT_ISOLATION ON")).await {
             println!("read without snapshot isolation, which cannot be switched on: {error}");
         }
@@ -258,8 +264,15 @@ impl RealDatabase {
             batches.push(format!("DROP LOGIN [{}]", self.name));
         }
         for batch in batches {
-            if let Err(error) = session.try_run(&batch).await {
-                println!("LEFT BEHIND on {:?}: {batch}: {error}", self.address);
+            // A session that was closed a moment ago may still count.
+            let mut tries = 0;
+            while let Err(error) = session.try_run(&batch).await {
+                tries += 1;
+                if tries == 20 {
+                    println!("LEFT BEHIND on {:?}: {batch}: {error}", self.address);
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
             }
         }
     }

@@ -40,7 +40,7 @@ impl Asked {
             let value = message.get(usize::from(start)..usize::from(start) + usize::from(length)).ok_or_else(ends)?;
             match (*option, value) {
                 (ENCRYPTION, [encryption, ..]) => asked.encryption = *encryption,
-                (INSTANCE, name) => asked.instance = String::from_utf8_lossy(name).trim_end_matches('\0').to_owned(),
+                (INSTANCE, name) => String::from_utf8_lossy(name).trim_end_matches('\0').clone_into(&mut asked.instance),
                 (FEDERATED, [federated, ..]) => asked.federated = *federated == 1,
                 _ => {}
             }
