@@ -25,6 +25,7 @@ mod secret;
 mod sink;
 mod skip;
 mod source;
+mod sources;
 mod spool;
 mod stanza;
 #[cfg(feature = "testing")]
@@ -64,7 +65,8 @@ pub use self::{
     secret::{Secret, SecretSource},
     sink::{ByteStream, Capability, Sink, Stored},
     skip::SkipReason,
-    source::{Extent, Source, SourceId, Tally},
+    source::{Clock, Extent, Source, SourceId, Tally},
+    sources::Sources,
     spool::{Spool, SpoolWriter},
     time::{PRESENCE_LOOKBACK, Span, Timestamp},
     time_zone::TimeZone,

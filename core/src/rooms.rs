@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,16 +77,26 @@ impl Rooms {
         Self::default()
     }
 
-    /// Adds a room. Where the source holds several rows for one JID, the smallest counts, whatever their order.
+    /// Adds a room. Where there are several rows for one JID, the smallest kind and the smallest title count, whatever their order; any title before none.
     pub fn add_room(&mut self, jid: BareJid, room: Room) {
-        self.rooms
-            .entry(jid)
-            .and_modify(|known| {
-                if room < *known {
-                    *known = room.clone();
-                }
-            })
-            .or_insert(room);
+        match self.rooms.entry(jid) {
+            Entry::Vacant(place) => _ = place.insert(room),
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.kind = known.kind.min(room.kind);
+                known.title = [known.title.take(), room.title].into_iter().flatten().min();
+            }
+        }
+    }
+
+    /// Adds all that another source knows, as if its rows stood in the same tables.
+    pub fn extend(&mut self, other: Self) {
+        for (jid, room) in other.rooms {
+            self.add_room(jid, room);
+        }
+        for (room, nicks) in other.nicks {
+            self.nicks.entry(room).or_default().extend(nicks);
+        }
     }
 
     /// Adds the person behind a nick.

@@ -20,8 +20,8 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Names the source in messages and errors.
     fn id(&self) -> &SourceId;
 
-    /// The server's UTC.
-    async fn clock(&self) -> Result<Timestamp>;
+    /// The UTC of every server that rows come from: one that is ahead or behind must not hide behind the others.
+    async fn clocks(&self) -> Result<Vec<Clock>>;
 
     /// The first and last plausible message row, and how many lie outside; those dated after `now` count as of the future.
     ///
@@ -44,7 +44,7 @@ pub trait Source: fmt::Debug + Send + Sync {
 const _: Option<&dyn Source> = None;
 
 /// The name of a source.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct SourceId(Arc<str>);
 
 impl SourceId {
@@ -57,6 +57,23 @@ impl SourceId {
 impl fmt::Display for SourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What the clock of a server shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Clock {
+    /// Whose it is.
+    pub source: SourceId,
+    /// Its UTC.
+    pub time: Timestamp,
+}
+
+impl Clock {
+    /// The clock of this source's server shows this time.
+    pub fn new(source: SourceId, time: Timestamp) -> Self {
+        Self { source, time }
     }
 }
 

@@ -22,9 +22,9 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    Appended, ArchiveFacts, ByteStream, Capability, Digest, Entry, Extent, Grid, ItemKey, KeptKind, Ledger, Link, MailItem, Movement,
-    ObjectKey, Record, Result, Rooms, Sink, Source, SourceId, Span, Spool, SpoolWriter, Stored, Table, Tally, Timestamp, UndecodableRow,
-    Window,
+    Appended, ArchiveFacts, ByteStream, Capability, Clock, Digest, Entry, Extent, Grid, ItemKey, KeptKind, Ledger, Link, MailItem,
+    Movement, ObjectKey, Record, Result, Rooms, Sink, Source, SourceId, Sources, Span, Spool, SpoolWriter, Stored, Table, Tally, Timestamp,
+    UndecodableRow, Window,
     testing::{
         conformance::{self, LedgerSubject, Report, SourceSubject},
         faults::{Faults, FaultyLedger, FaultySink, FaultySource, FaultySpool},
@@ -110,8 +110,8 @@ impl Source for Interruptible {
     fn id(&self) -> &SourceId {
         self.inner.id()
     }
-    async fn clock(&self) -> Result<Timestamp> {
-        self.inner.clock().await
+    async fn clocks(&self) -> Result<Vec<Clock>> {
+        self.inner.clocks().await
     }
     async fn extent(&self, now: Timestamp) -> Result<Extent> {
         self.inner.extent(now).await
@@ -130,6 +130,26 @@ impl Source for Interruptible {
     }
 }
 
+/// So many sources that hold everything together, one of which breaks off.
+fn several_sources_of(several: usize) -> SourceSubject<Sources> {
+    let shares: Vec<Arc<MemorySource>> = (0..several)
+        .map(|share| {
+            let records = held().into_iter().skip(share).step_by(several).collect();
+            Arc::new(
+                MemorySource::new(records, "2026-11-25T12:00:00Z".parse().unwrap()).batches_of(3 + share).named(&format!("share {share}")),
+            )
+        })
+        .collect();
+    let next = Arc::new(AtomicU64::new(0));
+    let broken = Arc::new(Interruptible { inner: shares[several / 2].clone(), next: next.clone() });
+    let whole = shares.into_iter().enumerate().filter(|(share, _)| *share != several / 2).map(|(_, share)| share as Arc<dyn Source>);
+    let sources = Sources::new(whole.chain([broken as Arc<dyn Source>])).unwrap();
+    SourceSubject::new(Arc::new(sources), held()).interrupted_by(move || {
+        next.store(3, Ordering::Relaxed);
+        ready(()).boxed()
+    })
+}
+
 fn memory_ledger() -> LedgerSubject<MemoryLedger> {
     let ledger = Arc::new(MemoryLedger::new());
     LedgerSubject::new(ledger.clone()).altered_by(move |path, content| {
@@ -144,6 +164,13 @@ mod implementations_in_memory_keep_every_rule {
     #[test]
     fn source() {
         complete(conformance::source(async || interruptible()));
+    }
+
+    #[test]
+    fn several_sources() {
+        for several in 1..5 {
+            complete(conformance::source(async || several_sources_of(several)));
+        }
     }
 
     #[test]
@@ -560,12 +587,12 @@ impl Source for BadSource {
         self.inner.id()
     }
 
-    async fn clock(&self) -> Result<Timestamp> {
-        let clock = self.inner.clock().await?;
+    async fn clocks(&self) -> Result<Vec<Clock>> {
+        let clocks = self.inner.clocks().await?;
         if self.sin == SourceSin::ClockGoesBack {
-            self.inner.set_clock(clock.before(Duration::from_secs(1)));
+            self.inner.set_clock(clocks[0].time.before(Duration::from_secs(1)));
         }
-        Ok(clock)
+        Ok(clocks)
     }
 
     async fn extent(&self, now: Timestamp) -> Result<Extent> {
@@ -641,7 +668,7 @@ fn every_fault_of_a_source_is_found_by_the_name_of_its_rule() {
         (SourceSin::TalliesEmptyWindows, "leaves out windows without rows"),
         (SourceSin::ForgetsUndated, "a tally of what is dated before 2000 is of that one window"),
         (SourceSin::MixesUpTheExtent, "the extent is that of the message rows from 2000 to now"),
-        (SourceSin::ClockGoesBack, "the clock does not go back"),
+        (SourceSin::ClockGoesBack, "there is a clock, and none goes back"),
     ] {
         finds(rule, conformance::source(async || BadSource::subject(sin)));
     }

@@ -11,7 +11,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Direction, Extent, Grid, Jid, MessageRow, Record, Result, Rooms, Source, SourceId, Span, Table, Tally,
+    ArchiveFacts, Archiver, Clock, Direction, Extent, Grid, Jid, MessageRow, Record, Result, Rooms, Source, SourceId, Span, Table, Tally,
     Timestamp, Transcript, TranscriptSettings,
 };
 use jabber_archive_sink::Archive;
@@ -53,8 +53,8 @@ impl Source for Export {
         &self.id
     }
 
-    async fn clock(&self) -> Result<Timestamp> {
-        Ok(self.now)
+    async fn clocks(&self) -> Result<Vec<Clock>> {
+        Ok(vec![Clock::new(self.id.clone(), self.now)])
     }
 
     async fn extent(&self, now: Timestamp) -> Result<Extent> {

@@ -1,6 +1,8 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use jabber_archive_core::{Secret, SourceId};
+
+use crate::login::Login;
 
 /// How to reach a database and log in.
 ///
@@ -13,18 +15,31 @@ use jabber_archive_core::{Secret, SourceId};
 /// ```
 #[derive(Debug, Clone)]
 pub struct MssqlConfig {
+    name: Option<String>,
     pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) place: Place,
     pub(crate) database: String,
-    pub(crate) user: String,
-    pub(crate) password: Secret,
+    pub(crate) login: Login,
     pub(crate) encrypt: Encrypt,
     pub(crate) trust_server_certificate: bool,
     pub(crate) authority: Option<Vec<u8>>,
+    pub(crate) host_name_in_certificate: Option<String>,
+    pub(crate) client_certificate: Option<(PathBuf, PathBuf)>,
     pub(crate) schema: String,
     pub(crate) tables: Option<BTreeSet<String>>,
     pub(crate) limits: TimeLimits,
     pub(crate) read_only_intent: bool,
+}
+
+/// Where on its host a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Port(u16),
+    /// What SQL Server Browser says, on this port.
+    Instance {
+        name: String,
+        browser: u16,
+    },
 }
 
 /// Whether the connection is encrypted.
@@ -33,8 +48,12 @@ pub struct MssqlConfig {
 pub enum Encrypt {
     /// Not at all, the password included: for a loopback or a protected network.
     Off,
+    /// By TLS around the login alone, unless the server demands more: who sits in between reads the rows, and could change them.
+    Login,
     /// By TLS from before the login to the end; a server without it is refused.
     On,
+    /// By TLS from the first byte (TDS 8.0), as SQL Server 2022 and later can demand; earlier ones do not know it.
+    Strict,
 }
 
 /// How long is waited for a server that says nothing. A scan of a large table is silent until its first row, and again from its last row to its end.
@@ -65,15 +84,22 @@ impl TimeLimits {
 impl MssqlConfig {
     /// A SQL login to a database on port 1433, encrypted, with the tables in schema `dbo`.
     pub fn new(host: impl Into<String>, database: impl Into<String>, user: impl Into<String>, password: Secret) -> Self {
+        Self::with_login(host, database, Login::Sql { user: user.into(), password })
+    }
+
+    /// The same with another way to sign in.
+    pub fn with_login(host: impl Into<String>, database: impl Into<String>, login: Login) -> Self {
         Self {
+            name: None,
             host: host.into(),
-            port: 1433,
+            place: Place::Port(1433),
             database: database.into(),
-            user: user.into(),
-            password,
+            login,
             encrypt: Encrypt::On,
             trust_server_certificate: false,
             authority: None,
+            host_name_in_certificate: None,
+            client_certificate: None,
             schema: "dbo".to_owned(),
             tables: None,
             limits: TimeLimits::default(),
@@ -84,7 +110,28 @@ impl MssqlConfig {
     /// Another port.
     #[must_use]
     pub fn port(self, port: u16) -> Self {
-        Self { port, ..self }
+        Self { place: Place::Port(port), ..self }
+    }
+
+    /// A named instance instead of a port: SQL Server Browser is asked for its port, at UDP 1434 of the host, before each connection.
+    #[must_use]
+    pub fn instance(self, name: impl Into<String>) -> Self {
+        Self { place: Place::Instance { name: name.into(), browser: 1434 }, ..self }
+    }
+
+    /// Another port of SQL Server Browser, as behind a translation of addresses; without an [`instance`](Self::instance) it has no meaning.
+    #[must_use]
+    pub fn browser_port(mut self, port: u16) -> Self {
+        if let Place::Instance { browser, .. } = &mut self.place {
+            *browser = port;
+        }
+        self
+    }
+
+    /// A name for messages and errors, which then stands before that of the database.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 
     /// Whether the connection is encrypted.
@@ -97,6 +144,19 @@ impl MssqlConfig {
     #[must_use]
     pub fn certificate_authority(self, pem: impl Into<Vec<u8>>) -> Self {
         Self { authority: Some(pem.into()), ..self }
+    }
+
+    /// The name that the server's certificate must hold, where that is another than its host: of a listener, or behind a tunnel.
+    #[must_use]
+    pub fn host_name_in_certificate(self, name: impl Into<String>) -> Self {
+        Self { host_name_in_certificate: Some(name.into()), ..self }
+    }
+
+    /// Shows the server a certificate of ours: files of the certificate with its chain and of its key, by the ends of their names PEM (`.pem`, `.crt`, `.key`) or DER (`.der`).
+    /// They are read for each connection.
+    #[must_use]
+    pub fn client_certificate(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self { client_certificate: Some((certificate.into(), key.into())), ..self }
     }
 
     /// Takes any certificate: whoever sits in between can read and change everything.
@@ -130,8 +190,18 @@ impl MssqlConfig {
         Self { limits, ..self }
     }
 
-    /// Names the database in messages: `host:port/database`.
+    /// Names the database in messages: `host:port/database` or `host\instance/database`, a schema other than `dbo` behind it; after a [name](Self::named), in brackets.
     pub fn id(&self) -> SourceId {
-        SourceId::new(format!("{}:{}/{}", self.host, self.port, self.database))
+        let mut place = match &self.place {
+            Place::Port(port) => format!("{}:{port}/{}", self.host, self.database),
+            Place::Instance { name, .. } => format!("{}\\{name}/{}", self.host, self.database),
+        };
+        if self.schema != "dbo" {
+            place = format!("{place}/{}", self.schema);
+        }
+        SourceId::new(match &self.name {
+            Some(name) => format!("{name} ({place})"),
+            None => place,
+        })
     }
 }

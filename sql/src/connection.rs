@@ -1,34 +1,25 @@
 //! One connection to the database: logged in, set up, and used for one statement after another.
 
-use std::{borrow::Cow, io, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
-use futures::{
-    StreamExt,
-    stream::{BoxStream, FuturesUnordered},
-};
+use futures::{StreamExt, stream::BoxStream};
 use jabber_archive_core::{Error, ErrorClass, Result, Timestamp};
-use socket2::{SockRef, TcpKeepalive};
 use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel, ToSql};
 use tokio::{
-    net::{TcpStream, lookup_host},
-    time::{Instant, sleep, timeout, timeout_at},
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use crate::{
-    config::{Encrypt, MssqlConfig},
+    config::{Encrypt, MssqlConfig, Place},
     fault::Operation,
+    reach::reach,
     statements,
 };
 
 /// A server may send us on to another one; no availability group does so more often.
 const REDIRECTIONS: usize = 3;
-
-/// How long one address of a host is tried alone before the next.
-const STAGGER: Duration = Duration::from_millis(250);
-
-/// How long a connection is silent before the other side is asked whether it is there.
-const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// How the connection shows in the server's lists of sessions.
 const APPLICATION: &str = concat!("jabber-archive ", env!("CARGO_PKG_VERSION"));
@@ -97,7 +88,7 @@ pub(crate) struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    /// Connects, logs in and sets the session up.
+    /// Connects, logs in and sets the session up. What signs in is fetched anew each time.
     pub(crate) async fn open(config: &'a MssqlConfig, snapshot: bool) -> Result<Self> {
         let operation = Operation { config, verb: "connect to", table: "" };
         let limit = config.limits.connect;
@@ -108,12 +99,17 @@ impl<'a> Connection<'a> {
     }
 
     async fn log_in(config: &MssqlConfig, operation: Operation<'_>) -> Result<Client<Compat<TcpStream>>> {
-        let (mut host, mut port) = (config.host.clone(), config.port);
+        let authentication = config.login.authentication().await?;
+        let (mut host, mut place) = (config.host.clone(), config.place.clone());
         for _ in 0..=REDIRECTIONS {
-            let stream = reach(&host, port).await.map_err(|error| operation.unreachable(error))?;
-            match Box::pin(Client::connect(driver_config(config, &host, port), stream.compat_write())).await {
+            let (stream, driver) = reach(driver_config(config, authentication.clone()), &host, &place, operation).await?;
+            match Box::pin(Client::connect(driver, stream.compat_write())).await {
                 Ok(client) => return Ok(client),
-                Err(tiberius::error::Error::Routing { host: other, port: other_port }) => (host, port) = (other, other_port),
+                Err(tiberius::error::Error::Routing { host: other, port }) => {
+                    // A server may name the instance too, of which the port says all.
+                    let name = other.split_once('\\').map_or(other.as_str(), |(name, _)| name);
+                    (host, place) = (name.to_owned(), Place::Port(port));
+                }
                 Err(error) => return Err(operation.classify_login(error)),
             }
         }
@@ -214,37 +210,11 @@ impl Answer<'_> {
     }
 }
 
-/// Connects to the first address of a host that answers; a listener may have addresses in networks that are down, and those never refuse.
-async fn reach(host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut attempts = FuturesUnordered::new();
-    for (turn, address) in (0..).zip(lookup_host((host, port)).await?) {
-        attempts.push(async move {
-            sleep(STAGGER * turn).await;
-            TcpStream::connect(address).await
-        });
-    }
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    while let Some(attempt) = attempts.next().await {
-        match attempt {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                // Tells a server that is gone from one that is silent because it scans.
-                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
-                SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-                return Ok(stream);
-            }
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
-}
-
-fn driver_config(config: &MssqlConfig, host: &str, port: u16) -> Config {
+/// Everything but where the server is.
+fn driver_config(config: &MssqlConfig, authentication: AuthMethod) -> Config {
     let mut driver = Config::new();
-    driver.host(host);
-    driver.port(port);
     driver.database(&config.database);
-    driver.authentication(AuthMethod::sql_server(&config.user, config.password.reveal()));
+    driver.authentication(authentication);
     driver.application_name(APPLICATION);
     driver.readonly(config.read_only_intent);
     // Limits of time are ours: the driver's counts between tokens, and a scan may take long to its first row.
@@ -254,8 +224,16 @@ fn driver_config(config: &MssqlConfig, host: &str, port: u16) -> Config {
     driver.lossy_utf16_decoding(true);
     driver.encryption(match config.encrypt {
         Encrypt::Off => EncryptionLevel::NotSupported,
+        Encrypt::Login => EncryptionLevel::Off,
         Encrypt::On => EncryptionLevel::Required,
+        Encrypt::Strict => EncryptionLevel::Strict,
     });
+    if let Some(name) = &config.host_name_in_certificate {
+        driver.hostname_in_certificate(name);
+    }
+    if let Some((certificate, key)) = &config.client_certificate {
+        driver.client_certificate(certificate, key);
+    }
     if config.trust_server_certificate {
         driver.trust_cert();
     } else if let Some(authority) = &config.authority {

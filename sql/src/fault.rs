@@ -4,7 +4,10 @@ use std::io;
 
 use jabber_archive_core::{Error, ErrorClass, ErrorKind};
 
-use crate::config::{Encrypt, MssqlConfig};
+use crate::{
+    config::{Encrypt, MssqlConfig},
+    login::Login,
+};
 
 /// Builds an error of one operation on one thing.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,21 @@ impl Operation<'_> {
             .because(error)
     }
 
+    /// The server of a named instance was not found, or not reached where it is said to be.
+    pub(crate) fn unlisted(&self, instance: &str, error: tiberius::error::Error) -> Error {
+        use tiberius::error::Error as Driver;
+        match error {
+            Driver::Io { kind, message } => self.unreachable(io::Error::new(kind, message)),
+            // Nothing but the name of the instance is in it.
+            other => self
+                .error(ErrorClass::Transient, format!("SQL Server Browser does not say where the instance `{instance}` listens"))
+                .advise(
+                    "check `instance`, that the browser runs and that UDP 1434 of the host can be reached; a fixed `port` needs no browser",
+                )
+                .because(io::Error::other(other.to_string())),
+        }
+    }
+
     /// What the driver says. The driver's errors are kept as text only where that cannot hold a row's value.
     pub(crate) fn classify(&self, error: tiberius::error::Error) -> Error {
         use tiberius::error::Error as Driver;
@@ -47,6 +65,9 @@ impl Operation<'_> {
                     "name the authority that signed the server's certificate with `ca_file`, and use the host name that is in the certificate",
                 )
             }
+            Driver::Protocol(what) if what.contains("requested instance") => self
+                .error(ErrorClass::Fatal, "the server is of another instance than the one asked for")
+                .advise("check `instance`, and that SQL Server Browser is that of this host"),
             Driver::Protocol(what) if what.contains("encryption level") => self
                 .error(ErrorClass::Fatal, "the server does not encrypt")
                 .advise("set up a certificate on the server, or set `encrypt = \"off\"` where the network is protected otherwise"),
@@ -67,6 +88,10 @@ impl Operation<'_> {
         use io::ErrorKind::{InvalidData, InvalidInput, NotFound};
         use tiberius::error::Error as Driver;
         match error {
+            #[cfg(feature = "kerberos")]
+            Driver::Gssapi(what) => self
+                .error(ErrorClass::Credential, format!("Kerberos gives no ticket for the server: {what}"))
+                .advise("check `klist` for the account that runs this, and that the server is registered as MSSQLSvc/host:port"),
             Driver::Io { kind: NotFound, message } => self
                 .error(ErrorClass::Fatal, format!("no encrypted connection: {message}"))
                 .advise("this machine has no list of trusted authorities: name the server's with `ca_file`"),
@@ -77,7 +102,10 @@ impl Operation<'_> {
                 .error(ErrorClass::Transient, "the server closed the connection before the login")
                 .advise(match self.config.encrypt {
                     Encrypt::Off => "if it always does: it may demand encryption (`encrypt = \"on\"`)",
-                    Encrypt::On => "if it always does: it may lack TLS 1.2 with ECDHE and AES-GCM, as Windows before 2016 does",
+                    Encrypt::Login | Encrypt::On => {
+                        "if it always does: it may demand `encrypt = \"strict\"`, or lack TLS 1.2 with ECDHE and AES-GCM, as Windows before 2016 does"
+                    }
+                    Encrypt::Strict => "if it always does: it may not know TDS 8.0, which SQL Server 2022 brought (`encrypt = \"on\"`)",
                 })
                 .because(io::Error::new(kind, message)),
             other => self.classify(other),
@@ -86,7 +114,7 @@ impl Operation<'_> {
 
     /// | number | meaning | class |
     /// |---|---|---|
-    /// | 18456, 18452, 18486–18488 | login refused | fatal: trying again locks the account |
+    /// | 18456, 18452, 18486–18488 | login refused | fatal: trying again locks the account; of a token or ticket, which are fetched anew: credential |
     /// | 4060, 911 | no such database, or not for this login | fatal |
     /// | 208, 207 | no such table or column | fatal |
     /// | 229, 230, 916 | not permitted | fatal |
@@ -98,18 +126,31 @@ impl Operation<'_> {
     /// | anything else | | fatal |
     fn of_server(&self, token: &tiberius::error::TokenError) -> Error {
         let number = token.code();
-        let user = &self.config.user;
+        let who = &self.config.login;
         let fatal = |what: String, advice| (ErrorClass::Fatal, what, advice);
         let (class, what, advice) = match number {
-            18456 | 18452 | 18486..=18488 => fatal(
-                format!("the server refuses the login of `{user}`"),
-                "check `user` and `password`, that the account is not locked, and that the server allows SQL Server authentication",
-            ),
+            18456 | 18452 | 18486..=18488 => {
+                let (class, advice) = match who {
+                    Login::Sql { .. } => (
+                        ErrorClass::Fatal,
+                        "check `user` and `password`, that the account is not locked, and that the server allows SQL Server authentication",
+                    ),
+                    Login::EntraToken(_) => (
+                        ErrorClass::Credential,
+                        "check that the token is for https://database.windows.net/ and has not expired, and that its account has a user in the database",
+                    ),
+                    #[cfg(feature = "kerberos")]
+                    Login::Kerberos => {
+                        (ErrorClass::Credential, "check that its account, or a group that it is in, has a login at the server")
+                    }
+                };
+                (class, format!("the server refuses the login of {who}"), advice)
+            }
             4060 | 911 => fatal(
-                format!("there is no database `{}`, or `{user}` may not use it", self.config.database),
+                format!("there is no database `{}`, or {who} may not use it", self.config.database),
                 "check `database`, that it is online, and that the login has a user in it",
             ),
-            229 | 230 | 916 => fatal(format!("`{user}` may not read it"), "GRANT SELECT on the table to that user: nothing else is needed"),
+            229 | 230 | 916 => fatal(format!("{who} may not read it"), "GRANT SELECT on the table to that user: nothing else is needed"),
             208 => fatal("there is no such table".to_owned(), "check `database`, `schema` and `tables`"),
             207 => fatal("a column has gone".to_owned(), "run `jabber-archive check`"),
             978 => fatal("the server takes no connection that only reads".to_owned(), "set `read_only_intent = false`"),

@@ -4,7 +4,10 @@ mod config;
 mod connection;
 mod decode;
 mod fault;
+mod login;
+mod reach;
 mod schema;
+mod several;
 mod source;
 mod statements;
 mod survey;
@@ -13,6 +16,7 @@ pub mod testing;
 
 pub use self::{
     config::{Encrypt, MssqlConfig, TimeLimits},
+    login::{AccessTokens, Login},
     source::MssqlSource,
     survey::{Isolation, Survey, TableSurvey},
 };

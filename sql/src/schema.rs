@@ -158,7 +158,8 @@ impl Schema {
             }
         }
         let schema = Self { layouts, snapshot };
-        if schema.messages().next().is_none() {
+        // A database that names its tables may be one of several, of which another has the messages.
+        if config.tables.is_none() && schema.messages().next().is_none() {
             let operation = Operation { config, verb: "look for tables in", table: "" };
             let what = format!("neither `jm` nor `tc_msgarchive` is there in schema `{}`, or the login may not see them", config.schema);
             return Err(operation

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::{
@@ -7,7 +7,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    ErrorClass, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp,
+    Clock, ErrorClass, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp,
 };
 use tokio::{
     sync::{OnceCell, mpsc},
@@ -54,6 +54,15 @@ impl MssqlSource {
 
     pub(crate) fn config(&self) -> &MssqlConfig {
         &self.config
+    }
+
+    /// The server's UTC.
+    pub(crate) async fn clock(&self) -> Result<Timestamp> {
+        let mut connection = Connection::open(&self.config, false).await?;
+        match connection.row("read the clock of", "", statements::CLOCK, &[]).await? {
+            [Value::DateTime(days, ticks)] => Ok(Timestamp::from_sql_datetime(days, ticks)),
+            [_] => Err(unexpected(Operation { config: &self.config, verb: "read the clock of", table: "" })),
+        }
     }
 
     async fn schema(&self) -> Result<Arc<Schema>> {
@@ -110,6 +119,21 @@ impl MssqlSource {
     }
 }
 
+/// The pieces of a span that one statement counts. What is dated before 2000 is in one window, whatever the grid; behind that, the minutes from the start of a piece
+/// to any of its rows fit the `int` that `DATEDIFF` gives, which holds those of 4,083 years.
+fn countable(span: Span, grid: &Grid) -> Vec<Span> {
+    const COUNTED: Duration = Duration::from_hours(4_000 * 365 * 24);
+    let mut pieces = vec![Span::new(span.start, span.end.min(Timestamp::PLAUSIBLE))];
+    let mut start = span.start.max(Timestamp::PLAUSIBLE);
+    while start < span.end {
+        let end = grid.border(start.after(COUNTED)).min(span.end);
+        pieces.push(Span::new(start, end));
+        start = end;
+    }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
 fn table(layout: &Layout) -> Table {
     match layout.spec.name {
         name if name == JM.name => Table::Jm,
@@ -124,12 +148,8 @@ impl Source for MssqlSource {
         &self.id
     }
 
-    async fn clock(&self) -> Result<Timestamp> {
-        let mut connection = Connection::open(&self.config, false).await?;
-        match connection.row("read the clock of", "", statements::CLOCK, &[]).await? {
-            [Value::DateTime(days, ticks)] => Ok(Timestamp::from_sql_datetime(days, ticks)),
-            [_] => Err(unexpected(Operation { config: &self.config, verb: "read the clock of", table: "" })),
-        }
+    async fn clocks(&self) -> Result<Vec<Clock>> {
+        Ok(vec![Clock::new(self.id.clone(), self.clock().await?)])
     }
 
     async fn extent(&self, now: Timestamp) -> Result<Extent> {
@@ -159,12 +179,9 @@ impl Source for MssqlSource {
 
     async fn tally(&self, span: Span, grid: &Grid) -> Result<Vec<Tally>> {
         let schema = self.schema().await?;
-        // What is dated before 2000 is in one window, whatever the grid.
-        let (before, after) =
-            (Span::new(span.start, span.end.min(Timestamp::PLAUSIBLE)), Span::new(span.start.max(Timestamp::PLAUSIBLE), span.end));
         let mut counts = Vec::new();
         for layout in schema.dated() {
-            for span in [before, after].into_iter().filter(|span| !span.is_empty()) {
+            for span in countable(span, grid) {
                 counts.push(self.count(layout, schema.snapshot, span, grid));
             }
         }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use jabber_archive_core::{Result, Source, Timestamp};
+use jabber_archive_core::{Result, Timestamp};
 use serde::Serialize;
 
 use crate::{
@@ -85,7 +85,8 @@ impl MssqlSource {
             (false, false) => Isolation::ReadCommitted,
         };
         let mut tables = Vec::new();
-        for spec in TABLES {
+        let wanted = |name: &str| self.config().tables.as_ref().is_none_or(|tables| tables.contains(name));
+        for spec in TABLES.into_iter().filter(|spec| wanted(spec.name)) {
             tables.push(self.survey_table(&mut connection, spec).await?);
         }
         Ok(Survey { version: facts.version, edition: facts.edition, clock, isolation, read_only: facts.read_only, tables })
@@ -107,7 +108,7 @@ impl MssqlSource {
             Err(error) => survey.fault = Some(error.to_string()),
         }
         if survey.found && !readable {
-            survey.fault = Some(format!("`{}` may not read it: GRANT SELECT on it to that user", self.config().user));
+            survey.fault = Some(format!("{} may not read it: GRANT SELECT on it to that user", self.config().login));
         }
         Ok(survey)
     }

@@ -11,7 +11,12 @@ mod rows;
 mod sealing;
 mod settings;
 
-use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+    sync::Arc,
+};
 
 use futures::{
     FutureExt,
@@ -32,7 +37,8 @@ pub use self::{
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
 use crate::{
-    ArchiveFacts, Converter, Error, ErrorClass, ErrorKind, Filter, Finding, Ledger, People, Result, Rooms, Sink, Source, Spool, Timestamp,
+    ArchiveFacts, Clock, Converter, Error, ErrorClass, ErrorKind, Filter, Finding, Ledger, People, Result, Rooms, Sink, Source, Spool,
+    Timestamp,
 };
 
 /// Reads the source, folds its rows into conversations, stores them as mails and seals each window in the ledger.
@@ -195,9 +201,9 @@ impl Archiver {
 
     /// Seals window after window until all that are closed are sealed.
     async fn advance(&self, now: Timestamp, progress: &mut Progress, stop: &Stop<'_>) -> Result<()> {
-        let server = self.patience(stop).attempt(|| self.source.clock()).await?;
-        self.compare_clocks(now, server, &mut progress.report)?;
-        let now = now.min(server);
+        let clocks = self.patience(stop).attempt(|| self.source.clocks()).await?;
+        self.compare_clocks(now, &clocks, &mut progress.report)?;
+        let now = clocks.iter().map(|clock| clock.time).fold(now, Timestamp::min);
         // Rows are written while this begins, and by clocks that are a little ahead: those are not from the future.
         let latest = now.after(self.settings.settle);
         let extent = self.patience(stop).attempt(|| self.source.extent(latest)).await?;
@@ -232,17 +238,21 @@ impl Archiver {
         }
     }
 
-    fn compare_clocks(&self, ours: Timestamp, server: Timestamp, report: &mut RunReport) -> Result<()> {
-        let apart = ours.distance(server);
-        if apart > self.settings.settle {
-            let what = format!("our clock and the server's are {} s apart, more than `settle`", apart.as_secs());
-            return Err(Error::new(ErrorKind::Source, ErrorClass::Fatal, "compare clocks", what)
-                .about(self.source.id())
-                .advise("set the clocks: windows would be sealed before their rows have come"));
+    fn compare_clocks(&self, ours: Timestamp, clocks: &[Clock], report: &mut RunReport) -> Result<()> {
+        let mut skewed = BTreeSet::new();
+        for Clock { source, time } in clocks {
+            let apart = ours.distance(*time);
+            if apart > self.settings.settle {
+                let what = format!("our clock and the server's are {} s apart, more than `settle`", apart.as_secs());
+                return Err(Error::new(ErrorKind::Source, ErrorClass::Fatal, "compare clocks", what)
+                    .about(source)
+                    .advise("set the clocks: windows would be sealed before their rows have come"));
+            }
+            if apart > RunSettings::CLOCK_SKEW {
+                skewed.insert((ours.millis() - time.millis()) / 1_000);
+            }
         }
-        if apart > RunSettings::CLOCK_SKEW {
-            report.findings.push(Finding::ClockSkew { seconds: (ours.millis() - server.millis()) / 1_000 });
-        }
+        report.findings.extend(skewed.into_iter().map(|seconds| Finding::ClockSkew { seconds }));
         Ok(())
     }
 

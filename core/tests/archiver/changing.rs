@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use jabber_archive_core::{
-    Extent, Finding, Grid, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, testing::memory::MemorySource,
+    Clock, Extent, Finding, Grid, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, testing::memory::MemorySource,
 };
 
 use super::world::*;
@@ -38,8 +38,8 @@ impl<F: Fn(u64, &mut Vec<Record>) + Send + Sync> Source for Changing<F> {
     fn id(&self) -> &SourceId {
         self.inner.id()
     }
-    async fn clock(&self) -> Result<Timestamp> {
-        self.inner.clock().await
+    async fn clocks(&self) -> Result<Vec<Clock>> {
+        self.inner.clocks().await
     }
     async fn extent(&self, now: Timestamp) -> Result<Extent> {
         self.inner.extent(now).await

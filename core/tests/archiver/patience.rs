@@ -5,7 +5,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::{executor::block_on, stream::BoxStream};
 use jabber_archive_core::{
-    Error, ErrorClass, ErrorKind, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp,
+    Clock, Error, ErrorClass, ErrorKind, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp,
     testing::{faults::Faults, rows::rows},
 };
 use proptest::prelude::*;
@@ -99,7 +99,7 @@ impl Source for BadClock {
     fn id(&self) -> &SourceId {
         self.0.id()
     }
-    async fn clock(&self) -> Result<Timestamp> {
+    async fn clocks(&self) -> Result<Vec<Clock>> {
         Err(self.1())
     }
     async fn extent(&self, now: Timestamp) -> Result<Extent> {

@@ -9,15 +9,14 @@ use jabber_archive_core::{
     ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Frontier, Ledger, MemoryDirectory,
     Neighbour, Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Unmapped, Window,
 };
-use jabber_archive_sql::{MssqlSource, Survey};
 use serde::Serialize;
 
-use super::{Outcome, now, report::counted, unmapped};
+use super::{Outcome, now, report::counted, surveyed::Surveyed, unmapped};
 use crate::{
     arguments::Resolving,
     config::Config,
     console::Console,
-    wiring::{self, DirectorySurvey, Known, Place},
+    wiring::{self, Databases, DirectorySurvey, Known, Place},
 };
 
 /// How many message rows of the last window are read to find people without an address.
@@ -25,19 +24,15 @@ const SAMPLE: u64 = 100_000;
 
 #[derive(Debug, Serialize)]
 struct Checked {
-    source: String,
+    sources: Vec<Surveyed>,
     archive: String,
     /// Whether there is an archive already.
     exists: bool,
     archived_until: Option<Timestamp>,
     /// Why a run would be refused as things are.
     refused: Option<String>,
-    #[serde(flatten)]
-    survey: Survey,
     /// What the directory gave, where the people come from one.
     directory: Option<DirectorySurvey>,
-    /// How far our clock is ahead of the server's.
-    clock_ahead_seconds: i64,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     undated: u64,
@@ -68,24 +63,29 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     let frontier = existing(&place, &facts).await?;
     let Known { people, directory: listed, survey: directory } = wiring::people(&config).await?;
     let filter = config.filter.read(&config)?;
-    let source = wiring::source(&config)?;
+    let databases = Databases::of(&config)?;
 
-    let survey = source.survey().await?;
+    let surveys = databases.survey().await?;
     let now = now();
-    let faults = survey.tables.iter().any(|table| table.fault.is_some());
-    let apart = now.distance(survey.clock);
+    let sources: Vec<Surveyed> = surveys.into_iter().map(|(source, survey)| Surveyed::new(source, survey, now)).collect();
+    let faults = sources.iter().any(Surveyed::is_faulty);
+    let apart = |source: &Surveyed| now.distance(source.clock());
+    let refused = sources.iter().find(|source| apart(source) > settings.settle).map(|source| {
+        let name = source.source();
+        format!("our clock and that of {name} are {} s apart, more than `settle`: set the clocks", apart(source).as_secs())
+    });
+    let skewed = sources.iter().any(|source| apart(source) > RunSettings::CLOCK_SKEW);
+    let read_only = sources.iter().any(Surveyed::is_read_only);
     // As a run asks: rows are written meanwhile, and by clocks that are a little ahead.
-    let latest = now.min(survey.clock).after(settings.settle);
+    let latest = sources.iter().map(Surveyed::clock).fold(now, Timestamp::min).after(settings.settle);
+    let source = databases.together();
     let extent = if faults { Extent::default() } else { source.extent(latest).await? };
     let mut checked = Checked {
-        source: source.id().to_string(),
+        sources,
         archive: place.to_string(),
         exists: frontier.is_some(),
         archived_until: frontier.and_then(|frontier| frontier.end),
-        refused: (apart > settings.settle)
-            .then(|| format!("our clock and the server's are {} s apart, more than `settle`: set the clocks", apart.as_secs())),
-        clock_ahead_seconds: (now.millis() - survey.clock.millis()) / 1_000,
-        survey,
+        refused,
         directory,
         first: extent.first,
         last: extent.last,
@@ -100,15 +100,15 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     if let Some(last) = extent.last {
         let rooms = Arc::new(source.context().await?);
         let assembler = Assembler::new(&facts, rooms.clone(), people);
-        let seen = checked.sample(&source, assembler, facts.grid.window_at(last), &filter).await?;
+        let seen = checked.sample(&*source, assembler, facts.grid.window_at(last), &filter).await?;
         checked.unknown_entries = unknown_entries(&filter, listed.as_deref(), &rooms, seen);
     }
     checked.unmapped_file = unmapped::write(file, &checked.unmapped)?;
     console.print(&checked)?;
     let findings = faults
-        || apart > RunSettings::CLOCK_SKEW
+        || skewed
         || checked.refused.is_some()
-        || checked.survey.read_only
+        || read_only
         || checked.undated + checked.future > 0
         || checked.directory.as_ref().is_some_and(DirectorySurvey::is_odd)
         || !checked.unmapped.is_empty()
@@ -128,13 +128,7 @@ async fn existing(place: &Place, facts: &ArchiveFacts) -> Result<Option<Frontier
 impl Checked {
     /// Assembles the last window, or what of it comes first, and looks who has no address in what would be archived. Gives all by which an entry of a filter can name
     /// somebody who took part.
-    async fn sample(
-        &mut self,
-        source: &MssqlSource,
-        mut assembler: Assembler,
-        window: Window,
-        filter: &Filter,
-    ) -> Result<BTreeSet<String>> {
+    async fn sample(&mut self, source: &dyn Source, mut assembler: Assembler, window: Window, filter: &Filter) -> Result<BTreeSet<String>> {
         let mut records = source.records(window.span());
         while let Some(batch) = records.next().await {
             let batch = batch?;
@@ -180,25 +174,8 @@ fn unknown_entries(filter: &Filter, directory: Option<&MemoryDirectory>, rooms: 
 
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Survey { version, edition, clock, isolation, read_only, tables, .. } = &self.survey;
-        writeln!(f, "source {}: SQL Server {version}, {edition}", self.source)?;
-        writeln!(f, "clock  {clock}, ours is {}", ahead(self.clock_ahead_seconds))?;
-        writeln!(f, "reads  {isolation}")?;
-        if *read_only {
-            writeln!(
-                f,
-                "       from a replica or a read-only database: what a replica lacks when a window is sealed is not archived; see `read_only_intent`"
-            )?;
-        }
-        for table in tables {
-            write!(f, "table  {:<14}", table.name)?;
-            match (&table.fault, table.found, table.indexed) {
-                (Some(fault), ..) => writeln!(f, "{fault}")?,
-                (None, false, _) => writeln!(f, "not there, or not to be read")?,
-                (None, true, Some(false)) => writeln!(f, "readable; no index on its date: each run scans it")?,
-                (None, true, Some(true)) => writeln!(f, "readable; an index on its date")?,
-                (None, true, None) => writeln!(f, "readable")?,
-            }
+        for source in &self.sources {
+            write!(f, "{source}")?;
         }
         match (self.first, self.last) {
             (Some(first), Some(last)) => writeln!(f, "rows   from {first} to {last}")?,
@@ -240,8 +217,4 @@ impl fmt::Display for Checked {
             (true, Some(end)) => write!(f, "exists, archived until {end}"),
         }
     }
-}
-
-fn ahead(seconds: i64) -> String {
-    if seconds < 0 { format!("{} s behind", -seconds) } else { format!("{seconds} s ahead") }
 }

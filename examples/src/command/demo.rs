@@ -7,9 +7,7 @@ use serde::Serialize;
 use super::{Failure, Outcome, report::Report, run::archive};
 use crate::{
     arguments::Demo,
-    config::{
-        Config, ConverterConfig, DirectoryConfig, Encryption, FilterConfig, RunConfig, SecretRef, SinkConfig, SourceConfig, SourceKind,
-    },
+    config::{Config, ConverterConfig, DirectoryConfig, FilterConfig, RunConfig, SecretRef, SinkConfig, SourceConfig},
     console::Console,
 };
 
@@ -50,23 +48,7 @@ pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome, Failu
 
 /// The configuration that a user would write for the stand-in.
 fn config(demo: &Demo, port: u16) -> Config {
-    let source = SourceConfig {
-        kind: SourceKind::Mssql,
-        host: "127.0.0.1".to_owned(),
-        port,
-        database: DATABASE.to_owned(),
-        user: USER.to_owned(),
-        password: SecretRef::Given(Secret::new(PASSWORD)),
-        encrypt: Encryption::Off,
-        trust_server_certificate: false,
-        ca_file: None,
-        schema: "dbo".to_owned(),
-        tables: None,
-        read_only_intent: None,
-        connect_timeout: None,
-        first_row_timeout: None,
-        idle_timeout: None,
-    };
+    let source = SourceConfig::local(port, DATABASE, USER, SecretRef::Given(Secret::new(PASSWORD)));
     Config {
         // Another company is another archive: its chats never come behind those of this one.
         name: format!("demo-{}-{}", demo.seed, demo.messages),

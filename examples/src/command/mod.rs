@@ -6,6 +6,7 @@ mod export;
 mod report;
 mod run;
 mod status;
+mod surveyed;
 mod unmapped;
 mod verify;
 

@@ -5,6 +5,7 @@ mod filter;
 mod ldap;
 mod secret;
 mod sink;
+mod source;
 mod toml_error;
 mod units;
 
@@ -20,6 +21,7 @@ pub(crate) use self::{
     filter::FilterConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
+    source::SourceConfig,
     units::{Bytes, Span, TimeOfDay},
 };
 
@@ -44,53 +46,6 @@ pub(crate) struct Config {
     /// Digest of the file; it holds no secrets.
     #[serde(skip)]
     pub(crate) digest: Option<Digest>,
-}
-
-/// What a source is; the only kind that is understood has all its settings here.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum SourceKind {
-    Mssql,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SourceConfig {
-    pub(crate) kind: SourceKind,
-    pub(crate) host: String,
-    #[serde(default = "default_port")]
-    pub(crate) port: u16,
-    pub(crate) database: String,
-    pub(crate) user: String,
-    pub(crate) password: SecretRef,
-    #[serde(default)]
-    pub(crate) encrypt: Encryption,
-    #[serde(default)]
-    pub(crate) trust_server_certificate: bool,
-    pub(crate) ca_file: Option<PathBuf>,
-    #[serde(default = "default_schema")]
-    pub(crate) schema: String,
-    pub(crate) tables: Option<Vec<String>>,
-    pub(crate) read_only_intent: Option<bool>,
-    pub(crate) connect_timeout: Option<Span>,
-    pub(crate) first_row_timeout: Option<Span>,
-    pub(crate) idle_timeout: Option<Span>,
-}
-
-fn default_port() -> u16 {
-    1433
-}
-
-fn default_schema() -> String {
-    "dbo".to_owned()
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Encryption {
-    Off,
-    #[default]
-    On,
 }
 
 #[derive(Debug, Default, Deserialize)]

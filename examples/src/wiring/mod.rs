@@ -1,5 +1,6 @@
 //! Builds the parts of the line from a configuration.
 
+mod databases;
 mod directory;
 mod place;
 
@@ -7,16 +8,16 @@ use std::sync::Arc;
 
 use jabber_archive_core::{
     ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, Rsmf,
-    RunIdentity, RunSettings, Source, Transcript, TranscriptSettings,
+    RunIdentity, RunSettings, Transcript, TranscriptSettings,
 };
 use jabber_archive_sink::FileSpool;
-use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
 pub(crate) use self::{
+    databases::Databases,
     directory::{DirectorySurvey, Known, people, people_patiently},
     place::Place,
 };
-use crate::config::{Config, Encryption, Mode, SourceConfig, SourceKind};
+use crate::config::{Config, Mode};
 
 fn refuse(setting: &str, what: &str) -> Error {
     Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(setting)
@@ -34,49 +35,6 @@ pub(crate) fn facts(config: &Config) -> Result<ArchiveFacts> {
         facts.message_id_domain.clone_from(domain);
     }
     Ok(facts)
-}
-
-/// The database.
-pub(crate) fn source(config: &Config) -> Result<MssqlSource> {
-    match config.source.as_slice() {
-        [settings] => match settings.kind {
-            SourceKind::Mssql => Ok(MssqlSource::new(mssql(config, settings)?)),
-        },
-        [] => Err(refuse("[[source]]", "an archive needs a source")),
-        _ => Err(refuse("[[source]]", "several sources are not understood yet").advise("give each an archive of its own")),
-    }
-}
-
-fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
-    let password = settings.password.fetch(config, "password")?;
-    let mut built = MssqlConfig::new(settings.host.as_str(), settings.database.as_str(), settings.user.as_str(), password)
-        .port(settings.port)
-        .schema(settings.schema.as_str())
-        .trust_server_certificate(settings.trust_server_certificate)
-        .encrypt(match settings.encrypt {
-            Encryption::Off => Encrypt::Off,
-            Encryption::On => Encrypt::On,
-        });
-    if let Some(path) = &settings.ca_file {
-        built = built.certificate_authority(config.authority(path)?);
-    }
-    if let Some(tables) = &settings.tables {
-        built = built.tables(tables.iter().cloned());
-    }
-    if let Some(intent) = settings.read_only_intent {
-        built = built.read_only_intent(intent);
-    }
-    let mut limits = jabber_archive_sql::TimeLimits::default();
-    for (limit, setting) in [
-        (&mut limits.connect, settings.connect_timeout),
-        (&mut limits.first_row, settings.first_row_timeout),
-        (&mut limits.idle, settings.idle_timeout),
-    ] {
-        if let Some(setting) = setting {
-            *limit = setting.0;
-        }
-    }
-    Ok(built.limits(limits))
 }
 
 /// How conversations become mails.
@@ -146,7 +104,7 @@ pub(crate) fn identity(config: &Config) -> RunIdentity {
 /// The whole line.
 pub(crate) async fn archiver(config: &Config, place: &Place, people: People, observer: Arc<dyn Observer>) -> Result<Archiver> {
     let facts = facts(config)?;
-    let source: Arc<dyn Source> = Arc::new(source(config)?);
+    let source = Databases::of(config)?.together();
     let converter = converter(config, &facts)?;
     let filter = config.filter.read(config)?;
     let settings = settings(config);

@@ -45,12 +45,16 @@ fn check_tells_what_a_run_would_find_and_writes_nothing() {
     let setting = Setting::new(22, 200);
     let before = files(setting.folder.path());
     let checked = setting.run("check", &["--json"]).assert(3, &[]).json();
-    assert_eq!(checked["isolation"], "snapshot");
-    let tables: Vec<_> =
-        checked["tables"].as_array().unwrap().iter().map(|table| (table["name"].clone(), table["readable"].clone())).collect();
+    assert_eq!(checked["sources"][0]["isolation"], "snapshot");
+    let tables: Vec<_> = checked["sources"][0]["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|table| (table["name"].clone(), table["readable"].clone()))
+        .collect();
     assert_eq!(tables.len(), 5);
     assert!(tables.iter().all(|(_, readable)| *readable == true), "{tables:?}");
-    assert!(checked["version"].as_str().unwrap().contains('.'));
+    assert!(checked["sources"][0]["version"].as_str().unwrap().contains('.'));
     assert!(checked["last"].as_str().unwrap().starts_with("2026-11-"));
     assert!(!checked["unmapped"].as_array().unwrap().is_empty(), "the office leaves people out of its directory");
     setting.run("check", &[]).assert(3, &["SQL Server", "table  jm", "people without an address", "nothing was written"]);

@@ -17,6 +17,8 @@ mod modes;
 mod output;
 mod people;
 mod program;
+mod restarted;
 mod run;
+mod several;
 mod usage;
 mod verify;

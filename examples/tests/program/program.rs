@@ -4,11 +4,11 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use jabber_archive_core::{ItemId, List};
-use jabber_archive_sql::testing::{Database, Office, SqlServer};
+use jabber_archive_sql::testing::{Database, Office, Setup, SqlServer};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -47,7 +47,10 @@ pub(crate) fn program(arguments: &[&str]) -> Ran {
 }
 
 pub(crate) fn ran(command: &mut Command) -> Ran {
-    let output = command.output().unwrap();
+    ended(command.output().unwrap())
+}
+
+pub(crate) fn ended(output: Output) -> Ran {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -102,11 +105,28 @@ impl Setting {
         ran(command().arg(name).arg("--config").arg(self.config()).args(arguments))
     }
 
-    /// Stops the server for good.
+    /// Stops the server, until it is started again.
     pub(crate) fn stop_server(&mut self) {
         if let Some(server) = self.server.take() {
             self.runtime.block_on(server.stop());
         }
+    }
+
+    /// Starts the server again, on its port.
+    pub(crate) fn start_server(&mut self) {
+        self.server = Some(self.runtime.block_on(SqlServer::setup(self.database.clone()).port(self.port).start()).unwrap());
+    }
+
+    /// Serves another database beside, for as long as what is given back lives.
+    pub(crate) fn serve(&self, setup: Setup) -> SqlServer {
+        self.runtime.block_on(setup.start()).unwrap()
+    }
+
+    /// Starts a command with the configuration.
+    pub(crate) fn spawn(&self, name: &str) -> Child {
+        let mut command = command();
+        command.arg(name).arg("--config").arg(self.config()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
     }
 }
 

@@ -1,10 +1,11 @@
 //! A stand-in for SQL Server, and a company whose chats fill it.
 
+pub mod ddl;
 mod office;
 mod server;
 pub mod tables;
 
 pub use self::{
     office::{Office, TrueMessage},
-    server::{ColumnType, Database, Fault, SqlServer, Table, Value},
+    server::{Answered, ColumnType, Database, Fault, Setup, SignIn, SqlBrowser, SqlServer, Table, Tls, Value},
 };

@@ -4,7 +4,22 @@ use futures::TryStreamExt;
 use jabber_archive_core::{Grid, Record, Source, Span, Table as CoreTable, Timestamp, Window};
 use jabber_archive_sql::testing::{ColumnType, Table, Value, tables};
 
-use crate::setting::{database, jm_row, source, start};
+use crate::{
+    back_end::{BackEnd, on_every_back_end},
+    setting::{database, jm_row, source},
+};
+
+on_every_back_end!(
+    all_that_a_datetime_can_say_is_counted,
+    times_are_exact_to_the_tick,
+    the_bounds_take_the_start_and_leave_the_end,
+    texts_of_every_length_and_script_arrive_unaltered,
+    a_row_that_cannot_be_decoded_is_handed_on_with_its_values,
+    tallies_count_rows_and_lengths_by_window,
+    what_is_dated_before_2000_is_one_window,
+    the_extent_is_the_same_with_and_without_an_index,
+    optional_tables_and_columns_may_be_missing_and_names_may_be_in_capitals,
+);
 
 fn day() -> Span {
     Span::new("2026-11-21T00:00:00Z".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap())
@@ -14,23 +29,21 @@ fn at(time: &str) -> Value {
     Value::time(time.parse().unwrap())
 }
 
-#[tokio::test]
-async fn times_are_exact_to_the_tick() {
+async fn times_are_exact_to_the_tick(back_end: &BackEnd) {
     let (days, _) = day().start.to_sql_datetime();
     let ticks = [0, 1, 2, 3, 299, 300, 12_345_678, 25_919_998, 25_919_999];
     let database = database(ticks.iter().map(|ticks| jm_row(Value::DateTime(days, *ticks), "x")).collect());
-    let server = start(&database).await;
+    let server = back_end.serve(&database).await;
     let batches: Vec<Vec<Record>> = source(&server).records(day()).try_collect().await.unwrap();
     let mut sent: Vec<Timestamp> = batches.iter().flatten().map(Record::sent).collect();
     sent.sort();
     assert_eq!(sent, ticks.map(|ticks| Timestamp::from_sql_datetime(days, ticks)));
 }
 
-#[tokio::test]
-async fn the_bounds_take_the_start_and_leave_the_end() {
+async fn the_bounds_take_the_start_and_leave_the_end(back_end: &BackEnd) {
     let edges = ["2026-11-20T23:59:59.997Z", "2026-11-21T00:00:00Z", "2026-11-21T23:59:59.997Z", "2026-11-22T00:00:00Z"];
     let database = database(edges.iter().map(|time| jm_row(at(time), time)).collect());
-    let server = start(&database).await;
+    let server = back_end.serve(&database).await;
     let batches: Vec<Vec<Record>> = source(&server).records(day()).try_collect().await.unwrap();
     let mut bodies: Vec<String> = batches
         .into_iter()
@@ -44,8 +57,7 @@ async fn the_bounds_take_the_start_and_leave_the_end() {
     assert_eq!(bodies, edges[1..3]);
 }
 
-#[tokio::test]
-async fn texts_of_every_length_and_script_arrive_unaltered() {
+async fn texts_of_every_length_and_script_arrive_unaltered(back_end: &BackEnd) {
     let long = "长消息 📎 ".repeat(60_000);
     let mut in_text = jm_row(at("2026-11-21T10:00:00Z"), "");
     in_text[9] = Value::Null;
@@ -53,7 +65,7 @@ async fn texts_of_every_length_and_script_arrive_unaltered() {
     let mut broken = jm_row(at("2026-11-21T11:00:00Z"), "");
     broken[9] = Value::Utf16(vec![0x61, 0xD83D, 0x62].into());
     let database = database(vec![in_text, broken, jm_row(at("2026-11-21T12:00:00Z"), "مرحبا")]);
-    let server = start(&database).await;
+    let server = back_end.serve(&database).await;
     let batches: Vec<Vec<Record>> = source(&server).records(day()).try_collect().await.unwrap();
     let mut rows: Vec<_> = batches
         .into_iter()
@@ -69,11 +81,10 @@ async fn texts_of_every_length_and_script_arrive_unaltered() {
     assert_eq!((rows[2].1.as_str(), rows[2].2), ("مرحبا", 0));
 }
 
-#[tokio::test]
-async fn a_row_that_cannot_be_decoded_is_handed_on_with_its_values() {
+async fn a_row_that_cannot_be_decoded_is_handed_on_with_its_values(back_end: &BackEnd) {
     let mut row = jm_row(at("2026-11-21T10:00:00Z"), "kept");
     row[5] = Value::text("?");
-    let server = start(&database(vec![row])).await;
+    let server = back_end.serve(&database(vec![row])).await;
     let batches: Vec<Vec<Record>> = source(&server).records(day()).try_collect().await.unwrap();
     let [Record::Undecodable(row)] = &batches.concat()[..] else { panic!("not one undecodable row") };
     assert_eq!(row.reason, "msg_type is none of c, n, g, h and e");
@@ -81,12 +92,11 @@ async fn a_row_that_cannot_be_decoded_is_handed_on_with_its_values() {
     assert_eq!(row.values["subject"], None);
 }
 
-#[tokio::test]
-async fn tallies_count_rows_and_lengths_by_window() {
+async fn tallies_count_rows_and_lengths_by_window(back_end: &BackEnd) {
     let times =
         ["2026-11-20T21:59:59.997Z", "2026-11-20T22:00:00Z", "2026-11-21T03:59:59.997Z", "2026-11-21T04:00:00Z", "2026-11-21T09:00:00Z"];
     let database = database(times.iter().map(|time| jm_row(at(time), "four")).collect());
-    let server = start(&database).await;
+    let server = back_end.serve(&database).await;
     let grid = Grid::new(std::time::Duration::from_hours(6), std::time::Duration::from_hours(22)).unwrap();
     let span = Span::new("2026-11-20T22:00:00Z".parse().unwrap(), "2026-11-21T22:00:00Z".parse().unwrap());
     let mut tallies = source(&server).tally(span, &grid).await.unwrap();
@@ -97,11 +107,10 @@ async fn tallies_count_rows_and_lengths_by_window() {
     assert_eq!(found, [expected("2026-11-20T22:00:00.000Z", 2), expected("2026-11-21T04:00:00.000Z", 2)]);
 }
 
-#[tokio::test]
-async fn what_is_dated_before_2000_is_one_window() {
+async fn what_is_dated_before_2000_is_one_window(back_end: &BackEnd) {
     let times = ["1753-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1999-12-31T23:59:59.997Z", "2000-01-01T00:00:00Z"];
     let database = database(times.iter().map(|time| jm_row(at(time), "x")).collect());
-    let server = start(&database).await;
+    let server = back_end.serve(&database).await;
     let tallies = source(&server).tally(Window::UNDATED.span(), &Grid::daily()).await.unwrap();
     assert_eq!(tallies.iter().map(|tally| (tally.window, tally.rows)).collect::<Vec<_>>(), [(Window::UNDATED, 3)]);
     // Both together are told apart.
@@ -118,8 +127,7 @@ async fn what_is_dated_before_2000_is_one_window() {
     assert_eq!((extent.undated, extent.first, extent.last), (3, Some(Timestamp::PLAUSIBLE), Some(Timestamp::PLAUSIBLE)));
 }
 
-#[tokio::test]
-async fn the_extent_is_the_same_with_and_without_an_index() {
+async fn the_extent_is_the_same_with_and_without_an_index(back_end: &BackEnd) {
     let times = ["1999-01-01T00:00:00Z", "2026-11-20T10:00:00.003Z", "2026-11-21T10:00:00.007Z", "2027-01-01T00:00:00Z"];
     let database = database(Vec::new());
     let rows: Vec<_> = times.iter().map(|time| jm_row(at(time), "x")).collect();
@@ -127,7 +135,7 @@ async fn the_extent_is_the_same_with_and_without_an_index() {
     for indexed in [false, true] {
         let table = if indexed { tables::jm().index("sent_date") } else { tables::jm() };
         database.put(table.rows(rows.clone()));
-        let server = start(&database).await;
+        let server = back_end.serve(&database).await;
         let extent = source(&server).extent(now).await.unwrap();
         assert_eq!(extent.indexed, indexed);
         assert_eq!((extent.undated, extent.future), (1, 1));
@@ -136,8 +144,7 @@ async fn the_extent_is_the_same_with_and_without_an_index() {
     }
 }
 
-#[tokio::test]
-async fn optional_tables_and_columns_may_be_missing_and_names_may_be_in_capitals() {
+async fn optional_tables_and_columns_may_be_missing_and_names_may_be_in_capitals(back_end: &BackEnd) {
     let database = jabber_archive_sql::testing::Database::new("tcmadb");
     let mut row = jm_row(at("2026-11-21T10:00:00Z"), "text");
     row.drain(3..5);
@@ -155,8 +162,20 @@ async fn optional_tables_and_columns_may_be_missing_and_names_may_be_in_capitals
         .column("MESSAGE_TEXT", ColumnType::VarCharMax)
         .column("HISTORY_FLAG", ColumnType::NVarChar(1));
     database.put(capitals.rows(vec![row]));
-    let server = start(&database).await;
+    let server = back_end.serve(&database).await;
     let batches: Vec<Vec<Record>> = source(&server).records(day()).try_collect().await.unwrap();
     let [Record::Message(row)] = &batches.concat()[..] else { panic!("not one message") };
     assert_eq!((row.body.as_deref(), row.subject.as_deref(), row.thread.as_deref()), (Some("text"), None, None));
+}
+
+async fn all_that_a_datetime_can_say_is_counted(back_end: &BackEnd) {
+    let times = ["1753-01-01T00:00:00Z", "2000-01-01T00:00:00Z", "5996-06-06T06:06:06Z", "6083-01-23T02:07:00Z", "9999-12-30T12:00:00Z"];
+    let database = database(times.iter().map(|time| jm_row(at(time), "x")).collect());
+    let server = back_end.serve(&database).await;
+    for grid in [Grid::daily(), Grid::new(std::time::Duration::from_hours(6), std::time::Duration::from_hours(1)).unwrap()] {
+        let mut tallies = source(&server).tally(Span::new(Timestamp::MIN, Timestamp::MAX), &grid).await.unwrap();
+        tallies.sort_by_key(|tally| tally.window);
+        let expected: Vec<_> = times.iter().map(|time| (grid.window_at(time.parse().unwrap()), 1)).collect();
+        assert_eq!(tallies.iter().map(|tally| (tally.window, tally.rows)).collect::<Vec<_>>(), expected);
+    }
 }

@@ -1,34 +1,77 @@
 //! The suite that every source must pass.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use futures::FutureExt;
+use futures::{FutureExt, TryStreamExt};
 use jabber_archive_core::{
-    Record, Source,
+    Record, Source, Sources, Span, Timestamp,
     testing::conformance::{self, SourceSubject},
 };
 use jabber_archive_sql::{
-    MssqlSource,
-    testing::{Database, Fault, Office, SqlServer},
+    MssqlConfig, MssqlSource,
+    testing::{Database, Office},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy},
+    net::{TcpListener, TcpStream},
 };
 
-use crate::setting::{config, start};
+use crate::{
+    back_end::{BackEnd, Serving, on_every_back_end},
+    setting::config,
+};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_source_keeps_its_contract() {
+on_every_back_end!(the_source_keeps_its_contract, several_databases_keep_it_together);
+
+async fn the_source_keeps_its_contract(back_end: &BackEnd) {
     let office = Office::new(3, 300);
     let database = Database::new("tcmadb");
     database.set_clock(office.end());
     office.fill(&database);
-    let server = start(&database).await;
-    let records = everything(&server, &office).await;
+    let served = back_end.serve(&database).await;
+    let wire = Wire::to(&served).await;
+    keeps_the_contract(&office, &wire, || Arc::new(MssqlSource::new(wire.config.clone()))).await;
+}
+
+async fn several_databases_keep_it_together(back_end: &BackEnd) {
+    let office = Office::new(4, 300);
+    let whole = Database::new("tcmadb");
+    office.fill(&whole);
+    let share = |tables: &[&str]| {
+        let share = Database::new("tcmadb");
+        share.set_clock(office.end());
+        for table in tables {
+            share.put(whole.table(table).unwrap());
+        }
+        share
+    };
+    let tables: [&[&str]; 2] = [&["jm", "tc_users"], &["tc_msgarchive", "tc_timelog", "tc_rooms"]];
+    let messages = back_end.serve(&share(tables[0])).await;
+    let rooms = back_end.serve(&share(tables[1])).await;
+    let wire = Wire::to(&messages).await;
+    let named = |config: MssqlConfig, share: usize| {
+        let tables = tables[share].iter().map(ToString::to_string);
+        Arc::new(MssqlSource::new(config.tables(tables).named(format!("share {share}")))) as Arc<dyn Source>
+    };
+    let together = || Sources::new([named(wire.config.clone(), 0), named(config(&rooms), 1)]).unwrap();
+    keeps_the_contract(&office, &wire, || Arc::new(together())).await;
+    assert_eq!(together().clocks().await.unwrap().len(), 2);
+    let nicks = together().context().await.unwrap();
+    assert!(nicks.len() > 1 && nicks == MssqlSource::new(config(&back_end.serve(&whole).await)).context().await.unwrap());
+}
+
+async fn keeps_the_contract<S: Source>(office: &Office, wire: &Wire, make: impl Fn() -> Arc<S>) {
+    let records = everything(&*make(), office).await;
     let report = conformance::source(async || {
-        let source = MssqlSource::new(config(&server));
+        let source = make();
         source.context().await.unwrap();
-        let database = database.clone();
-        SourceSubject::new(Arc::new(source), records.clone()).interrupted_by(move || {
-            let database = database.clone();
-            async move { database.inject(Fault::drop_before_done("jm")) }.boxed()
+        let cut = wire.cut.clone();
+        SourceSubject::new(source, records.clone()).interrupted_by(move || {
+            cut.store(true, Ordering::Relaxed);
+            async {}.boxed()
         })
     })
     .await;
@@ -36,15 +79,52 @@ async fn the_source_keeps_its_contract() {
     assert!(report.skipped().is_empty(), "{report}");
 }
 
-/// Every row of the database, read at once.
-async fn everything(server: &SqlServer, office: &Office) -> Vec<Record> {
-    use futures::TryStreamExt;
-    use jabber_archive_core::{Span, Timestamp};
-
-    let source = MssqlSource::new(config(server));
+/// Every row, read at once.
+async fn everything(source: &dyn Source, office: &Office) -> Vec<Record> {
     let batches: Vec<Vec<Record>> = source.records(Span::new(Timestamp::MIN, office.end())).try_collect().await.unwrap();
     let records = batches.concat();
     let rows: u64 = ["jm", "tc_msgarchive", "tc_timelog"].iter().map(|table| office.rows()[*table]).sum();
     assert_eq!(records.len() as u64, rows);
     records
+}
+
+/// A wire to the server that can be cut once, behind as many bytes as no other answer has.
+struct Wire {
+    config: MssqlConfig,
+    cut: Arc<AtomicBool>,
+}
+
+impl Wire {
+    const LENGTH: usize = 150_000;
+
+    async fn to(served: &Serving) -> Self {
+        let (host, port) = served.server();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let front = listener.local_addr().unwrap().port();
+        let cut = Arc::new(AtomicBool::new(false));
+        let shears = cut.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect((host.as_str(), port)).await.unwrap();
+                tokio::spawn(pass(client, server, shears.clone()));
+            }
+        });
+        Self { config: served.through(front), cut }
+    }
+}
+
+async fn pass(client: TcpStream, server: TcpStream, cut: Arc<AtomicBool>) {
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    let requests = tokio::spawn(async move { copy(&mut from_client, &mut to_server).await.map(drop) });
+    let (mut bytes, mut passed) = (vec![0; 8 << 10], 0);
+    while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
+        passed += read;
+        if passed > Wire::LENGTH && cut.swap(false, Ordering::Relaxed) {
+            break;
+        }
+        if to_client.write_all(&bytes[..read]).await.is_err() {
+            break;
+        }
+    }
+    requests.abort();
 }

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod answers;
+mod back_end;
 mod conformance;
+mod end_to_end;
 mod faults;
+mod gentle;
+mod reaching;
+mod real_server;
 mod refusals;
-mod server;
 mod setting;

@@ -40,7 +40,7 @@ async fn a_wrong_host_and_a_wrong_port_may_pass() {
     };
     for (host, port) in [("127.0.0.1", closed), ("no-such-host.invalid", 1433)] {
         let config = MssqlConfig::new(host, "tcmadb", "jabber_reader", Secret::new("s3cret")).port(port).limits(SHORT);
-        let error = MssqlSource::new(config).clock().await.unwrap_err();
+        let error = MssqlSource::new(config).clocks().await.unwrap_err();
         assert_refused(&error, ErrorClass::Transient, &[host, "cannot be reached", "check `host` and `port`"]);
         assert!(error.source().is_some());
     }
@@ -50,7 +50,7 @@ async fn a_wrong_host_and_a_wrong_port_may_pass() {
 async fn a_wrong_password_is_refused_at_once() {
     let server = start(&database(Vec::new())).await;
     let config = MssqlConfig::new("127.0.0.1", "tcmadb", "jabber_reader", Secret::new("s3cret")).port(server.port()).encrypt(Encrypt::Off);
-    let error = MssqlSource::new(config).clock().await.unwrap_err();
+    let error = MssqlSource::new(config).clocks().await.unwrap_err();
     assert_refused(&error, ErrorClass::Fatal, &["refuses the login of `jabber_reader`", "18456", "check `user` and `password`"]);
 }
 
@@ -58,7 +58,7 @@ async fn a_wrong_password_is_refused_at_once() {
 async fn a_wrong_database_is_named() {
     let server = start(&database(Vec::new())).await;
     let config = MssqlConfig::new("127.0.0.1", "tcmadb2", "jabber_reader", Secret::new("demo")).port(server.port()).encrypt(Encrypt::Off);
-    let error = MssqlSource::new(config).clock().await.unwrap_err();
+    let error = MssqlSource::new(config).clocks().await.unwrap_err();
     assert_refused(&error, ErrorClass::Fatal, &["no database `tcmadb2`", "4060"]);
 }
 
@@ -132,20 +132,20 @@ async fn an_encrypted_server_is_trusted_by_its_authority_and_by_nothing_less() {
         MssqlConfig::new(host, "tcmadb", "jabber_reader", Secret::new("demo")).port(server.port()).encrypt(Encrypt::On).limits(SHORT)
     };
     let authority = server.authority().unwrap();
-    MssqlSource::new(encrypted("localhost").certificate_authority(authority)).clock().await.unwrap();
-    MssqlSource::new(encrypted("localhost").trust_server_certificate(true)).clock().await.unwrap();
+    MssqlSource::new(encrypted("localhost").certificate_authority(authority)).clocks().await.unwrap();
+    MssqlSource::new(encrypted("localhost").trust_server_certificate(true)).clocks().await.unwrap();
 
-    let error = MssqlSource::new(encrypted("localhost")).clock().await.unwrap_err();
+    let error = MssqlSource::new(encrypted("localhost")).clocks().await.unwrap_err();
     assert_refused(&error, ErrorClass::Fatal, &["no encrypted connection", "`ca_file`"]);
     let other = SqlServer::start_encrypted(database(Vec::new())).await.unwrap();
     let foreign = MssqlSource::new(encrypted("localhost").certificate_authority(other.authority().unwrap()));
-    assert_refused(&foreign.clock().await.unwrap_err(), ErrorClass::Fatal, &["no encrypted connection"]);
+    assert_refused(&foreign.clocks().await.unwrap_err(), ErrorClass::Fatal, &["no encrypted connection"]);
 }
 
 #[tokio::test]
 async fn a_server_that_does_not_encrypt_is_refused_unless_that_is_wanted() {
     let server = start(&database(Vec::new())).await;
-    let error = MssqlSource::new(config(&server).encrypt(Encrypt::On)).clock().await.unwrap_err();
+    let error = MssqlSource::new(config(&server).encrypt(Encrypt::On)).clocks().await.unwrap_err();
     assert_refused(&error, ErrorClass::Fatal, &["does not encrypt", "encrypt = \"off\""]);
 }
 

@@ -43,10 +43,21 @@ pub(crate) async fn start(database: &Database) -> SqlServer {
     SqlServer::start(database.clone()).await.unwrap()
 }
 
-pub(crate) fn config(server: &SqlServer) -> MssqlConfig {
-    MssqlConfig::new("127.0.0.1", "tcmadb", "jabber_reader", Secret::new("demo")).port(server.port()).encrypt(Encrypt::Off).limits(SHORT)
+/// Where a database is served.
+pub(crate) trait Served {
+    fn config(&self) -> MssqlConfig;
 }
 
-pub(crate) fn source(server: &SqlServer) -> MssqlSource {
+impl Served for SqlServer {
+    fn config(&self) -> MssqlConfig {
+        MssqlConfig::new("127.0.0.1", "tcmadb", "jabber_reader", Secret::new("demo")).port(self.port()).encrypt(Encrypt::Off).limits(SHORT)
+    }
+}
+
+pub(crate) fn config(server: &impl Served) -> MssqlConfig {
+    server.config()
+}
+
+pub(crate) fn source(server: &impl Served) -> MssqlSource {
     MssqlSource::new(config(server))
 }

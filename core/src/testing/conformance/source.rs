@@ -11,7 +11,7 @@ use futures::{
 };
 
 use super::report::{Report, Rule};
-use crate::{Extent, Grid, PRESENCE_LOOKBACK, Record, Source, Span, Table, Tally, Timestamp, Window};
+use crate::{Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Source, SourceId, Span, Table, Tally, Timestamp, Window};
 
 /// A source that does not change, and what it holds.
 pub struct SourceSubject<S: ?Sized> {
@@ -68,12 +68,16 @@ pub async fn source<S: Source + ?Sized>(make: impl AsyncFn() -> SourceSubject<S>
         })
         .await;
     report
-        .check("the clock does not go back", async |rule| {
+        .check("there is a clock, and none goes back", async |rule| {
             let SourceSubject { source, .. } = make().await;
-            let first = rule.works(source.clock().await);
-            let second = rule.works(source.clock().await);
-            rule.ensure(first <= second, format_args!("{second} after {first}"));
-            rule.ensure(first >= Timestamp::PLAUSIBLE, first);
+            let first = rule.works(source.clocks().await);
+            let second = rule.works(source.clocks().await);
+            rule.ensure(!first.is_empty(), "no clock is shown");
+            rule.equal(&names(&first), &names(&second));
+            for (first, second) in first.iter().zip(&second) {
+                rule.ensure(first.time <= second.time, format_args!("{}: {} after {}", first.source, second.time, first.time));
+                rule.ensure(first.time >= Timestamp::PLAUSIBLE, first.time);
+            }
         })
         .await;
     report
@@ -202,6 +206,10 @@ async fn ensure_tallied<S: Source + ?Sized>(rule: Rule, source: &S, records: &[R
 async fn read<S: Source + ?Sized>(rule: Rule, source: &S, span: Span) -> Vec<Record> {
     let batches: crate::Result<Vec<Vec<Record>>> = source.records(span).try_collect().await;
     rule.works(batches).concat()
+}
+
+fn names(clocks: &[Clock]) -> Vec<&SourceId> {
+    clocks.iter().map(|clock| &clock.source).collect()
 }
 
 /// Compares in any order, and names no text.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use super::Faults;
-use crate::{ErrorKind::Source as KIND, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp};
+use crate::{Clock, ErrorKind::Source as KIND, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp};
 
 /// A source whose calls fail as [`Faults`] say, and whose streams break.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ impl<S: Source + ?Sized> Source for FaultySource<S> {
         self.inner.id()
     }
 
-    async fn clock(&self) -> Result<Timestamp> {
-        self.faults.call(KIND, "clock", self.inner.clock()).await
+    async fn clocks(&self) -> Result<Vec<Clock>> {
+        self.faults.call(KIND, "clocks", self.inner.clocks()).await
     }
 
     async fn extent(&self, now: Timestamp) -> Result<Extent> {

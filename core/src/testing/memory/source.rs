@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
-use crate::{Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp};
+use crate::{Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp};
 
 /// A source that gives the records it was given.
 #[derive(Debug)]
@@ -29,6 +29,12 @@ impl MemorySource {
     pub fn new(records: Vec<Record>, clock: Timestamp) -> Self {
         let state = State { records, rooms: Rooms::new(), clock, indexed: true };
         Self { id: SourceId::new("memory"), state: Mutex::new(state), batch: 256 }
+    }
+
+    /// With another name than `memory`.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { id: SourceId::new(name), ..self }
     }
 
     /// With what it knows of its rooms.
@@ -77,8 +83,8 @@ impl Source for MemorySource {
         &self.id
     }
 
-    async fn clock(&self) -> Result<Timestamp> {
-        Ok(self.state(|state| state.clock))
+    async fn clocks(&self) -> Result<Vec<Clock>> {
+        Ok(vec![Clock::new(self.id.clone(), self.state(|state| state.clock))])
     }
 
     async fn extent(&self, now: Timestamp) -> Result<Extent> {

@@ -1,6 +1,6 @@
 //! One client, from PRELOGIN to the end of its connection.
 
-use std::io;
+use std::{io, sync::Arc, time::Instant};
 
 use bytes::BytesMut;
 use tds_protocol::PacketType;
@@ -9,16 +9,16 @@ use tokio::{
     net::TcpStream,
     sync::mpsc,
 };
-use tokio_rustls::TlsAcceptor;
 
 use super::{
     answer::{Answer, Piece},
-    database::Database,
+    database::{Answered, Database, SignIn},
     fault::Ending,
-    login::{self, Encryption, Login},
+    login::{self, Asked, Encryption, Login},
     refusal::Refusal,
     request::Request,
     response::{self, Change, Outcome},
+    setup::{Front, Tls},
     tls,
     wire::{Message, PacketReader, PacketWriter, invalid},
 };
@@ -26,27 +26,45 @@ use super::{
 /// How many pieces of an answer wait for the client.
 const WAITING: usize = 4;
 
-pub(super) async fn serve(mut stream: TcpStream, database: Database, acceptor: Option<TlsAcceptor>) -> io::Result<()> {
+pub(super) async fn serve(mut stream: TcpStream, database: Database, front: Arc<Front>) -> io::Result<()> {
     let _open = database.connected();
     stream.set_nodelay(true)?;
-    let encryption = if acceptor.is_some() { Encryption::Required } else { Encryption::NotSupported };
-    prelogin(&mut stream, encryption).await?;
-    match acceptor {
-        Some(acceptor) => Session::new(tls::accept(stream, &acceptor).await?, database).run().await,
-        None => Session::new(stream, database).run().await,
+    if let Some((Tls::Strict, acceptor)) = &front.tls {
+        let mut stream = tls::accept_strict(stream, acceptor).await?;
+        prelogin(&mut stream, &front).await?;
+        return Session::new(stream, database).run(None).await;
+    }
+    let encryption = prelogin(&mut stream, &front).await?;
+    match (encryption, &front.tls) {
+        (Encryption::Required, Some((_, acceptor))) => Session::new(tls::accept(stream, acceptor).await?, database).run(None).await,
+        (Encryption::Login, Some((_, acceptor))) => {
+            let mut encrypted = tls::accept(stream, acceptor).await?;
+            let login = PacketReader::new(&mut encrypted).message().await?;
+            Session::new(encrypted.into_inner().0, database).run(login).await
+        }
+        _ => Session::new(stream, database).run(None).await,
     }
 }
 
-async fn prelogin(stream: &mut TcpStream, encryption: Encryption) -> io::Result<()> {
-    let (reader, writer) = stream.split();
-    match PacketReader::new(reader).message().await? {
-        Some(Message { kind: PacketType::PreLogin, .. }) => {}
+/// Answers PRELOGIN, and says what is encrypted from then on.
+async fn prelogin<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, front: &Front) -> io::Result<Encryption> {
+    let (reader, writer) = split(stream);
+    let asked = match PacketReader::new(reader).message().await? {
+        Some(Message { kind: PacketType::PreLogin, body }) => Asked::read(&body)?,
         Some(_) => return Err(invalid("the first message is not PRELOGIN")),
         None => return Err(io::ErrorKind::UnexpectedEof.into()),
-    }
+    };
+    let encryption = match (&front.tls, asked.encryption) {
+        (None, _) => Encryption::NotSupported,
+        (Some((Tls::Login, _)), encryption) if encryption == Encryption::NotSupported as u8 => Encryption::NotSupported,
+        (Some((Tls::Login, _)), encryption) if encryption == Encryption::Login as u8 => Encryption::Login,
+        (Some(_), _) => Encryption::Required,
+    };
+    let of_instance = asked.instance.is_empty() || asked.instance.eq_ignore_ascii_case(&front.instance);
     let mut writer = PacketWriter::new(writer);
-    writer.write(&login::prelogin(encryption)).await?;
-    writer.end().await
+    writer.write(&login::prelogin(encryption, of_instance, &asked)).await?;
+    writer.end().await?;
+    Ok(encryption)
 }
 
 /// Whether a connection goes on.
@@ -70,8 +88,15 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         Self { reader: PacketReader::new(reader), writer: PacketWriter::new(writer), database, snapshot: false }
     }
 
-    async fn run(mut self) -> io::Result<()> {
-        if self.login().await? == Next::Go {
+    /// Serves to the end; the login may have come before.
+    async fn run(mut self, login: Option<Message>) -> io::Result<()> {
+        let login = match login {
+            Some(login) => Some(login),
+            None => self.reader.message().await?,
+        };
+        if let Some(login) = login
+            && self.login(login).await? == Next::Go
+        {
             while let Some(message) = self.reader.message().await? {
                 if self.message(message).await? == Next::Close {
                     break;
@@ -81,12 +106,12 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         self.writer.close().await
     }
 
-    async fn login(&mut self) -> io::Result<Next> {
-        let Some(message) = self.reader.message().await? else { return Ok(Next::Close) };
+    async fn login(&mut self, message: Message) -> io::Result<Next> {
         if message.kind != PacketType::Tds7Login {
             return Err(invalid("the message after PRELOGIN is not LOGIN7"));
         }
         let login = Login::read(&message.body)?;
+        self.database.signed_in(&login.shown);
         let mut tokens = BytesMut::new();
         let refusals = self.refusals(&login);
         for refusal in &refusals {
@@ -95,7 +120,13 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         if refusals.is_empty() {
             response::env_change(&mut tokens, Change::Database, self.database.name(), "master");
             response::login_ack(&mut tokens);
+            if login.shown.by_token {
+                response::federated_ack(&mut tokens);
+            }
             response::env_change(&mut tokens, Change::PacketSize, &login.packet_size.to_string(), "4096");
+            if let Some((host, port)) = self.database.route().filter(|_| login.shown.read_only_intent) {
+                response::routing(&mut tokens, &host, port);
+            }
         }
         response::done(&mut tokens, if refusals.is_empty() { Outcome::Set } else { Outcome::Error }, false);
         self.writer.write(&tokens).await?;
@@ -105,16 +136,21 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
     }
 
     fn refusals(&self, login: &Login) -> Vec<Refusal> {
-        let failed = || Refusal::new(18_456, 14, 1, format!("Login failed for user '{}'.", login.user));
+        let SignIn { user, database, .. } = &login.shown;
+        let failed = || Refusal::new(18_456, 14, 1, format!("Login failed for user '{user}'."));
         if self.database.refuses_login() {
             let reason = "Reason: Server is in script upgrade mode. Only administrator can connect at this time.";
-            return vec![Refusal::new(18_401, 14, 1, format!("Login failed for user '{}'. {reason}", login.user))];
+            return vec![Refusal::new(18_401, 14, 1, format!("Login failed for user '{user}'. {reason}"))];
         }
-        if !self.database.accepts(&login.user, &login.password) {
+        let accepted = match &login.token {
+            Some(token) => self.database.accepts_token(token),
+            None => self.database.accepts(user, &login.password),
+        };
+        if !accepted {
             return vec![failed()];
         }
-        if !login.database.is_empty() && !login.database.eq_ignore_ascii_case(self.database.name()) {
-            let message = format!("Cannot open database \"{}\" requested by the login. The login failed.", login.database);
+        if !database.is_empty() && !database.eq_ignore_ascii_case(self.database.name()) {
+            let message = format!("Cannot open database \"{database}\" requested by the login. The login failed.");
             return vec![Refusal::new(4060, 11, 1, message), failed()];
         }
         Vec::new()
@@ -142,16 +178,22 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
     /// Sends an answer while it is made on a thread for blocking work, and heeds the client meanwhile.
     async fn answer(&mut self, request: Request) -> io::Result<Next> {
         self.database.received(&request.statement);
+        let (statement, mut began) = (request.statement.clone(), None);
         let (pieces, mut made) = mpsc::channel(WAITING);
         let answer = Answer::new(self.database.clone(), self.snapshot, pieces);
         tokio::task::spawn_blocking(move || answer.to(&request));
         loop {
             tokio::select! {
                 piece = made.recv() => match piece {
-                    Some(Piece::Tokens(tokens)) => self.writer.write(&tokens).await?,
+                    Some(Piece::Tokens(tokens)) => {
+                        began.get_or_insert_with(Instant::now);
+                        self.writer.write(&tokens).await?;
+                    }
                     Some(Piece::Isolation { snapshot }) => self.snapshot = snapshot,
                     Some(Piece::Done) => {
                         self.writer.end().await?;
+                        let ended = Instant::now();
+                        self.database.answered(Answered { statement, began: began.unwrap_or(ended), ended });
                         return Ok(Next::Go);
                     }
                     Some(Piece::Cut(Ending::Stall)) => {

@@ -2,7 +2,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use jabber_archive_core::Timestamp;
@@ -74,6 +74,36 @@ impl fmt::Debug for Value {
     }
 }
 
+/// How somebody has signed in, or tried to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignIn {
+    /// The login's name; empty with an access token.
+    pub user: String,
+    /// Whether it was with an access token.
+    pub by_token: bool,
+    /// The program.
+    pub application: String,
+    /// The server as the client calls it.
+    pub server: String,
+    /// The database.
+    pub database: String,
+    /// Whether it says that nothing will be written.
+    pub read_only_intent: bool,
+}
+
+/// A statement that was answered to its end, and when.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The statement.
+    pub statement: String,
+    /// When the first row was about to be sent.
+    pub began: Instant,
+    /// When the last one, and that it was the last, had been sent.
+    pub ended: Instant,
+}
+
 /// Makes rows anew whenever they are read.
 type Made = Arc<dyn Fn() -> Box<dyn Iterator<Item = Vec<Value>> + Send> + Send + Sync>;
 
@@ -134,6 +164,11 @@ impl Table {
         &self.columns
     }
 
+    /// The columns that lead an index.
+    pub fn indexes(&self) -> &[String] {
+        &self.indexed
+    }
+
     /// The rows as they are now, whatever is changed while they are read.
     pub fn read(&self) -> impl Iterator<Item = Vec<Value>> + Send + use<> {
         let held = self.held.clone();
@@ -170,6 +205,10 @@ struct State {
     read_only: bool,
     faults: Vec<Fault>,
     statements: Vec<String>,
+    sign_ins: Vec<SignIn>,
+    answered: Vec<Answered>,
+    token: Option<String>,
+    route: Option<(String, u16)>,
     connections: usize,
 }
 
@@ -193,6 +232,10 @@ impl Database {
             read_only: false,
             faults: Vec::new(),
             statements: Vec::new(),
+            sign_ins: Vec::new(),
+            answered: Vec::new(),
+            token: None,
+            route: None,
             connections: 0,
         };
         Self { name: name.into(), state: Arc::new(Mutex::new(state)) }
@@ -237,6 +280,16 @@ impl Database {
         state.password = password.into();
     }
 
+    /// Sets the only access token that may log in, beside user and password.
+    pub fn accept_token(&self, token: impl Into<String>) {
+        self.state().token = Some(token.into());
+    }
+
+    /// Sends those who sign in with read-only intent on to another server, as the listener of an availability group does.
+    pub fn route_readers_to(&self, host: impl Into<String>, port: u16) {
+        self.state().route = Some((host.into(), port));
+    }
+
     /// Takes the permission to read a table away.
     pub fn deny(&self, table: &str) {
         self.state().denied.insert(table.to_lowercase());
@@ -267,6 +320,16 @@ impl Database {
         self.state().statements.clone()
     }
 
+    /// Everybody who has signed in, or tried to.
+    pub fn sign_ins(&self) -> Vec<SignIn> {
+        self.state().sign_ins.clone()
+    }
+
+    /// Every statement that was answered to its end.
+    pub fn answered_statements(&self) -> Vec<Answered> {
+        self.state().answered.clone()
+    }
+
     /// How many connections are open.
     pub fn connections(&self) -> usize {
         self.state().connections
@@ -277,12 +340,29 @@ impl Database {
         state.user.eq_ignore_ascii_case(user) && state.password == password
     }
 
+    pub(super) fn accepts_token(&self, token: &str) -> bool {
+        self.state().token.as_deref() == Some(token)
+    }
+
+    pub(super) fn route(&self) -> Option<(String, u16)> {
+        self.state().route.clone()
+    }
+
+    pub(super) fn signed_in(&self, sign_in: &SignIn) {
+        self.state().sign_ins.push(sign_in.clone());
+    }
+
+    pub(super) fn answered(&self, answered: Answered) {
+        self.state().answered.push(answered);
+    }
+
     /// The table of this name, in either case, if there is one.
     pub fn table(&self, name: &str) -> Option<Table> {
         self.state().tables.get(&name.to_lowercase()).cloned()
     }
 
-    pub(super) fn tables(&self) -> Vec<Table> {
+    /// All tables.
+    pub fn tables(&self) -> Vec<Table> {
         self.state().tables.values().cloned().collect()
     }
 
@@ -343,6 +423,9 @@ impl Database {
 /// Uses a fault one more time if one fits.
 fn use_up<T>(faults: &mut Vec<Fault>, fits: impl Fn(&Fault) -> Option<T>) -> Option<T> {
     let (index, found) = faults.iter().enumerate().find_map(|(index, fault)| Some((index, fits(fault)?)))?;
+    if faults[index].passes_by() {
+        return None;
+    }
     if !faults[index].use_once() {
         faults.remove(index);
     }

@@ -9,6 +9,8 @@ pub struct Fault {
     counts: bool,
     /// How often it is still to happen; `None` is for ever.
     left: Option<u32>,
+    /// How often it is not to happen before it does.
+    later: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -31,7 +33,7 @@ pub(super) enum Ending {
 impl Fault {
     /// Logins are refused with error 18401, as while a server upgrades its databases.
     pub fn refuse_logins() -> Self {
-        Self { kind: Kind::RefuseLogin, counts: false, left: Some(1) }
+        Self { kind: Kind::RefuseLogin, counts: false, left: Some(1), later: 0 }
     }
 
     /// The connection is lost in the middle of the bytes of row `n`, from 1.
@@ -73,6 +75,13 @@ impl Fault {
         self
     }
 
+    /// Not the first so many times that it could happen.
+    #[must_use]
+    pub fn later(mut self, times: u32) -> Self {
+        self.later = times;
+        self
+    }
+
     /// So many times.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
@@ -88,7 +97,7 @@ impl Fault {
     }
 
     fn end(table: impl Into<String>, moment: Moment, ending: Ending) -> Self {
-        Self { kind: Kind::End { table: table.into(), moment, ending }, counts: false, left: Some(1) }
+        Self { kind: Kind::End { table: table.into(), moment, ending }, counts: false, left: Some(1), later: 0 }
     }
 
     pub(super) fn refuses_login(&self) -> Option<()> {
@@ -107,6 +116,13 @@ impl Fault {
             }
             _ => None,
         }
+    }
+
+    /// Whether it does not happen yet; counts that.
+    pub(super) fn passes_by(&mut self) -> bool {
+        let passes = self.later > 0;
+        self.later = self.later.saturating_sub(1);
+        passes
     }
 
     /// Counts one use; whether it can be used again.

@@ -1,6 +1,7 @@
-//! A stand-in for SQL Server: speaks TDS 7.4 on a loopback port.
+//! A stand-in for SQL Server: speaks TDS 7.4 on a loopback port, and 8.0 where it is strict.
 
 mod answer;
+mod browser;
 mod connection;
 mod database;
 mod fault;
@@ -10,19 +11,21 @@ mod query;
 mod refusal;
 mod request;
 mod response;
+mod setup;
 mod tls;
 mod wire;
 
-use std::{fmt, io, net::Ipv4Addr};
+use std::{fmt, io, sync::Arc};
 
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, task::JoinSet};
-use tokio_rustls::TlsAcceptor;
 
-use self::tls::Identity;
 pub use self::{
-    database::{ColumnType, Database, Table, Value},
+    browser::SqlBrowser,
+    database::{Answered, ColumnType, Database, SignIn, Table, Value},
     fault::Fault,
+    setup::{Setup, Tls},
 };
+use self::{setup::Front, tls::Papers};
 
 /// A stand-in for SQL Server on a port of 127.0.0.1: serves one [`Database`] to any client that speaks TDS 7.4.
 ///
@@ -54,7 +57,7 @@ pub use self::{
 /// ```
 pub struct SqlServer {
     port: u16,
-    authority: Option<String>,
+    papers: Option<Papers>,
     stop: Option<oneshot::Sender<()>>,
     listener: Option<JoinHandle<()>>,
 }
@@ -62,12 +65,17 @@ pub struct SqlServer {
 impl SqlServer {
     /// Serves a database without encryption, which it says not to support.
     pub async fn start(database: Database) -> io::Result<Self> {
-        Self::listen(database, None).await
+        Self::setup(database).start().await
     }
 
     /// Serves a database and requires encryption. The certificate is for `localhost` and `127.0.0.1`, by a new [`authority`](Self::authority).
     pub async fn start_encrypted(database: Database) -> io::Result<Self> {
-        Self::listen(database, Some(Identity::new()?)).await
+        Self::setup(database).tls(Tls::Required).start().await
+    }
+
+    /// Serves a database otherwise.
+    pub fn setup(database: Database) -> Setup {
+        Setup::new(database)
     }
 
     /// The port of 127.0.0.1.
@@ -77,7 +85,12 @@ impl SqlServer {
 
     /// The certificate, as PEM, of the authority that vouches for an encrypted server.
     pub fn authority(&self) -> Option<&str> {
-        self.authority.as_deref()
+        self.papers.as_ref().map(|papers| papers.authority.as_str())
+    }
+
+    /// A certificate for a client, and its key, by the same authority, as PEM.
+    pub fn client_certificate(&self) -> Option<(&str, &str)> {
+        self.papers.as_ref().map(|papers| (papers.client.as_str(), papers.client_key.as_str()))
     }
 
     /// Closes the port and every connection.
@@ -87,15 +100,6 @@ impl SqlServer {
         if let Some(listener) = self.listener.take() {
             let _ = listener.await;
         }
-    }
-
-    async fn listen(database: Database, identity: Option<Identity>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        let (acceptor, authority) = identity.map(|identity| (identity.acceptor, identity.authority)).unzip();
-        let (stop, stopped) = oneshot::channel();
-        let listener = tokio::spawn(serve(listener, database, acceptor, stopped));
-        Ok(Self { port, authority, stop: Some(stop), listener: Some(listener) })
     }
 }
 
@@ -109,18 +113,18 @@ impl Drop for SqlServer {
 
 impl fmt::Debug for SqlServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqlServer").field("port", &self.port).field("encrypted", &self.authority.is_some()).finish_non_exhaustive()
+        f.debug_struct("SqlServer").field("port", &self.port).field("encrypted", &self.papers.is_some()).finish_non_exhaustive()
     }
 }
 
-async fn serve(listener: TcpListener, database: Database, acceptor: Option<TlsAcceptor>, mut stopped: oneshot::Receiver<()>) {
+async fn serve(listener: TcpListener, database: Database, front: Arc<Front>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             Some(_) = connections.join_next() => {}
             Ok((stream, _)) = listener.accept() => {
-                connections.spawn(connection::serve(stream, database.clone(), acceptor.clone()));
+                connections.spawn(connection::serve(stream, database.clone(), front.clone()));
             }
         }
     }

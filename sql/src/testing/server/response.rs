@@ -50,6 +50,31 @@ pub(super) fn env_change(out: &mut BytesMut, change: Change, new: &str, old: &st
     write_b_varchar(out, old);
 }
 
+/// Sends the client on to another server.
+pub(super) fn routing(out: &mut BytesMut, host: &str, port: u16) {
+    const ROUTING: u8 = 20;
+    const TCP: u8 = 0;
+    let length = 1 + 2 + 2 + utf16_byte_len(host);
+    out.put_u8(TokenType::EnvChange as u8);
+    out.put_u16_le((1 + 2 + length + 2) as u16);
+    out.put_u8(ROUTING);
+    out.put_u16_le(length as u16);
+    out.put_u8(TCP);
+    out.put_u16_le(port);
+    write_us_varchar(out, host);
+    // There is no old value.
+    out.put_u16_le(0);
+}
+
+/// Says that an access token was taken.
+pub(super) fn federated_ack(out: &mut BytesMut) {
+    const FEDERATED_LOGIN: u8 = 2;
+    out.put_u8(TokenType::FeatureExtAck as u8);
+    out.put_u8(FEDERATED_LOGIN);
+    out.put_u32_le(0);
+    out.put_u8(0xFF);
+}
+
 pub(super) fn error(out: &mut BytesMut, refusal: &Refusal) {
     const SERVER: &str = "stand-in";
     out.put_u8(TokenType::Error as u8);

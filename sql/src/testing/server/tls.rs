@@ -17,30 +17,43 @@ use tokio::{
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        ServerConfig,
+        RootCertStore, ServerConfig, SupportedProtocolVersion,
         crypto::aws_lc_rs,
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-        version::TLS12,
+        server::WebPkiClientVerifier,
+        version::{TLS12, TLS13},
     },
     server::TlsStream,
 };
 
-use super::wire::invalid;
+use super::{setup::Tls, wire::invalid};
 
 const HEADER: usize = 8;
 /// How much of a flight goes into a packet.
 const PAYLOAD: usize = 4096 - HEADER;
 
+/// The protocol, as TDS 8.0 names itself in a handshake.
+const TDS_8: &[u8] = b"tds/8.0";
+
 /// A certificate for this machine, and who vouches for it.
 pub(super) struct Identity {
     pub(super) acceptor: TlsAcceptor,
-    /// The certificate of the authority, as PEM.
+    pub(super) papers: Papers,
+}
+
+/// What clients need, as PEM.
+#[derive(Debug)]
+pub(super) struct Papers {
+    /// The certificate of the authority.
     pub(super) authority: String,
+    /// A certificate by it for a client.
+    pub(super) client: String,
+    pub(super) client_key: String,
 }
 
 impl Identity {
-    /// With a new authority.
-    pub(super) fn new() -> io::Result<Self> {
+    /// With a new authority; clients may have to show a certificate by it.
+    pub(super) fn new(tls: Tls, client_certificates: bool) -> io::Result<Self> {
         let mut authority = CertificateParams::new(Vec::new()).map_err(io::Error::other)?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -50,17 +63,42 @@ impl Identity {
 
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let key = KeyPair::generate().map_err(io::Error::other)?;
-        let certificate = CertificateParams::new(names)
-            .and_then(|names| names.signed_by(&key, &Issuer::new(authority, authority_key)))
+        let issuer = Issuer::new(authority, authority_key);
+        let certificate = CertificateParams::new(names).and_then(|names| names.signed_by(&key, &issuer)).map_err(io::Error::other)?;
+        let client_key = KeyPair::generate().map_err(io::Error::other)?;
+        let client = CertificateParams::new(["reader".to_owned()])
+            .and_then(|client| client.signed_by(&client_key, &issuer))
             .map_err(io::Error::other)?;
-        // Not TLS 1.3, which sends tickets after the handshake, where packets would not wrap them any more.
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(&[&TLS12])
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
+
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        // TLS 1.3 sends tickets after the handshake, where packets would not wrap them any more.
+        let versions: &[&SupportedProtocolVersion] = if tls == Tls::Strict { &[&TLS13, &TLS12] } else { &[&TLS12] };
+        let builder = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(versions).map_err(io::Error::other)?;
+        let builder = if client_certificates {
+            let mut authorities = RootCertStore::empty();
+            authorities.add(authority_certificate.der().clone()).map_err(io::Error::other)?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider);
+            builder.with_client_cert_verifier(verifier.build().map_err(io::Error::other)?)
+        } else {
+            builder.with_no_client_auth()
+        };
+        let mut config = builder
             .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())))
             .map_err(io::Error::other)?;
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), authority: authority_certificate.pem() })
+        if tls == Tls::Strict {
+            config.alpn_protocols.push(TDS_8.to_vec());
+        }
+        let papers = Papers { authority: authority_certificate.pem(), client: client.pem(), client_key: client_key.serialize_pem() };
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), papers })
+    }
+}
+
+/// Does the handshake before anything else, with clients that speak TDS 8.0.
+pub(super) async fn accept_strict(stream: TcpStream, acceptor: &TlsAcceptor) -> io::Result<TlsStream<TcpStream>> {
+    let stream = acceptor.accept(stream).await?;
+    match stream.get_ref().1.alpn_protocol() {
+        Some(TDS_8) => Ok(stream),
+        _ => Err(invalid("the client does not say that it speaks TDS 8.0")),
     }
 }
 

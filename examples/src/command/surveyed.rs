@@ -1,0 +1,70 @@
+use std::fmt;
+
+use jabber_archive_core::Timestamp;
+use jabber_archive_sql::Survey;
+use serde::Serialize;
+
+/// What one database looks like.
+#[derive(Debug, Serialize)]
+pub(super) struct Surveyed {
+    source: String,
+    #[serde(flatten)]
+    survey: Survey,
+    /// How far our clock is ahead of the server's.
+    clock_ahead_seconds: i64,
+}
+
+impl Surveyed {
+    pub(super) fn new(source: String, survey: Survey, now: Timestamp) -> Self {
+        Self { source, clock_ahead_seconds: (now.millis() - survey.clock.millis()) / 1_000, survey }
+    }
+
+    /// The server's UTC.
+    pub(super) fn clock(&self) -> Timestamp {
+        self.survey.clock
+    }
+
+    /// Whether a table cannot be read.
+    pub(super) fn is_faulty(&self) -> bool {
+        self.survey.tables.iter().any(|table| table.fault.is_some())
+    }
+
+    /// Whether this is a replica, or a database that was set read-only.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.survey.read_only
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+impl fmt::Display for Surveyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Survey { version, edition, clock, isolation, read_only, tables, .. } = &self.survey;
+        writeln!(f, "source {}: SQL Server {version}, {edition}", self.source)?;
+        writeln!(f, "clock  {clock}, ours is {}", ahead(self.clock_ahead_seconds))?;
+        writeln!(f, "reads  {isolation}")?;
+        if *read_only {
+            writeln!(
+                f,
+                "       from a replica or a read-only database: what a replica lacks when a window is sealed is not archived; see `read_only_intent`"
+            )?;
+        }
+        for table in tables {
+            write!(f, "table  {:<14}", table.name)?;
+            match (&table.fault, table.found, table.indexed) {
+                (Some(fault), ..) => writeln!(f, "{fault}")?,
+                (None, false, _) => writeln!(f, "not there, or not to be read")?,
+                (None, true, Some(false)) => writeln!(f, "readable; no index on its date: each run scans it")?,
+                (None, true, Some(true)) => writeln!(f, "readable; an index on its date")?,
+                (None, true, None) => writeln!(f, "readable")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ahead(seconds: i64) -> String {
+    if seconds < 0 { format!("{} s behind", -seconds) } else { format!("{seconds} s ahead") }
+}

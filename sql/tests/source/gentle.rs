@@ -1,0 +1,143 @@
+//! What the server notices of us.
+
+use std::{
+    future::pending,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use jabber_archive_core::{
+    ArchiveFacts, Archiver, ByteStream, Capability, ItemKey, MailItem, ObjectKey, Result, Sink, Source, Stored, Transcript,
+    TranscriptSettings, Window,
+    testing::memory::{MemoryLedger, MemorySink},
+};
+use jabber_archive_sql::{
+    MssqlSource,
+    testing::{Value, tables},
+};
+use tokio::sync::Semaphore;
+
+use crate::setting::{config, database, jm_row, source, start};
+
+#[tokio::test]
+async fn a_login_says_who_it_is_and_that_it_only_reads() {
+    let database = database(Vec::new());
+    let server = start(&database).await;
+    source(&server).clocks().await.unwrap();
+    MssqlSource::new(config(&server).read_only_intent(false)).clocks().await.unwrap();
+    let [reads, may_write] = &database.sign_ins()[..] else { panic!("{:?}", database.sign_ins()) };
+    assert_eq!((reads.user.as_str(), reads.database.as_str(), reads.by_token), ("jabber_reader", "tcmadb", false));
+    assert_eq!(reads.application, concat!("jabber-archive ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(reads.server, "127.0.0.1");
+    assert!(reads.read_only_intent && !may_write.read_only_intent);
+}
+
+#[tokio::test]
+async fn every_connection_first_gives_way_to_writers() {
+    let database = database(vec![jm_row(Value::time("2026-11-21T10:00:00Z".parse().unwrap()), "x")]);
+    let server = start(&database).await;
+    let source = source(&server);
+    source.extent("2026-11-22T00:00:00Z".parse().unwrap()).await.unwrap();
+    source.context().await.unwrap();
+    let settings = |isolation: &str| {
+        format!(
+            "SET NOCOUNT ON; SET TEXTSIZE 2147483647; SET DEADLOCK_PRIORITY LOW; SET LOCK_TIMEOUT 30000; SET TRANSACTION ISOLATION LEVEL {isolation};"
+        )
+    };
+    let statements = database.statements();
+    let (set, asked): (Vec<&String>, Vec<&String>) = statements.iter().partition(|statement| statement.starts_with("SET "));
+    assert_eq!(set.len(), database.sign_ins().len(), "one batch for each connection");
+    assert_eq!(statements.first(), Some(&settings("READ COMMITTED")));
+    assert!(set.iter().all(|batch| **batch == settings("READ COMMITTED") || **batch == settings("SNAPSHOT")), "{set:?}");
+    // Whatever reads a table of messages does so by row versions.
+    let at = statements.iter().position(|statement| statement.contains("FROM [dbo].[jm]")).unwrap();
+    assert_eq!(statements[at - 1], settings("SNAPSHOT"));
+    assert!(!asked.is_empty());
+}
+
+/// A sink that takes nothing until it is let go.
+#[derive(Debug)]
+struct Stalled {
+    inner: MemorySink,
+    go: Semaphore,
+}
+
+#[async_trait]
+impl Sink for Stalled {
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
+    async fn put(&self, item: &MailItem) -> Result<Stored> {
+        let _go = self.go.acquire().await.unwrap();
+        self.inner.put(item).await
+    }
+    async fn put_object(&self, key: &ObjectKey, content: ByteStream) -> Result<Stored> {
+        let _go = self.go.acquire().await.unwrap();
+        self.inner.put_object(key, content).await
+    }
+    async fn commit(&self, window: &Window) -> Result<()> {
+        self.inner.commit(window).await
+    }
+    async fn read(&self, key: &ItemKey) -> Result<Bytes> {
+        self.inner.read(key).await
+    }
+    fn list(&self, window: &Window) -> BoxStream<'static, Result<ItemKey>> {
+        self.inner.list(window)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_are_drained_while_the_sink_stands_still() {
+    // Two days of rows, far more than sockets hold on the way.
+    let text = "x".repeat(1_900);
+    let row = |day: u64, n: u64| {
+        let sent = jabber_archive_core::Timestamp::PLAUSIBLE.after(Duration::from_secs(86_400 * day + n));
+        jm_row(Value::time(sent), &format!("{n} {text}"))
+    };
+    let (rows, megabytes) = (4_000, 4_000 * 2 * 2 * 1_900 >> 20);
+    assert!(megabytes > 25, "{megabytes}");
+    let days = (0..2).flat_map(|day| (0..rows).map(move |n| (day, n)));
+    let database = database(Vec::new());
+    database.put(tables::jm().index("sent_date").rows(days.map(|(day, n)| row(day, n)).collect::<Vec<_>>()));
+    let server = start(&database).await;
+
+    let facts = ArchiveFacts::new("test").unwrap();
+    let sink = Arc::new(Stalled { inner: MemorySink::default(), go: Semaphore::new(0) });
+    let converter = Transcript::new(&facts, TranscriptSettings::default()).unwrap();
+    let source: Arc<dyn Source> = Arc::new(source(&server));
+    let mut settings = jabber_archive_core::RunSettings::default();
+    // A chunk in hand and one that is read: nothing else may wait in memory.
+    settings.memory = 48 << 20;
+    let ledger = Arc::new(MemoryLedger::default());
+    let archiver = Archiver::new(facts, source, Arc::new(converter), sink.clone(), ledger, Arc::new(tokio::time::sleep)).settings(settings);
+    let now = jabber_archive_core::Timestamp::PLAUSIBLE.after(Duration::from_hours(72));
+    database.set_clock(now);
+    let run = tokio::spawn(async move { archiver.run(now, pending()).await });
+
+    let drained = || {
+        let reading = |statement: &str| statement.contains("FROM [dbo].[jm]") && statement.contains("[body_text]");
+        database.answered_statements().into_iter().filter(|answered| reading(&answered.statement)).collect::<Vec<_>>()
+    };
+    let begun = Instant::now();
+    while drained().len() < 2 {
+        assert!(begun.elapsed() < Duration::from_mins(2), "{} statements are drained", drained().len());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The sink has taken nothing so far, and stands still for as long again as reading took, and longer.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(sink.inner.items().is_empty() && !run.is_finished());
+    assert_eq!(drained().len(), 2);
+    assert_eq!(database.connections(), 0, "no statement and no connection is held open meanwhile");
+    for answered in drained() {
+        let held = answered.ended - answered.began;
+        println!("{rows} rows, {megabytes} MiB on the wire: {held:?} from the first row to the last");
+        // A debug build; what matters is that it does not grow with the time that the sink stands still.
+        assert!(held < Duration::from_secs(30), "{held:?}");
+    }
+    sink.go.add_permits(1_000);
+    let report = run.await.unwrap().unwrap();
+    assert_eq!(report.messages, 2 * rows);
+}
