@@ -2,8 +2,10 @@
 
 mod config;
 mod connection;
+mod date;
 mod decode;
 mod fault;
+mod layout;
 mod schema;
 mod source;
 mod statements;

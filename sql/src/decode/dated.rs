@@ -53,10 +53,7 @@ fn decode(
     record: impl FnOnce(&Fields<'_>) -> Result<Record, &'static str>,
 ) -> Record {
     // The date of a row that was found by its date is never NULL.
-    let sent = match row.first() {
-        Some(Value::DateTime(days, ticks)) => Timestamp::from_sql_datetime(*days, *ticks),
-        _ => Timestamp::MIN,
-    };
+    let sent = if let Some(Value::Time(time)) = row.first() { *time } else { Timestamp::MIN };
     let fields = Fields { row, spec, sent };
     record(&fields).unwrap_or_else(|reason| {
         Record::Undecodable(UndecodableRow {
@@ -164,7 +161,7 @@ fn as_text(value: &Value) -> Option<String> {
         Value::Null => None,
         Value::Text(text) => Some(text.clone()),
         Value::Int(number) => Some(number.to_string()),
-        Value::DateTime(days, ticks) => Some(Timestamp::from_sql_datetime(*days, *ticks).to_string()),
+        Value::Time(time) => Some(time.to_string()),
         Value::Other => Some("a value of a type that is not read".to_owned()),
     }
 }
@@ -178,7 +175,7 @@ mod tests {
     fn a_row() -> Vec<Value> {
         let text = |text: &str| Value::Text(text.to_owned());
         vec![
-            Value::DateTime(46_345, 7),
+            Value::Time(Timestamp::from_sql_datetime(46_345, 7)),
             text("bob@example.com"),
             text("Alice@Example.com/jabber_1"),
             text("I"),
@@ -239,7 +236,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_row_becomes_exactly_one_record_with_its_own_date(mut row in vec(value(), 14), ticks in 0_u32..25_920_000) {
-            row[0] = Value::DateTime(46_345, ticks);
+            row[0] = Value::Time(Timestamp::from_sql_datetime(46_345, ticks));
             for (record, table) in [
                 (jm(&row), Table::Jm),
                 (tc_msgarchive(&row[..13]), Table::TcMsgarchive),

@@ -6,5 +6,5 @@ pub mod tables;
 
 pub use self::{
     office::{Office, TrueMessage},
-    server::{ColumnType, Database, Fault, SqlServer, Table, Value},
+    server::{ColumnType, Database, Ending, Fault, Moment, Phase, SqlServer, Table, Value},
 };

@@ -14,8 +14,9 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     answer::{Answer, Piece},
     database::Database,
-    fault::Ending,
+    fault::{Ending, Phase},
     login::{self, Encryption, Login},
+    query::Session,
     refusal::Refusal,
     request::Request,
     response::{self, Change, Outcome},
@@ -30,23 +31,44 @@ pub(super) async fn serve(mut stream: TcpStream, database: Database, acceptor: O
     let _open = database.connected();
     stream.set_nodelay(true)?;
     let encryption = if acceptor.is_some() { Encryption::Required } else { Encryption::NotSupported };
-    prelogin(&mut stream, encryption).await?;
+    if prelogin(&mut stream, encryption, &database).await? == Next::Close {
+        return Ok(());
+    }
     match acceptor {
-        Some(acceptor) => Session::new(tls::accept(stream, &acceptor).await?, database).run().await,
-        None => Session::new(stream, database).run().await,
+        Some(acceptor) => Client::new(tls::accept(stream, &acceptor).await?, database).run().await,
+        None => Client::new(stream, database).run().await,
     }
 }
 
-async fn prelogin(stream: &mut TcpStream, encryption: Encryption) -> io::Result<()> {
+/// Ends a connection before its login: closes it, or waits until the client does.
+async fn end<R: AsyncRead + Unpin>(reader: &mut PacketReader<R>, ending: Ending) -> io::Result<Next> {
+    if ending == Ending::Stall {
+        while reader.message().await?.is_some() {}
+    }
+    Ok(Next::Close)
+}
+
+async fn prelogin(stream: &mut TcpStream, encryption: Encryption, database: &Database) -> io::Result<Next> {
     let (reader, writer) = stream.split();
-    match PacketReader::new(reader).message().await? {
+    let mut reader = PacketReader::new(reader);
+    if let Some(ending) = database.ending_of(Phase::Connected) {
+        return end(&mut reader, ending).await;
+    }
+    match reader.message().await? {
         Some(Message { kind: PacketType::PreLogin, .. }) => {}
         Some(_) => return Err(invalid("the first message is not PRELOGIN")),
         None => return Err(io::ErrorKind::UnexpectedEof.into()),
     }
     let mut writer = PacketWriter::new(writer);
-    writer.write(&login::prelogin(encryption)).await?;
-    writer.end().await
+    let answer = login::prelogin(encryption);
+    if let Some(ending) = database.ending_of(Phase::Prelogin) {
+        writer.write(&answer[..answer.len() / 2]).await?;
+        writer.break_off().await?;
+        return end(&mut reader, ending).await;
+    }
+    writer.write(&answer).await?;
+    writer.end().await?;
+    Ok(Next::Go)
 }
 
 /// Whether a connection goes on.
@@ -56,18 +78,17 @@ enum Next {
     Close,
 }
 
-struct Session<S> {
+struct Client<S> {
     reader: PacketReader<ReadHalf<S>>,
     writer: PacketWriter<WriteHalf<S>>,
     database: Database,
-    /// Whether transactions of the session have snapshot isolation.
-    snapshot: bool,
+    session: Session,
 }
 
-impl<S: AsyncRead + AsyncWrite> Session<S> {
+impl<S: AsyncRead + AsyncWrite> Client<S> {
     fn new(stream: S, database: Database) -> Self {
         let (reader, writer) = split(stream);
-        Self { reader: PacketReader::new(reader), writer: PacketWriter::new(writer), database, snapshot: false }
+        Self { reader: PacketReader::new(reader), writer: PacketWriter::new(writer), database, session: Session::new(false) }
     }
 
     async fn run(mut self) -> io::Result<()> {
@@ -86,7 +107,11 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         if message.kind != PacketType::Tds7Login {
             return Err(invalid("the message after PRELOGIN is not LOGIN7"));
         }
+        if let Some(ending) = self.database.ending_of(Phase::Login) {
+            return end(&mut self.reader, ending).await;
+        }
         let login = Login::read(&message.body)?;
+        self.session = Session::new(login.long_texts);
         let mut tokens = BytesMut::new();
         let refusals = self.refusals(&login);
         for refusal in &refusals {
@@ -94,10 +119,16 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         }
         if refusals.is_empty() {
             response::env_change(&mut tokens, Change::Database, self.database.name(), "master");
+            response::collation_change(&mut tokens, &self.database.collation());
             response::login_ack(&mut tokens);
             response::env_change(&mut tokens, Change::PacketSize, &login.packet_size.to_string(), "4096");
         }
         response::done(&mut tokens, if refusals.is_empty() { Outcome::Set } else { Outcome::Error }, false);
+        if let Some(ending) = self.database.ending_of(Phase::LoginAnswer) {
+            self.writer.write(&tokens[..tokens.len() / 2]).await?;
+            self.writer.break_off().await?;
+            return end(&mut self.reader, ending).await;
+        }
         self.writer.write(&tokens).await?;
         self.writer.end().await?;
         self.writer.set_size(login.packet_size);
@@ -143,28 +174,31 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
     async fn answer(&mut self, request: Request) -> io::Result<Next> {
         self.database.received(&request.statement);
         let (pieces, mut made) = mpsc::channel(WAITING);
-        let answer = Answer::new(self.database.clone(), self.snapshot, pieces);
+        let answer = Answer::new(self.database.clone(), self.session, pieces);
         tokio::task::spawn_blocking(move || answer.to(&request));
         loop {
             tokio::select! {
                 piece = made.recv() => match piece {
                     Some(Piece::Tokens(tokens)) => self.writer.write(&tokens).await?,
-                    Some(Piece::Isolation { snapshot }) => self.snapshot = snapshot,
+                    Some(Piece::Set(session)) => self.session = session,
                     Some(Piece::Done) => {
                         self.writer.end().await?;
                         return Ok(Next::Go);
                     }
-                    Some(Piece::Cut(Ending::Stall)) => {
+                    Some(Piece::Cut(ending)) => {
                         self.writer.break_off().await?;
-                        while self.reader.message().await?.is_some() {}
-                        return Ok(Next::Close);
+                        return end(&mut self.reader, ending).await;
+                    }
+                    Some(Piece::CutInHeader(ending)) => {
+                        self.writer.break_off_in_header().await?;
+                        return end(&mut self.reader, ending).await;
                     }
                     Some(Piece::Fatal) => {
                         self.writer.end().await?;
                         return Ok(Next::Close);
                     }
                     // The thread that makes the answer has panicked if it goes without a word.
-                    Some(Piece::Cut(_)) | None => {
+                    None => {
                         self.writer.break_off().await?;
                         return Ok(Next::Close);
                     }

@@ -41,6 +41,8 @@ pub(super) struct Login {
     pub(super) user: String,
     pub(super) password: String,
     pub(super) database: String,
+    /// Whether it says to be ODBC, which is given long texts whole (MS-TDS, `fODBC`).
+    pub(super) long_texts: bool,
 }
 
 impl Login {
@@ -52,6 +54,7 @@ impl Login {
             user: text(message, 40, false)?,
             password: text(message, 44, true)?,
             database: text(message, 68, false)?,
+            long_texts: message.get(25).is_some_and(|flags| flags & 0x02 != 0),
         })
     }
 }

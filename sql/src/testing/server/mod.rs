@@ -1,6 +1,7 @@
 //! A stand-in for SQL Server: speaks TDS 7.4 on a loopback port.
 
 mod answer;
+mod collation;
 mod connection;
 mod database;
 mod fault;
@@ -10,6 +11,7 @@ mod query;
 mod refusal;
 mod request;
 mod response;
+mod stored;
 mod tls;
 mod wire;
 
@@ -21,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use self::tls::Identity;
 pub use self::{
     database::{ColumnType, Database, Table, Value},
-    fault::Fault,
+    fault::{Ending, Fault, Moment, Phase},
 };
 
 /// A stand-in for SQL Server on a port of 127.0.0.1: serves one [`Database`] to any client that speaks TDS 7.4.
