@@ -2,6 +2,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jabber_archive_core::{Secret, SourceId};
 
+use crate::encryption_key::EncryptionKey;
+
 /// How to reach a database and log in.
 ///
 /// ```
@@ -25,6 +27,7 @@ pub struct MssqlConfig {
     pub(crate) tables: Option<BTreeSet<String>>,
     pub(crate) limits: TimeLimits,
     pub(crate) read_only_intent: bool,
+    pub(crate) encryption_keys: Vec<EncryptionKey>,
 }
 
 /// Whether the connection is encrypted.
@@ -78,6 +81,7 @@ impl MssqlConfig {
             tables: None,
             limits: TimeLimits::default(),
             read_only_intent: true,
+            encryption_keys: Vec::new(),
         }
     }
 
@@ -122,6 +126,13 @@ impl MssqlConfig {
     #[must_use]
     pub fn read_only_intent(self, intent: bool) -> Self {
         Self { read_only_intent: intent, ..self }
+    }
+
+    /// With keys for values that the message archiver encrypted: those of all times, in any order. Each is tried on each such value; ids that are alike are refused before
+    /// anything is read.
+    #[must_use]
+    pub fn encryption_keys(self, keys: impl IntoIterator<Item = EncryptionKey>) -> Self {
+        Self { encryption_keys: keys.into_iter().collect(), ..self }
     }
 
     /// Other time limits.

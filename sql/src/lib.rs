@@ -4,6 +4,8 @@ mod config;
 mod connection;
 mod date;
 mod decode;
+mod decryption;
+mod encryption_key;
 mod fault;
 mod layout;
 mod schema;
@@ -15,6 +17,7 @@ pub mod testing;
 
 pub use self::{
     config::{Encrypt, MssqlConfig, TimeLimits},
+    encryption_key::EncryptionKey,
     source::MssqlSource,
     survey::{Isolation, Survey, TableSurvey},
 };

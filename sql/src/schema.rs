@@ -1,5 +1,7 @@
 //! The tables that are read, and which of them a database has.
 
+use std::collections::BTreeSet;
+
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 
 use crate::{
@@ -133,6 +135,7 @@ impl Schema {
     /// Looks up everything that is read.
     pub(crate) async fn discover(config: &MssqlConfig) -> Result<Self> {
         refuse_unknown(config)?;
+        refuse_doubled_keys(config)?;
         let mut connection = Connection::open(config, false).await?;
         let snapshot = Facts::ask(&mut connection, config).await?.snapshot;
         let catalogue = Catalogue::ask(&mut connection, config).await?;
@@ -206,4 +209,17 @@ fn refuse_unknown(config: &MssqlConfig) -> Result<()> {
     Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "set tables", format!("`{name}` is no table that is read"))
         .about("tables")
         .advise(format!("choose from {}", known.join(", "))))
+}
+
+/// Two keys of one id could not be told apart in a dead letter.
+fn refuse_doubled_keys(config: &MssqlConfig) -> Result<()> {
+    let mut ids = BTreeSet::new();
+    match config.encryption_keys.iter().find(|key| !ids.insert(key.id())) {
+        None => Ok(()),
+        Some(key) => {
+            Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "set encryption keys", format!("two have the id `{}`", key.id()))
+                .about("encryption_keys")
+                .advise("give each an id of its own"))
+        }
+    }
 }

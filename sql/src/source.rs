@@ -19,6 +19,7 @@ use crate::{
     connection::{Connection, Parameter, Value, unexpected},
     date::DateColumn,
     decode,
+    decryption::Keyring,
     fault::Operation,
     layout::Layout,
     schema::{JM, Schema, TC_MSGARCHIVE, TC_ROOMS, TC_USERS},
@@ -240,10 +241,13 @@ async fn read_table(
     span: Span,
     sender: &mpsc::Sender<Result<Vec<Record>>>,
 ) -> Result<()> {
-    let (start, record): (_, fn(&[Value]) -> Record) = match table(layout) {
-        Table::Jm => (span.start, decode::jm),
-        Table::TcMsgarchive => (span.start, decode::tc_msgarchive),
-        _ => (span.start.before(PRESENCE_LOOKBACK), decode::tc_timelog),
+    let table = table(layout);
+    let start = if table == Table::TcTimelog { span.start.before(PRESENCE_LOOKBACK) } else { span.start };
+    let keys = Keyring::new(config.encryption_keys.iter().cloned());
+    let record = |row: &[Value]| match table {
+        Table::Jm => decode::jm(row, &keys),
+        Table::TcMsgarchive => decode::tc_msgarchive(row),
+        _ => decode::tc_timelog(row),
     };
     let statement = statements::records(&layout.table, date, &layout.columns);
     let mut connection = Connection::open(config, snapshot).await?;

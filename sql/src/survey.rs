@@ -27,6 +27,8 @@ pub struct Survey {
     pub read_only: bool,
     /// The database's collation, which decides whether names of tables that differ in case are one.
     pub collation: String,
+    /// The ids of the keys that encrypted values are tried under.
+    pub encryption_keys: Vec<String>,
     /// The tables, those of messages first.
     pub tables: Vec<TableSurvey>,
 }
@@ -99,7 +101,8 @@ impl MssqlSource {
             tables.push(self.survey_table(&mut connection, &catalogue, spec).await?);
         }
         let Facts { version, edition, read_only, collation, .. } = facts;
-        Ok(Survey { version, edition, clock, isolation, read_only, collation, tables })
+        let encryption_keys = self.config().encryption_keys.iter().map(|key| key.id().to_owned()).collect();
+        Ok(Survey { version, edition, clock, isolation, read_only, collation, encryption_keys, tables })
     }
 
     async fn survey_table(&self, connection: &mut Connection<'_>, catalogue: &Catalogue, spec: &'static TableSpec) -> Result<TableSurvey> {

@@ -9,7 +9,7 @@ use jabber_archive_core::{
     ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Frontier, Ledger, MemoryDirectory,
     Neighbour, Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Unmapped, Window,
 };
-use jabber_archive_sql::{MssqlSource, Survey};
+use jabber_archive_sql::{MssqlSource, Survey, TableSurvey};
 use serde::Serialize;
 
 use super::{Outcome, now, report::counted, unmapped};
@@ -49,6 +49,10 @@ struct Checked {
     unmapped_file: Option<String>,
     /// Message rows among those that were looked at for that.
     sampled_rows: u64,
+    /// Rows among these that look encrypted, where no key is set.
+    encrypted_rows: u64,
+    /// Rows in that window that would become dead letters, by reason.
+    undecodable: BTreeMap<String, u64>,
     /// The messages in them that the filter leaves out, by reason.
     filtered: BTreeMap<FilterReason, u64>,
     /// Entries of the filter that name nobody in the directory or in these rows, and no room.
@@ -93,6 +97,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         unmapped: Unmapped::default(),
         unmapped_file: None,
         sampled_rows: 0,
+        encrypted_rows: 0,
+        undecodable: BTreeMap::new(),
         filtered: BTreeMap::new(),
         unknown_entries: Vec::new(),
     };
@@ -110,6 +116,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         || checked.survey.read_only
         || checked.undated + checked.future > 0
         || checked.directory.as_ref().is_some_and(DirectorySurvey::is_odd)
+        || checked.encrypted_rows > 0
+        || !checked.undecodable.is_empty()
         || !checked.unmapped.is_empty()
         || !checked.unknown_entries.is_empty();
     Ok(if findings { Outcome::Findings } else { Outcome::Done })
@@ -137,7 +145,16 @@ impl Checked {
         let mut records = source.records(window.span());
         while let Some(batch) = records.next().await {
             let batch = batch?;
-            self.sampled_rows += batch.iter().filter(|record| matches!(record, Record::Message(_))).count() as u64;
+            for record in batch.iter().filter(|record| window.contains(record.sent())) {
+                match record {
+                    Record::Message(row) => {
+                        self.sampled_rows += 1;
+                        self.encrypted_rows += u64::from(row.encrypted);
+                    }
+                    Record::Undecodable(row) => *self.undecodable.entry(format!("{}: {}", row.table, row.reason)).or_default() += 1,
+                    _ => {}
+                }
+            }
             assembler.accept(batch);
             if self.sampled_rows >= SAMPLE {
                 break;
@@ -179,8 +196,8 @@ fn unknown_entries(filter: &Filter, directory: Option<&MemoryDirectory>, rooms: 
 
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Survey { version, edition, clock, isolation, read_only, tables, .. } = &self.survey;
-        writeln!(f, "source {}: SQL Server {version}, {edition}", self.source)?;
+        let Survey { version, edition, clock, isolation, read_only, collation, encryption_keys, tables, .. } = &self.survey;
+        writeln!(f, "source {}: SQL Server {version}, {edition}, {collation}", self.source)?;
         writeln!(f, "clock  {clock}, ours is {}", ahead(self.clock_ahead_seconds))?;
         writeln!(f, "reads  {isolation}")?;
         if *read_only {
@@ -198,6 +215,14 @@ impl fmt::Display for Checked {
                 (None, true, Some(true)) => writeln!(f, "readable; an index on its date")?,
                 (None, true, None) => writeln!(f, "readable")?,
             }
+            if let Some(quoted) = &table.quoted {
+                writeln!(f, "       {quoted}{}", shape(table))?;
+            }
+        }
+        match encryption_keys.as_slice() {
+            [] => writeln!(f, "keys   none: encrypted rows cannot be opened")?,
+            [id] => writeln!(f, "keys   1 for encrypted rows: {id}")?,
+            ids => writeln!(f, "keys   {} for encrypted rows: {}", ids.len(), ids.join(", "))?,
         }
         match (self.first, self.last) {
             (Some(first), Some(last)) => writeln!(f, "rows   from {first} to {last}")?,
@@ -208,6 +233,16 @@ impl fmt::Display for Checked {
         }
         if self.future > 0 {
             writeln!(f, "       {} dated in the future: they wait for their day", self.future)?;
+        }
+        if self.encrypted_rows > 0 {
+            writeln!(
+                f,
+                "       {} of the last {} look encrypted: without `encryption_keys` they are archived as ciphertext",
+                self.encrypted_rows, self.sampled_rows
+            )?;
+        }
+        for (reason, rows) in &self.undecodable {
+            writeln!(f, "       {rows} of the last window would be dead letters: {reason}")?;
         }
         if let Some(directory) = &self.directory {
             write!(f, "{directory}")?;
@@ -238,6 +273,20 @@ impl fmt::Display for Checked {
             (true, None) => write!(f, "exists, with nothing archived in order yet"),
             (true, Some(end)) => write!(f, "exists, archived until {end}"),
         }
+    }
+}
+
+/// What a table is made of.
+fn shape(table: &TableSurvey) -> String {
+    let types: BTreeSet<&str> = table.types.values().map(String::as_str).collect();
+    let mut shape = format!(" of {}", types.into_iter().collect::<Vec<_>>().join(", "));
+    if !table.absent.is_empty() {
+        shape = format!("{shape}; it has no {}", table.absent.join(", "));
+    }
+    match table.extra.len() {
+        0 => shape,
+        1 => format!("{shape}; 1 further column is not read"),
+        columns => format!("{shape}; {columns} further columns are not read"),
     }
 }
 

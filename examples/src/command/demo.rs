@@ -66,6 +66,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         connect_timeout: None,
         first_row_timeout: None,
         idle_timeout: None,
+        encryption_keys: Vec::new(),
     };
     Config {
         // Another company is another archive: its chats never come behind those of this one.

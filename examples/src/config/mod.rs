@@ -1,5 +1,6 @@
 //! The configuration file.
 
+mod encryption_key;
 mod filter;
 #[cfg(feature = "ldap")]
 mod ldap;
@@ -17,6 +18,7 @@ use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result, TimeZone
 use serde::Deserialize;
 
 pub(crate) use self::{
+    encryption_key::EncryptionKeyConfig,
     filter::FilterConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
@@ -75,6 +77,8 @@ pub(crate) struct SourceConfig {
     pub(crate) connect_timeout: Option<Span>,
     pub(crate) first_row_timeout: Option<Span>,
     pub(crate) idle_timeout: Option<Span>,
+    #[serde(default)]
+    pub(crate) encryption_keys: Vec<EncryptionKeyConfig>,
 }
 
 fn default_port() -> u16 {

@@ -65,6 +65,8 @@ fn mssql(config: &Config, settings: &SourceConfig) -> Result<MssqlConfig> {
     if let Some(intent) = settings.read_only_intent {
         built = built.read_only_intent(intent);
     }
+    let keys = settings.encryption_keys.iter().map(|key| key.fetch(config));
+    built = built.encryption_keys(keys.collect::<Result<Vec<_>>>()?);
     let mut limits = jabber_archive_sql::TimeLimits::default();
     for (limit, setting) in [
         (&mut limits.connect, settings.connect_timeout),

@@ -4,6 +4,7 @@
 
 mod answers;
 mod conformance;
+mod encrypted;
 mod faults;
 mod refusals;
 mod server;
