@@ -6,6 +6,7 @@ mod answers;
 mod conformance;
 mod encrypted;
 mod faults;
+mod faults_protocol;
 mod refusals;
 mod server;
 mod setting;
