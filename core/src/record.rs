@@ -144,6 +144,8 @@ pub struct MessageRow {
     pub length: u64,
     /// How many values held a broken surrogate, now U+FFFD.
     pub replaced: u32,
+    /// Whether it looks encrypted by the source, and nothing was there to decrypt it with: its texts are ciphertext, archived as they are.
+    pub encrypted: bool,
 }
 
 impl MessageRow {
@@ -165,6 +167,7 @@ impl MessageRow {
             stanza: None,
             length: 0,
             replaced: 0,
+            encrypted: false,
         }
     }
 }

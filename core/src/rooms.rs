@@ -135,16 +135,6 @@ impl Rooms {
         }
     }
 
-    /// Takes over all of another's.
-    pub(crate) fn extend(&mut self, other: Self) {
-        for (jid, room) in other.rooms {
-            self.add_room(jid, room);
-        }
-        for (room, nicks) in other.nicks {
-            self.nicks.entry(room).or_default().extend(nicks);
-        }
-    }
-
     /// How many rooms `tc_rooms` has.
     pub fn len(&self) -> usize {
         self.rooms.len()

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use jabber_archive_core::{Secret, SourceId};
 
-use crate::login::Login;
+use crate::{encryption_key::EncryptionKey, login::Login};
 
 /// How to reach a database and log in.
 ///
@@ -29,6 +29,7 @@ pub struct MssqlConfig {
     pub(crate) tables: Option<BTreeSet<String>>,
     pub(crate) limits: TimeLimits,
     pub(crate) read_only_intent: bool,
+    pub(crate) encryption_keys: Vec<EncryptionKey>,
 }
 
 /// Where on its host a server listens.
@@ -104,6 +105,7 @@ impl MssqlConfig {
             tables: None,
             limits: TimeLimits::default(),
             read_only_intent: true,
+            encryption_keys: Vec::new(),
         }
     }
 
@@ -182,6 +184,13 @@ impl MssqlConfig {
     #[must_use]
     pub fn read_only_intent(self, intent: bool) -> Self {
         Self { read_only_intent: intent, ..self }
+    }
+
+    /// With keys for values that the message archiver encrypted: those of all times, in any order. Each is tried on each such value; ids that are alike are refused before
+    /// anything is read.
+    #[must_use]
+    pub fn encryption_keys(self, keys: impl IntoIterator<Item = EncryptionKey>) -> Self {
+        Self { encryption_keys: keys.into_iter().collect(), ..self }
     }
 
     /// Other time limits.

@@ -13,6 +13,7 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use crate::{
     config::{Encrypt, MssqlConfig, Place},
+    date::{self, DateType},
     fault::Operation,
     reach::reach,
     statements,
@@ -30,8 +31,7 @@ pub(crate) enum Value {
     Null,
     Text(String),
     Int(i64),
-    /// Days since 1900-01-01 and ticks of 1/300 s since midnight.
-    DateTime(i32, u32),
+    Time(Timestamp),
     /// Of a type that is not read.
     Other,
 }
@@ -44,14 +44,15 @@ impl From<ColumnData<'static>> for Value {
             ColumnData::I16(Some(number)) => Self::Int(number.into()),
             ColumnData::I32(Some(number)) => Self::Int(number.into()),
             ColumnData::I64(Some(number)) => Self::Int(number),
-            ColumnData::DateTime(Some(time)) => Self::DateTime(time.days(), time.seconds_fragments()),
             ColumnData::String(None)
             | ColumnData::U8(None)
             | ColumnData::I16(None)
             | ColumnData::I32(None)
             | ColumnData::I64(None)
-            | ColumnData::DateTime(None) => Self::Null,
-            _ => Self::Other,
+            | ColumnData::SmallDateTime(None)
+            | ColumnData::DateTime(None)
+            | ColumnData::DateTime2(None) => Self::Null,
+            other => date::timestamp(&other).map_or(Self::Other, Self::Time),
         }
     }
 }
@@ -61,8 +62,8 @@ impl From<ColumnData<'static>> for Value {
 pub(crate) enum Parameter<'a> {
     Text(&'a str),
     Int(i32),
-    /// Sent as `datetime`, so that an index on a `datetime` column can be used; held within the type's range.
-    Time(Timestamp),
+    /// A bound of a column of this type.
+    Time(DateType, Timestamp),
 }
 
 impl ToSql for Parameter<'_> {
@@ -70,16 +71,10 @@ impl ToSql for Parameter<'_> {
         match self {
             Self::Text(text) => ColumnData::String(Some(Cow::Borrowed(text))),
             Self::Int(number) => ColumnData::I32(Some(*number)),
-            Self::Time(time) => {
-                let (days, ticks) = (*time).clamp(Timestamp::MIN, LAST).to_sql_datetime();
-                ColumnData::DateTime(Some(tiberius::time::DateTime::new(days, ticks)))
-            }
+            Self::Time(kind, time) => kind.bound(*time),
         }
     }
 }
-
-/// 9999-12-31T23:59:59.997Z, the last `datetime`.
-const LAST: Timestamp = Timestamp::from_millis(Timestamp::MAX.millis() - 3);
 
 #[derive(Debug)]
 pub(crate) struct Connection<'a> {

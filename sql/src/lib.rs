@@ -2,8 +2,12 @@
 
 mod config;
 mod connection;
+mod date;
 mod decode;
+mod decryption;
+mod encryption_key;
 mod fault;
+mod layout;
 mod login;
 mod reach;
 mod schema;
@@ -16,6 +20,7 @@ pub mod testing;
 
 pub use self::{
     config::{Encrypt, MssqlConfig, TimeLimits},
+    encryption_key::EncryptionKey,
     login::{AccessTokens, Login},
     source::MssqlSource,
     survey::{Isolation, Survey, TableSurvey},

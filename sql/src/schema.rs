@@ -1,12 +1,16 @@
-//! What tables and columns a database has: looked up, never assumed.
+//! The tables that are read, and which of them a database has.
+
+use std::collections::BTreeSet;
 
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 
 use crate::{
     config::MssqlConfig,
-    connection::{Connection, Parameter, Value, unexpected},
+    connection::{Connection, Value, unexpected},
+    date::DateColumn,
     fault::Operation,
-    statements::{self, quote},
+    layout::{Catalogue, Layout},
+    statements,
 };
 
 /// A table that is read, and the columns that are read of it in the order in which its decoder takes them.
@@ -23,13 +27,13 @@ pub(crate) struct TableSpec {
 #[derive(Debug)]
 pub(crate) struct ColumnSpec {
     pub(crate) name: &'static str,
-    form: Form,
-    required: bool,
+    pub(crate) form: Form,
+    pub(crate) required: bool,
 }
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Text,
     Number,
     Time,
@@ -119,24 +123,6 @@ pub(crate) const TC_USERS: TableSpec =
 /// Every table that is read, those of messages first.
 pub(crate) const TABLES: [&TableSpec; 5] = [&JM, &TC_MSGARCHIVE, &TC_TIMELOG, &TC_ROOMS, &TC_USERS];
 
-/// A table as the database has it, and how it is read.
-#[derive(Debug, Clone)]
-pub(crate) struct Layout {
-    pub(crate) spec: &'static TableSpec,
-    /// Schema and name, quoted.
-    pub(crate) table: String,
-    /// The date column, quoted; empty for a table without one.
-    pub(crate) date: String,
-    /// The columns of lengths, quoted.
-    pub(crate) lengths: Vec<String>,
-    /// What stands between SELECT and FROM, for every column of the specification.
-    pub(crate) columns: Vec<String>,
-    /// Whether an index leads with the date.
-    pub(crate) indexed: bool,
-    /// Optional columns that it lacks.
-    pub(crate) absent: Vec<&'static str>,
-}
-
 /// The tables of a database that are read.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
@@ -149,11 +135,13 @@ impl Schema {
     /// Looks up everything that is read.
     pub(crate) async fn discover(config: &MssqlConfig) -> Result<Self> {
         refuse_unknown(config)?;
+        refuse_doubled_keys(config)?;
         let mut connection = Connection::open(config, false).await?;
         let snapshot = Facts::ask(&mut connection, config).await?.snapshot;
+        let catalogue = Catalogue::ask(&mut connection, config).await?;
         let mut layouts = Vec::new();
         for spec in TABLES {
-            if let Some(layout) = look(&mut connection, config, spec).await? {
+            if let Some(layout) = Layout::look(&mut connection, config, &catalogue, spec).await? {
                 layouts.push(layout);
             }
         }
@@ -174,9 +162,9 @@ impl Schema {
         self.layouts.iter().filter(|layout| !layout.lengths.is_empty())
     }
 
-    /// The tables whose rows are dated.
-    pub(crate) fn dated(&self) -> impl Iterator<Item = &Layout> {
-        self.layouts.iter().filter(|layout| !layout.date.is_empty())
+    /// The tables whose rows are dated, and by what.
+    pub(crate) fn dated(&self) -> impl Iterator<Item = (&Layout, &DateColumn)> {
+        self.layouts.iter().filter_map(|layout| Some((layout, layout.date.as_ref()?)))
     }
 
     pub(crate) fn find(&self, spec: &TableSpec) -> Option<&Layout> {
@@ -193,11 +181,14 @@ pub(crate) struct Facts {
     pub(crate) read_committed_snapshot: bool,
     /// A replica, or a database that was set so.
     pub(crate) read_only: bool,
+    /// The database's collation.
+    pub(crate) collation: String,
 }
 
 impl Facts {
     pub(crate) async fn ask(connection: &mut Connection<'_>, config: &MssqlConfig) -> Result<Self> {
-        let [version, edition, snapshot, read_committed, updateability] = connection.row("ask", "", statements::FACTS, &[]).await?;
+        let [version, edition, snapshot, read_committed, updateability, collation] =
+            connection.row("ask", "", statements::FACTS, &[]).await?;
         let (Value::Text(version), Value::Text(edition), Value::Int(snapshot), Value::Int(read_committed)) =
             (version, edition, snapshot, read_committed)
         else {
@@ -205,7 +196,9 @@ impl Facts {
         };
         // 1 is ON; 2 and 3 are transitions in which a new snapshot transaction may fail.
         let read_only = matches!(updateability, Value::Text(updateability) if updateability.eq_ignore_ascii_case("READ_ONLY"));
-        Ok(Self { version, edition, snapshot: snapshot == 1, read_committed_snapshot: read_committed == 1, read_only })
+        // NULL where the database is not open yet, which is not so here.
+        let collation = if let Value::Text(collation) = collation { collation } else { String::new() };
+        Ok(Self { version, edition, snapshot: snapshot == 1, read_committed_snapshot: read_committed == 1, read_only, collation })
     }
 }
 
@@ -219,85 +212,15 @@ fn refuse_unknown(config: &MssqlConfig) -> Result<()> {
         .advise(format!("choose from {}", known.join(", "))))
 }
 
-/// One table as the database has it; `None` if it is not there and may be missing or is not wanted.
-pub(crate) async fn look(connection: &mut Connection<'_>, config: &MssqlConfig, spec: &'static TableSpec) -> Result<Option<Layout>> {
-    let wanted = config.tables.as_ref().map(|tables| tables.contains(spec.name));
-    if wanted == Some(false) {
-        return Ok(None);
-    }
-    let names = [Parameter::Text(&config.schema), Parameter::Text(spec.name)];
-    let found = connection.rows("look up columns of", spec.name, statements::COLUMNS, &names).await?;
-    let found: Vec<(String, String)> = found
-        .into_iter()
-        .filter_map(|row| match <[Value; 2]>::try_from(row) {
-            Ok([Value::Text(name), Value::Text(kind)]) => Some((name, kind)),
-            _ => None,
-        })
-        .collect();
-    let operation = Operation { config, verb: "look up", table: spec.name };
-    if found.is_empty() {
-        return match wanted {
-            Some(true) => Err(operation
-                .error(ErrorClass::Fatal, format!("it is not there in schema `{}`, or the login may not see it", config.schema))
-                .advise("check `tables`, `schema` and `database`, and GRANT SELECT on the table to the login")),
-            _ => Ok(None),
-        };
-    }
-    let mut layout = lay_out(operation, &found)?;
-    if let Some(date) = spec.date {
-        let name = [Parameter::Text(&layout.table)];
-        let leading = connection.rows("look up indexes of", spec.name, statements::LEADING, &name).await?;
-        layout.indexed = leading.iter().any(|row| matches!(row.as_slice(), [Value::Text(name)] if name.eq_ignore_ascii_case(date)));
-    }
-    Ok(Some(layout))
-}
-
-/// How a table with these columns (name, type) is read.
-fn lay_out(operation: Operation<'_>, found: &[(String, String)]) -> Result<Layout> {
-    let config = operation.config;
-    let Some(spec) = TABLES.into_iter().find(|spec| spec.name == operation.table) else { return Err(unexpected(operation)) };
-    let name_of = |name: &str| found.iter().map(|(found, _)| found).find(|found| found.eq_ignore_ascii_case(name));
-    let quoted = |name: &&str| name_of(name).map(|name| quote(name));
-    let mut layout = Layout {
-        spec,
-        table: format!("{}.{}", quote(&config.schema), quote(spec.name)),
-        date: spec.date.as_ref().and_then(quoted).unwrap_or_default(),
-        lengths: spec.lengths.iter().filter_map(quoted).collect(),
-        columns: Vec::new(),
-        indexed: false,
-        absent: Vec::new(),
-    };
-    let mut missing = Vec::new();
-    for column in spec.columns {
-        match found.iter().find(|(name, _)| name.eq_ignore_ascii_case(column.name)) {
-            Some((name, kind)) => layout.columns.push(read_as(operation, column, name, kind)?),
-            None if column.required => missing.push(column.name),
-            None => {
-                layout.columns.push(statements::absent(column.name));
-                layout.absent.push(column.name);
-            }
+/// Two keys of one id could not be told apart in a dead letter.
+fn refuse_doubled_keys(config: &MssqlConfig) -> Result<()> {
+    let mut ids = BTreeSet::new();
+    match config.encryption_keys.iter().find(|key| !ids.insert(key.id())) {
+        None => Ok(()),
+        Some(key) => {
+            Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "set encryption keys", format!("two have the id `{}`", key.id()))
+                .about("encryption_keys")
+                .advise("give each an id of its own"))
         }
     }
-    if missing.is_empty() {
-        return Ok(layout);
-    }
-    Err(operation
-        .error(ErrorClass::Fatal, format!("it has no column `{}`", missing.join("`, `")))
-        .advise("this is not the table as Cisco IM and Presence makes it, or the login may not see all of it"))
-}
-
-/// The expression that reads a column of this type.
-fn read_as(operation: Operation<'_>, column: &ColumnSpec, name: &str, kind: &str) -> Result<String> {
-    let convert = match (column.form, kind.to_ascii_lowercase().as_str()) {
-        (Form::Text, "nvarchar" | "nchar") | (Form::Number, "bigint" | "int" | "smallint" | "tinyint") | (Form::Time, "datetime") => false,
-        (Form::Text, "varchar" | "char" | "text" | "ntext") => true,
-        _ => return Err(not_understood(operation, name, kind)),
-    };
-    Ok(statements::column(name, convert))
-}
-
-fn not_understood(operation: Operation<'_>, name: &str, kind: &str) -> Error {
-    operation
-        .error(ErrorClass::Fatal, format!("its column `{name}` is of type {kind}, which is not understood yet"))
-        .advise("please report the type: until it is understood, rows could be read wrongly")
 }

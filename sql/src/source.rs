@@ -17,9 +17,12 @@ use tokio::{
 use crate::{
     config::MssqlConfig,
     connection::{Connection, Parameter, Value, unexpected},
+    date::DateColumn,
     decode,
+    decryption::Keyring,
     fault::Operation,
-    schema::{JM, Layout, Schema, TC_MSGARCHIVE, TC_ROOMS, TC_USERS},
+    layout::Layout,
+    schema::{JM, Schema, TC_MSGARCHIVE, TC_ROOMS, TC_USERS},
     statements,
 };
 
@@ -60,7 +63,7 @@ impl MssqlSource {
     pub(crate) async fn clock(&self) -> Result<Timestamp> {
         let mut connection = Connection::open(&self.config, false).await?;
         match connection.row("read the clock of", "", statements::CLOCK, &[]).await? {
-            [Value::DateTime(days, ticks)] => Ok(Timestamp::from_sql_datetime(days, ticks)),
+            [Value::Time(time)] => Ok(time),
             [_] => Err(unexpected(Operation { config: &self.config, verb: "read the clock of", table: "" })),
         }
     }
@@ -70,17 +73,15 @@ impl MssqlSource {
     }
 
     /// Adds what one table has between `PLAUSIBLE` and `now`, and outside.
-    async fn measure(&self, layout: &Layout, snapshot: bool, now: Timestamp, extent: &mut Extent) -> Result<()> {
-        let statement = if layout.indexed {
-            statements::extent(&layout.table, &layout.date)
-        } else {
-            statements::extent_by_scan(&layout.table, &layout.date)
-        };
-        let bounds = [Parameter::Time(Timestamp::PLAUSIBLE), Parameter::Time(now)];
+    async fn measure(&self, layout: &Layout, date: &DateColumn, snapshot: bool, now: Timestamp, extent: &mut Extent) -> Result<()> {
+        let statement =
+            if layout.indexed { statements::extent(&layout.table, date) } else { statements::extent_by_scan(&layout.table, date) };
+        let after = now.after(Duration::from_millis(1));
+        let bounds = [Parameter::Time(date.kind, Timestamp::PLAUSIBLE), Parameter::Time(date.kind, after)];
         let mut connection = Connection::open(&self.config, snapshot).await?;
         let [first, last, undated, future] = connection.row("find first and last row of", layout.spec.name, &statement, &bounds).await?;
         let time = |value: &Value| match value {
-            Value::DateTime(days, ticks) => Some(Timestamp::from_sql_datetime(*days, *ticks)),
+            Value::Time(time) => Some(*time),
             _ => None,
         };
         let count = |value: &Value| match value {
@@ -96,14 +97,15 @@ impl MssqlSource {
     }
 
     /// Rows and lengths of one table, by window.
-    async fn count(&self, layout: &Layout, snapshot: bool, span: Span, grid: &Grid) -> Result<Vec<Tally>> {
+    async fn count(&self, layout: &Layout, date: &DateColumn, snapshot: bool, span: Span, grid: &Grid) -> Result<Vec<Tally>> {
         let table = table(layout);
-        let statement = statements::tally(&layout.table, &layout.date, &layout.lengths);
+        let statement = statements::tally(&layout.table, date, &layout.lengths);
         let undated = span.end <= Timestamp::PLAUSIBLE;
         // All that is dated before 2000 is one window, and fits into one cell of the largest length.
         let minutes = if undated { i32::MAX } else { (grid.length().as_secs() / 60) as i32 };
         let origin = if undated { Timestamp::MIN } else { grid.border(span.start) };
-        let parameters = [Parameter::Time(span.start), Parameter::Time(span.end), Parameter::Time(origin), Parameter::Int(minutes)];
+        let [from, until, counted_from] = [span.start, span.end, origin].map(|time| Parameter::Time(date.kind, time));
+        let parameters = [from, until, counted_from, Parameter::Int(minutes)];
         let mut connection = Connection::open(&self.config, snapshot).await?;
         let rows = connection.rows("count", layout.spec.name, &statement, &parameters).await?;
         let operation = Operation { config: &self.config, verb: "count", table: layout.spec.name };
@@ -157,7 +159,9 @@ impl Source for MssqlSource {
         let mut extent = Extent::default();
         extent.indexed = true;
         for layout in schema.messages() {
-            self.measure(layout, schema.snapshot, now, &mut extent).await?;
+            if let Some(date) = &layout.date {
+                self.measure(layout, date, schema.snapshot, now, &mut extent).await?;
+            }
         }
         Ok(extent)
     }
@@ -180,9 +184,9 @@ impl Source for MssqlSource {
     async fn tally(&self, span: Span, grid: &Grid) -> Result<Vec<Tally>> {
         let schema = self.schema().await?;
         let mut counts = Vec::new();
-        for layout in schema.dated() {
+        for (layout, date) in schema.dated() {
             for span in countable(span, grid) {
-                counts.push(self.count(layout, schema.snapshot, span, grid));
+                counts.push(self.count(layout, date, schema.snapshot, span, grid));
             }
         }
         Ok(try_join_all(counts).await?.into_iter().flatten().collect())
@@ -199,10 +203,11 @@ impl MssqlSource {
     fn read(&self, schema: &Schema, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let mut tasks = JoinSet::new();
-        for layout in schema.dated() {
-            let (config, layout, sender, snapshot) = (self.config.clone(), layout.clone(), sender.clone(), schema.snapshot);
+        for (layout, date) in schema.dated() {
+            let (config, layout, date) = (self.config.clone(), layout.clone(), date.clone());
+            let (sender, snapshot) = (sender.clone(), schema.snapshot);
             tasks.spawn(async move {
-                if let Err(error) = read_table(&config, &layout, snapshot, span, &sender).await {
+                if let Err(error) = read_table(&config, &layout, &date, snapshot, span, &sender).await {
                     // Nobody takes it if the stream was dropped.
                     let _: Result<(), _> = sender.send(Err(error)).await;
                 }
@@ -248,18 +253,22 @@ impl Reading {
 async fn read_table(
     config: &MssqlConfig,
     layout: &Layout,
+    date: &DateColumn,
     snapshot: bool,
     span: Span,
     sender: &mpsc::Sender<Result<Vec<Record>>>,
 ) -> Result<()> {
-    let (start, record): (_, fn(&[Value]) -> Record) = match table(layout) {
-        Table::Jm => (span.start, decode::jm),
-        Table::TcMsgarchive => (span.start, decode::tc_msgarchive),
-        _ => (span.start.before(PRESENCE_LOOKBACK), decode::tc_timelog),
+    let table = table(layout);
+    let start = if table == Table::TcTimelog { span.start.before(PRESENCE_LOOKBACK) } else { span.start };
+    let keys = Keyring::new(config.encryption_keys.iter().cloned());
+    let record = |row: &[Value]| match table {
+        Table::Jm => decode::jm(row, &keys),
+        Table::TcMsgarchive => decode::tc_msgarchive(row),
+        _ => decode::tc_timelog(row),
     };
-    let statement = statements::records(&layout.table, &layout.date, &layout.columns);
+    let statement = statements::records(&layout.table, date, &layout.columns);
     let mut connection = Connection::open(config, snapshot).await?;
-    let bounds = [Parameter::Time(start), Parameter::Time(span.end)];
+    let bounds = [Parameter::Time(date.kind, start), Parameter::Time(date.kind, span.end)];
     let mut answer = connection.query("read", layout.spec.name, &statement, &bounds).await?;
     if layout.indexed {
         answer = answer.sought();

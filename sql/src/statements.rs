@@ -1,15 +1,16 @@
 //! Every statement that is ever sent to a database: all of them read, none of them writes.
 //!
-//! They are Transact-SQL as SQL Server 2016 and later document it. Values travel as parameters of `sp_executesql` (`@P1`, `@P2` …), times among them as `datetime`,
-//! so that an index on the date column can be used. Names of schemas, tables and columns cannot be parameters; they are quoted with brackets.
+//! They are Transact-SQL as SQL Server 2016 and later document it. Values travel as parameters of `sp_executesql` (`@P1`, `@P2` …), times among them in the type of the
+//! column that they are compared with, so that an index on it can be used and nothing is rounded. Names of schemas, tables and columns cannot be parameters; they are quoted with brackets.
 //!
 //! | statement | when | gives |
 //! |---|---|---|
 //! | [`session`] | first on every connection, as a plain batch | nothing |
-//! | [`FACTS`] | `check`, and once before the first read | version, edition, row versioning, whether it is a replica |
+//! | [`FACTS`] | `check`, and once before the first read | version, edition, row versioning, whether it is a replica, collation |
 //! | [`CLOCK`] | once per run | the server's UTC |
-//! | [`COLUMNS`] | once per run | the columns of a table and their types |
-//! | [`LEADING`] | once per run | columns that lead an index |
+//! | [`TABLES`] | once per run | what tables there are, by their own names |
+//! | [`COLUMNS`] | once per run and table | its columns and their types |
+//! | [`LEADING`] | once per run and table | columns that lead an index |
 //! | [`PERMISSION`] | once per run and table | whether the login may read it |
 //! | [`extent`], [`extent_by_scan`] | once per run and message table | first and last date, rows outside |
 //! | [`tally`] | before and after reading a chunk | rows and lengths by cell |
@@ -17,6 +18,8 @@
 //! | [`whole`] | once per run | `tc_rooms`, `tc_users` |
 
 use std::fmt::Write;
+
+use crate::date::DateColumn;
 
 /// The name of a thing in a statement: in brackets, a closing bracket doubled.
 pub(crate) fn quote(name: &str) -> String {
@@ -42,70 +45,85 @@ SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS [version], \
 CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS [edition], \
 CAST(d.[snapshot_isolation_state] AS int) AS [snapshot], \
 CAST(d.[is_read_committed_snapshot_on] AS int) AS [read_committed_snapshot], \
-CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS nvarchar(128)) AS [updateability] \
+CAST(DATABASEPROPERTYEX(DB_NAME(), N'Updateability') AS nvarchar(128)) AS [updateability], \
+d.[collation_name] AS [collation] \
 FROM sys.databases AS d WHERE d.[database_id] = DB_ID()";
 
 /// The server's UTC.
 pub(crate) const CLOCK: &str = "SELECT GETUTCDATE() AS [now]";
 
-/// The columns of a table or view that the login may see: `@P1` schema, `@P2` table.
-pub(crate) const COLUMNS: &str = "\
-SELECT c.[COLUMN_NAME] AS [column], c.[DATA_TYPE] AS [type] \
-FROM INFORMATION_SCHEMA.COLUMNS AS c WHERE c.[TABLE_SCHEMA] = @P1 AND c.[TABLE_NAME] = @P2";
-
-/// The columns that come first in a clustered or nonclustered index of a table, of all its rows: `@P1` the quoted name.
+/// The tables and views that the login may see: schema, name, number.
 ///
-/// `OBJECT_ID` knows every object that the login may see, whether or not it may see the schema.
+/// Names are not compared by the server, which does so by the database's collation: `jm` may be called `JM` there, and not be found by another name than its own.
+pub(crate) const TABLES: &str = "\
+SELECT s.[name] AS [schema], o.[name] AS [table], o.[object_id] AS [id] \
+FROM sys.objects AS o \
+JOIN sys.schemas AS s ON s.[schema_id] = o.[schema_id] \
+WHERE o.[type] IN ('U', 'V')";
+
+/// The columns of a table or view that the login may see: `@P1` the number. An alias shows as the type that it stands for; columns of CLR types do not show.
+///
+/// The length is in bytes, -1 for `max`; the scale is that of a `datetime2`, among others.
+pub(crate) const COLUMNS: &str = "\
+SELECT c.[name] AS [column], t.[name] AS [type], CAST(c.[max_length] AS int) AS [length], CAST(c.[scale] AS int) AS [scale] \
+FROM sys.columns AS c \
+JOIN sys.types AS t ON t.[user_type_id] = c.[system_type_id] \
+WHERE c.[object_id] = @P1";
+
+/// The columns that come first in a clustered or nonclustered index of a table, of all its rows: `@P1` the number.
 pub(crate) const LEADING: &str = "\
 SELECT c.[name] AS [column] \
 FROM sys.indexes AS i \
 JOIN sys.index_columns AS k ON k.[object_id] = i.[object_id] AND k.[index_id] = i.[index_id] \
 JOIN sys.columns AS c ON c.[object_id] = k.[object_id] AND c.[column_id] = k.[column_id] \
-WHERE i.[object_id] = OBJECT_ID(@P1) AND k.[key_ordinal] = 1 \
+WHERE i.[object_id] = @P1 AND k.[key_ordinal] = 1 \
 AND i.[type] <= 2 AND i.[is_disabled] = 0 AND i.[is_hypothetical] = 0 AND i.[has_filter] = 0";
 
-/// Whether the login may read a table, 1 or 0; NULL if it may not even see it: `@P1` the quoted name.
+/// Whether the login may read a table, 1 or 0; NULL if it may not even see it: `@P1` the name as the database has it, quoted.
 pub(crate) const PERMISSION: &str = "SELECT HAS_PERMS_BY_NAME(@P1, N'OBJECT', N'SELECT') AS [granted]";
 
-/// First and last date from `@P1` to `@P2`, and how many rows lie before and after: four seeks in an index on `date`.
-pub(crate) fn extent(table: &str, date: &str) -> String {
+/// First and last date from `@P1` to before `@P2`, and how many rows lie before and from there on: four seeks in an index on `date`.
+pub(crate) fn extent(table: &str, date: &DateColumn) -> String {
+    let (start, end, date) = (date.bound(1), date.bound(2), &date.name);
     format!(
         "SELECT \
-         (SELECT MIN({date}) FROM {table} WHERE {date} >= @P1 AND {date} <= @P2) AS [first], \
-         (SELECT MAX({date}) FROM {table} WHERE {date} >= @P1 AND {date} <= @P2) AS [last], \
-         (SELECT COUNT_BIG(*) FROM {table} WHERE {date} < @P1) AS [undated], \
-         (SELECT COUNT_BIG(*) FROM {table} WHERE {date} > @P2) AS [future]"
+         (SELECT MIN({date}) FROM {table} WHERE {date} >= {start} AND {date} < {end}) AS [first], \
+         (SELECT MAX({date}) FROM {table} WHERE {date} >= {start} AND {date} < {end}) AS [last], \
+         (SELECT COUNT_BIG(*) FROM {table} WHERE {date} < {start}) AS [undated], \
+         (SELECT COUNT_BIG(*) FROM {table} WHERE {date} >= {end}) AS [future]"
     )
 }
 
 /// The same in one scan, for a table without an index on `date`.
-pub(crate) fn extent_by_scan(table: &str, date: &str) -> String {
+pub(crate) fn extent_by_scan(table: &str, date: &DateColumn) -> String {
+    let (start, end, date) = (date.bound(1), date.bound(2), &date.name);
     format!(
-        "SELECT MIN(CASE WHEN {date} >= @P1 AND {date} <= @P2 THEN {date} END) AS [first], \
-         MAX(CASE WHEN {date} >= @P1 AND {date} <= @P2 THEN {date} END) AS [last], \
-         COUNT_BIG(CASE WHEN {date} < @P1 THEN 1 END) AS [undated], \
-         COUNT_BIG(CASE WHEN {date} > @P2 THEN 1 END) AS [future] FROM {table}"
+        "SELECT MIN(CASE WHEN {date} >= {start} AND {date} < {end} THEN {date} END) AS [first], \
+         MAX(CASE WHEN {date} >= {start} AND {date} < {end} THEN {date} END) AS [last], \
+         COUNT_BIG(CASE WHEN {date} < {start} THEN 1 END) AS [undated], \
+         COUNT_BIG(CASE WHEN {date} >= {end} THEN 1 END) AS [future] FROM {table}"
     )
 }
 
 /// Rows and the sum of their lengths in cells of `@P4` minutes that are counted from `@P3`, of the rows dated from `@P1` to before `@P2`.
 ///
-/// `lengths` are columns of type `int`.
-pub(crate) fn tally(table: &str, date: &str, lengths: &[String]) -> String {
+/// `lengths` are columns of whole numbers.
+pub(crate) fn tally(table: &str, date: &DateColumn, lengths: &[String]) -> String {
     let mut length = "CAST(0 AS bigint)".to_owned();
     for column in lengths {
         let _ = write!(length, " + CAST(ISNULL({column}, 0) AS bigint)");
     }
+    let (start, end, date) = (date.bound(1), date.bound(2), &date.name);
     format!(
         "SELECT w.[cell] AS [cell], COUNT_BIG(*) AS [rows], SUM(w.[length]) AS [length] FROM (\
          SELECT DATEDIFF(minute, @P3, {date}) / @P4 AS [cell], {length} AS [length] \
-         FROM {table} WHERE {date} >= @P1 AND {date} < @P2) AS w GROUP BY w.[cell]"
+         FROM {table} WHERE {date} >= {start} AND {date} < {end}) AS w GROUP BY w.[cell]"
     )
 }
 
 /// The rows dated from `@P1` to before `@P2`, in any order. `columns` are as [`column`] gives them.
-pub(crate) fn records(table: &str, date: &str, columns: &[String]) -> String {
-    format!("SELECT {} FROM {table} WHERE {date} >= @P1 AND {date} < @P2", columns.join(", "))
+pub(crate) fn records(table: &str, date: &DateColumn, columns: &[String]) -> String {
+    format!("SELECT {} FROM {table} WHERE {date} >= {} AND {date} < {}", columns.join(", "), date.bound(1), date.bound(2), date = date.name)
 }
 
 /// All rows of a small table.
@@ -127,6 +145,7 @@ pub(crate) fn absent(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::date::DateType;
 
     #[test]
     fn a_name_cannot_end_its_brackets() {
@@ -136,11 +155,13 @@ mod tests {
 
     #[test]
     fn every_statement_reads() {
-        let (table, date) = ("[dbo].[jm]".to_owned(), "[sent_date]".to_owned());
+        let (table, date) = ("[dbo].[jm]".to_owned(), DateColumn::new("sent_date", DateType::DateTime));
+        let finer = DateColumn::new("sent_date", DateType::DateTime2 { scale: 3 });
         let columns = [column("to_jid", false), column("body_text", true), absent("subject")];
         for statement in [
             FACTS.to_owned(),
             CLOCK.to_owned(),
+            TABLES.to_owned(),
             COLUMNS.to_owned(),
             LEADING.to_owned(),
             PERMISSION.to_owned(),
@@ -148,6 +169,7 @@ mod tests {
             extent_by_scan(&table, &date),
             tally(&table, &date, &[quote("body_len")]),
             records(&table, &date, &columns),
+            records(&table, &finer, &columns),
             whole(&table, &columns),
         ] {
             assert!(statement.starts_with("SELECT "), "{statement}");
@@ -160,6 +182,10 @@ mod tests {
             records(&table, &date, &columns),
             "SELECT [to_jid], CAST([body_text] AS nvarchar(max)) AS [body_text], CAST(NULL AS nvarchar(max)) AS [subject] FROM [dbo].[jm] \
              WHERE [sent_date] >= @P1 AND [sent_date] < @P2"
+        );
+        assert_eq!(
+            records(&table, &finer, &columns[..1]),
+            "SELECT [to_jid] FROM [dbo].[jm] WHERE [sent_date] >= CAST(@P1 AS datetime2(3)) AND [sent_date] < CAST(@P2 AS datetime2(3))"
         );
     }
 }

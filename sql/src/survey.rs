@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use jabber_archive_core::{Result, Timestamp};
 use serde::Serialize;
@@ -6,8 +6,9 @@ use serde::Serialize;
 use crate::{
     MssqlSource,
     connection::{Connection, Parameter, Value},
-    schema::{self, Facts, TABLES, TableSpec},
-    statements::{self, quote},
+    layout::{Catalogue, Layout},
+    schema::{Facts, TABLES, TableSpec},
+    statements,
 };
 
 /// What a database looks like to the login, found out without writing.
@@ -24,6 +25,10 @@ pub struct Survey {
     pub isolation: Isolation,
     /// Whether this is a replica, or a database that was set read-only: a replica may lag behind, and what it lacks when a window is sealed is not archived.
     pub read_only: bool,
+    /// The database's collation, which decides whether names of tables that differ in case are one.
+    pub collation: String,
+    /// The ids of the keys that encrypted values are tried under.
+    pub encryption_keys: Vec<String>,
     /// The tables, those of messages first.
     pub tables: Vec<TableSurvey>,
 }
@@ -63,8 +68,14 @@ pub struct TableSurvey {
     pub readable: bool,
     /// Whether an index leads with the date, so that one window is read without a scan; tables without dates have none.
     pub indexed: Option<bool>,
+    /// Schema and name as the database has them, quoted.
+    pub quoted: Option<String>,
+    /// The types of the columns that are read, as T-SQL writes them.
+    pub types: BTreeMap<&'static str, String>,
     /// Optional columns that it lacks.
     pub absent: Vec<&'static str>,
+    /// Columns that are not read.
+    pub extra: Vec<String>,
     /// Why it cannot be read.
     pub fault: Option<String>,
 }
@@ -84,30 +95,46 @@ impl MssqlSource {
             (false, true) => Isolation::ReadCommittedSnapshot,
             (false, false) => Isolation::ReadCommitted,
         };
+        let catalogue = Catalogue::ask(&mut connection, self.config()).await?;
         let mut tables = Vec::new();
         let wanted = |name: &str| self.config().tables.as_ref().is_none_or(|tables| tables.contains(name));
         for spec in TABLES.into_iter().filter(|spec| wanted(spec.name)) {
-            tables.push(self.survey_table(&mut connection, spec).await?);
+            tables.push(self.survey_table(&mut connection, &catalogue, spec).await?);
         }
-        Ok(Survey { version: facts.version, edition: facts.edition, clock, isolation, read_only: facts.read_only, tables })
+        let Facts { version, edition, read_only, collation, .. } = facts;
+        let encryption_keys = self.config().encryption_keys.iter().map(|key| key.id().to_owned()).collect();
+        Ok(Survey { version, edition, clock, isolation, read_only, collation, encryption_keys, tables })
     }
 
-    async fn survey_table(&self, connection: &mut Connection<'_>, spec: &'static TableSpec) -> Result<TableSurvey> {
-        let name = format!("{}.{}", quote(&self.config().schema), quote(spec.name));
-        let granted = connection.row("ask for permission on", spec.name, statements::PERMISSION, &[Parameter::Text(&name)]).await?;
-        let readable = matches!(granted, [Value::Int(1)]);
-        let mut survey = TableSurvey { name: spec.name, found: false, readable, indexed: None, absent: Vec::new(), fault: None };
-        match schema::look(connection, self.config(), spec).await {
+    async fn survey_table(&self, connection: &mut Connection<'_>, catalogue: &Catalogue, spec: &'static TableSpec) -> Result<TableSurvey> {
+        let mut survey = TableSurvey {
+            name: spec.name,
+            found: false,
+            readable: false,
+            indexed: None,
+            quoted: None,
+            types: BTreeMap::new(),
+            absent: Vec::new(),
+            extra: Vec::new(),
+            fault: None,
+        };
+        match Layout::look(connection, self.config(), catalogue, spec).await {
             Ok(Some(layout)) => {
+                let name = [Parameter::Text(&layout.table)];
+                let granted = connection.row("ask for permission on", spec.name, statements::PERMISSION, &name).await?;
+                survey.readable = matches!(granted, [Value::Int(1)]);
                 survey.found = true;
-                survey.indexed = spec.date.map(|_| layout.indexed);
+                survey.indexed = layout.date.as_ref().map(|_| layout.indexed);
+                survey.quoted = Some(layout.table);
+                survey.types = layout.types;
                 survey.absent = layout.absent;
+                survey.extra = layout.extra;
             }
             Ok(None) => {}
             Err(error) if error.class().is_retried() => return Err(error),
             Err(error) => survey.fault = Some(error.to_string()),
         }
-        if survey.found && !readable {
+        if survey.found && !survey.readable {
             survey.fault = Some(format!("{} may not read it: GRANT SELECT on it to that user", self.config().login));
         }
         Ok(survey)

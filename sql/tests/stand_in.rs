@@ -29,12 +29,15 @@ const FACTS: &str = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(12
                      CAST(d.[snapshot_isolation_state] AS int) AS [snapshot], \
                      CAST(d.[is_read_committed_snapshot_on] AS int) AS [read_committed_snapshot] \
                      FROM sys.databases AS d WHERE d.[database_id] = DB_ID()";
-const COLUMNS: &str = "SELECT c.[COLUMN_NAME] AS [column], c.[DATA_TYPE] AS [type] FROM INFORMATION_SCHEMA.COLUMNS AS c \
-                       WHERE c.[TABLE_SCHEMA] = @P1 AND c.[TABLE_NAME] = @P2";
+const TABLES: &str = "SELECT s.[name] AS [schema], o.[name] AS [table], o.[object_id] AS [id] FROM sys.objects AS o \
+                      JOIN sys.schemas AS s ON s.[schema_id] = o.[schema_id] WHERE o.[type] IN ('U', 'V')";
+const COLUMNS: &str = "SELECT c.[name] AS [column], t.[name] AS [type], CAST(c.[max_length] AS int) AS [length], \
+                       CAST(c.[scale] AS int) AS [scale] FROM sys.columns AS c \
+                       JOIN sys.types AS t ON t.[user_type_id] = c.[system_type_id] WHERE c.[object_id] = @P1";
 const LEADING: &str = "SELECT c.[name] AS [column] FROM sys.indexes AS i \
                        JOIN sys.index_columns AS k ON k.[object_id] = i.[object_id] AND k.[index_id] = i.[index_id] \
                        JOIN sys.columns AS c ON c.[object_id] = k.[object_id] AND c.[column_id] = k.[column_id] \
-                       WHERE i.[object_id] = OBJECT_ID(@P1) AND k.[key_ordinal] = 1 \
+                       WHERE i.[object_id] = @P1 AND k.[key_ordinal] = 1 \
                        AND i.[type] <= 2 AND i.[is_disabled] = 0 AND i.[is_hypothetical] = 0 AND i.[has_filter] = 0";
 const PERMISSION: &str = "SELECT HAS_PERMS_BY_NAME(@P1, N'OBJECT', N'SELECT') AS [granted]";
 const EXTENT: &str = "SELECT \
@@ -158,14 +161,26 @@ async fn facts_clock_columns_indexes_and_permissions() {
     let now: Time = clock[0].get("now").unwrap();
     assert_eq!((now.0, now.1), time.to_sql_datetime());
 
-    let columns = rows(&mut connection, COLUMNS, &[&"dbo", &"JM"]).await.unwrap();
-    let columns: Vec<(&str, &str)> = columns.iter().map(|row| (row.get(0).unwrap(), row.get(1).unwrap())).collect();
-    assert_eq!(columns, [("id", "bigint"), ("to_jid", "nvarchar"), ("sent_date", "datetime"), ("body_len", "int"), ("body_text", "ntext")]);
-    assert!(rows(&mut connection, COLUMNS, &[&"dbo", &"none"]).await.unwrap().is_empty());
-
-    for (name, expected) in [("[dbo].[jm]", &["sent_date"][..]), ("[dbo].[none]", &[])] {
-        let leading = rows(&mut connection, LEADING, &[&name]).await.unwrap();
-        assert_eq!(leading.iter().map(|row| row.get(0).unwrap()).collect::<Vec<&str>>(), expected, "{name}");
+    let tables = rows(&mut connection, TABLES, &[]).await.unwrap();
+    let tables: Vec<(&str, &str, i32)> = tables.iter().map(|row| (row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap())).collect();
+    let [("dbo", "jm", id)] = tables[..] else { panic!("{tables:?}") };
+    let columns = rows(&mut connection, COLUMNS, &[&id]).await.unwrap();
+    let columns: Vec<(&str, &str, i32, i32)> =
+        columns.iter().map(|row| (row.get(0).unwrap(), row.get(1).unwrap(), row.get(2).unwrap(), row.get(3).unwrap())).collect();
+    assert_eq!(
+        columns,
+        [
+            ("id", "bigint", 8, 0),
+            ("to_jid", "nvarchar", 200, 0),
+            ("sent_date", "datetime", 8, 3),
+            ("body_len", "int", 4, 0),
+            ("body_text", "ntext", 16, 0)
+        ]
+    );
+    assert!(rows(&mut connection, COLUMNS, &[&1]).await.unwrap().is_empty());
+    for (id, expected) in [(id, &["sent_date"][..]), (1, &[])] {
+        let leading = rows(&mut connection, LEADING, &[&id]).await.unwrap();
+        assert_eq!(leading.iter().map(|row| row.get(0).unwrap()).collect::<Vec<&str>>(), expected, "{id}");
     }
 
     database.put(Table::new("secret").column("id", ColumnType::Int));
@@ -227,7 +242,7 @@ async fn values_of_every_type_come_back() {
         ("int", ColumnType::Int),
         ("bigint", ColumnType::BigInt),
         ("datetime", ColumnType::DateTime),
-        ("datetime2", ColumnType::DateTime2),
+        ("datetime2", ColumnType::DateTime2(7)),
     ] {
         table = table.column(name, kind);
     }
@@ -320,6 +335,10 @@ async fn refusals_are_those_of_sql_server() {
         ("SELECT (SELECT [id] FROM [dbo].[jm]) AS [x]", 512, 16),
         ("SELECT w.[id] FROM (SELECT COUNT_BIG(*) FROM [dbo].[jm]) AS w", 8155, 16),
         ("SELECT LEN([to_jid]) AS [x] FROM [dbo].[jm]", 195, 15),
+        ("SELECT ISNULL([body_text], N'') AS [x] FROM [dbo].[jm]", 8116, 16),
+        ("SELECT COUNT_BIG([body_text]) AS [x] FROM [dbo].[jm]", 8117, 16),
+        ("SELECT [id] FROM [dbo].[jm] WHERE [body_text] IN (N'x')", 402, 16),
+        ("SELECT CAST([sent_date] AS datetime2(8)) AS [x] FROM [dbo].[jm]", 102, 15),
         ("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED", 102, 15),
     ] {
         assert_eq!(refusal(rows(&mut connection, statement, &[]).await), (number, class), "{statement}");
@@ -554,4 +573,79 @@ async fn names_and_parameters_are_taken_as_sql_server_does() {
     let echo = echo.unwrap();
     assert_eq!((echo[0].get("a"), echo[0].get("b"), echo[0].get("c")), (Some(i64::MAX), Some(7), Some(TO)));
     assert_eq!(echo[0].get::<i32, _>("d"), None);
+}
+
+#[tokio::test]
+async fn names_are_those_of_the_collation() {
+    let database = Database::new("chat");
+    database.set_collation("Latin1_General_100_CS_AS_SC");
+    let table = |name: &str, number| Table::new(name).column("Id", ColumnType::Int).rows(vec![vec![Value::Int(number)]]);
+    database.put(table("jm", 1));
+    database.put(table("JM", 2));
+    database.put(table("jm", 3).schema("Cisco"));
+    let (_server, mut connection) = served(&database).await;
+    for (name, number) in [("[dbo].[jm]", 1), ("[dbo].[JM]", 2), ("[Cisco].[jm]", 3)] {
+        let found = rows(&mut connection, &format!("SELECT [Id] FROM {name} AS w WHERE w.[Id] >= @P1"), &[&0]).await.unwrap();
+        assert_eq!(found[0].get(0), Some(number), "{name}");
+    }
+    for (statement, number) in [
+        ("SELECT [Id] FROM [dbo].[Jm]", 208),
+        ("SELECT [Id] FROM [cisco].[jm]", 208),
+        ("SELECT [id] FROM [dbo].[jm]", 207),
+        ("SELECT w.[Id] FROM [dbo].[jm] AS W", 4104),
+        ("SELECT [Id] FROM [dbo].[jm] WHERE [Id] = @p1", 137),
+        ("SELECT o.[name] FROM SYS.OBJECTS AS o", 208),
+    ] {
+        assert_eq!(refusal(rows(&mut connection, statement, &[&0]).await).0, number, "{statement}");
+    }
+    let is_it = |text: &'static str| format!("SELECT [Id] FROM [dbo].[jm] WHERE N'a' = N'{text}'");
+    assert_eq!(rows(&mut connection, &is_it("a "), &[]).await.unwrap().len(), 1);
+    assert_eq!(rows(&mut connection, &is_it("A"), &[]).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn textsize_cuts_long_texts_where_it_is_set() {
+    let database = Database::new("chat");
+    let text = "x".repeat(5_000);
+    let table = Table::new("texts").column("long", ColumnType::NVarCharMax).column("old", ColumnType::NText);
+    database.put(table.rows(vec![vec![Value::text(text.as_str()), Value::text(text.as_str())]]));
+    let (_server, mut connection) = served(&database).await;
+    const TEXTS: &str = "SELECT [long], CAST([old] AS nvarchar(max)) AS [cast], [old] FROM [dbo].[texts]";
+    for (size, length) in [("4097", 2_048), ("2147483647", 5_000), ("0", 2_048)] {
+        connection.simple_query(format!("SET TEXTSIZE {size};")).await.unwrap().into_results().await.unwrap();
+        let found = rows(&mut connection, TEXTS, &[]).await.unwrap();
+        for column in 0..3 {
+            assert_eq!(found[0].get::<&str, _>(column).unwrap().len(), length, "{size} {column}");
+        }
+    }
+}
+
+/// A `datetime2`: days since 0001-01-01, units of 100 ns since midnight.
+struct Fine(u32, u64);
+
+impl ToSql for Fine {
+    fn to_sql(&self) -> ColumnData<'_> {
+        let time = tiberius::time::Time::new(self.1, 7);
+        ColumnData::DateTime2(Some(tiberius::time::DateTime2::new(tiberius::time::Date::new(self.0), time)))
+    }
+}
+
+#[tokio::test]
+async fn times_of_different_types_are_compared_as_at_compatibility_level_130() {
+    let database = Database::new("chat");
+    let table = Table::new("times").column("coarse", ColumnType::DateTime).column("fine", ColumnType::DateTime2(7));
+    let third = Value::DateTime(DAY, 1);
+    database.put(table.rows(vec![vec![third.clone(), third]]));
+    let (_server, mut connection) = served(&database).await;
+    let day = DAY as u32 + 693_595;
+    let mut holds = async |condition: &str, units| {
+        let statement = format!("SELECT [fine] FROM [dbo].[times] WHERE {condition}");
+        !rows(&mut connection, &statement, &[&Fine(day, units)]).await.unwrap().is_empty()
+    };
+    assert!(holds("[fine] >= @P1", 33_333).await && !holds("[fine] >= @P1", 33_334).await);
+    assert!(holds("[fine] >= CAST(@P1 AS datetime2(7))", 33_333).await);
+    assert!(database.conversions().is_empty());
+    // A datetime is shown as .003 and compared as .0033333; the column is converted for it.
+    assert!(holds("[coarse] >= @P1", 33_333).await && !holds("[coarse] < @P1", 30_000).await);
+    assert_eq!(database.conversions().into_iter().collect::<Vec<_>>(), ["dbo.times.coarse"]);
 }

@@ -177,6 +177,10 @@ impl Archiver {
         note(&mut seal, late_copies, |rows| Finding::LateCopy { rows });
         note(&mut seal, unresolved_nicks, |messages| Finding::UnresolvedNick { messages });
         note(&mut seal, unmapped.len() as u64, |people| Finding::UnmappedPeople { people });
+        let encrypted = seal.tables.iter().filter(|(_, account)| account.encrypted > 0);
+        let encrypted: Vec<Finding> =
+            encrypted.map(|(table, account)| Finding::Encrypted { table: *table, rows: account.encrypted }).collect();
+        seal.findings.extend(encrypted);
         if window.is_undated() {
             note(&mut seal, tallies.values().map(|(rows, _)| rows).sum(), |rows| Finding::ImplausibleDate { rows });
         }

@@ -171,6 +171,7 @@ impl Assembler {
             if window.contains(row.sent) {
                 let account = assembly.account(row.table, row.length);
                 account.replaced += u64::from(row.replaced);
+                account.encrypted += u64::from(row.encrypted);
                 if let Err(reason) = &copy {
                     account.count(Disposition::Skipped(*reason));
                 }

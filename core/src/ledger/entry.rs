@@ -108,6 +108,14 @@ pub struct TableAccount {
     pub dead_letters: u64,
     /// Values with a broken surrogate, kept with U+FFFD.
     pub replaced: u64,
+    /// Rows that look encrypted, archived as they are because no key was set.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub encrypted: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl TableAccount {
@@ -125,7 +133,7 @@ impl TableAccount {
 
     /// Adds what became of other rows of the same table.
     pub(crate) fn add(&mut self, other: &Self) {
-        let Self { rows, length, tally_rows, tally_length, starts, folded, presence, skipped, dead_letters, replaced } = other;
+        let Self { rows, length, tally_rows, tally_length, starts, folded, presence, skipped, dead_letters, replaced, encrypted } = other;
         for (sum, more) in [
             (&mut self.rows, rows),
             (&mut self.length, length),
@@ -136,6 +144,7 @@ impl TableAccount {
             (&mut self.presence, presence),
             (&mut self.dead_letters, dead_letters),
             (&mut self.replaced, replaced),
+            (&mut self.encrypted, encrypted),
         ] {
             *sum += more;
         }
@@ -244,6 +253,13 @@ pub enum Finding {
     /// Copies that came too late to name their recipient.
     LateCopy {
         /// How many rows.
+        rows: u64,
+    },
+    /// Rows that look encrypted by the source, archived as ciphertext because no key was set.
+    Encrypted {
+        /// The table.
+        table: Table,
+        /// How many.
         rows: u64,
     },
     /// Participants without an address in the directory.

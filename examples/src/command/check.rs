@@ -44,6 +44,10 @@ struct Checked {
     unmapped_file: Option<String>,
     /// Message rows among those that were looked at for that.
     sampled_rows: u64,
+    /// Rows among these that look encrypted, where no key is set.
+    encrypted_rows: u64,
+    /// Rows in that window that would become dead letters, by reason.
+    undecodable: BTreeMap<String, u64>,
     /// The messages in them that the filter leaves out, by reason.
     filtered: BTreeMap<FilterReason, u64>,
     /// Entries of the filter that name nobody in the directory or in these rows, and no room.
@@ -94,6 +98,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         unmapped: Unmapped::default(),
         unmapped_file: None,
         sampled_rows: 0,
+        encrypted_rows: 0,
+        undecodable: BTreeMap::new(),
         filtered: BTreeMap::new(),
         unknown_entries: Vec::new(),
     };
@@ -111,6 +117,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         || read_only
         || checked.undated + checked.future > 0
         || checked.directory.as_ref().is_some_and(DirectorySurvey::is_odd)
+        || checked.encrypted_rows > 0
+        || !checked.undecodable.is_empty()
         || !checked.unmapped.is_empty()
         || !checked.unknown_entries.is_empty();
     Ok(if findings { Outcome::Findings } else { Outcome::Done })
@@ -132,7 +140,16 @@ impl Checked {
         let mut records = source.records(window.span());
         while let Some(batch) = records.next().await {
             let batch = batch?;
-            self.sampled_rows += batch.iter().filter(|record| matches!(record, Record::Message(_))).count() as u64;
+            for record in batch.iter().filter(|record| window.contains(record.sent())) {
+                match record {
+                    Record::Message(row) => {
+                        self.sampled_rows += 1;
+                        self.encrypted_rows += u64::from(row.encrypted);
+                    }
+                    Record::Undecodable(row) => *self.undecodable.entry(format!("{}: {}", row.table, row.reason)).or_default() += 1,
+                    _ => {}
+                }
+            }
             assembler.accept(batch);
             if self.sampled_rows >= SAMPLE {
                 break;
@@ -186,6 +203,16 @@ impl fmt::Display for Checked {
         }
         if self.future > 0 {
             writeln!(f, "       {} dated in the future: they wait for their day", self.future)?;
+        }
+        if self.encrypted_rows > 0 {
+            writeln!(
+                f,
+                "       {} of the last {} look encrypted: without `encryption_keys` they are archived as ciphertext",
+                self.encrypted_rows, self.sampled_rows
+            )?;
+        }
+        for (reason, rows) in &self.undecodable {
+            writeln!(f, "       {rows} of the last window would be dead letters: {reason}")?;
         }
         if let Some(directory) = &self.directory {
             write!(f, "{directory}")?;

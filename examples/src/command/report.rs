@@ -120,6 +120,9 @@ fn words(finding: &Finding) -> (String, u64) {
         Finding::ClockSkew { seconds } => (format!("our clock and the server's are {seconds} s apart"), 0),
         Finding::UnresolvedNick { messages } => ("{} messages have a sender of whom only the nick is known".to_owned(), *messages),
         Finding::LateCopy { rows } => ("{} copies came too late to name their recipient".to_owned(), *rows),
+        Finding::Encrypted { table, rows } => {
+            (format!("{{}} rows of {table} look encrypted and are archived as ciphertext: set `encryption_keys` under [[source]]"), *rows)
+        }
         Finding::UnmappedPeople { people } => ("{} times a participant has no address in the directory".to_owned(), *people),
         other => (format!("{other:?}"), 0),
     }

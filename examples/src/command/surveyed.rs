@@ -1,7 +1,7 @@
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use jabber_archive_core::Timestamp;
-use jabber_archive_sql::Survey;
+use jabber_archive_sql::{Survey, TableSurvey};
 use serde::Serialize;
 
 /// What one database looks like.
@@ -41,8 +41,8 @@ impl Surveyed {
 
 impl fmt::Display for Surveyed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Survey { version, edition, clock, isolation, read_only, tables, .. } = &self.survey;
-        writeln!(f, "source {}: SQL Server {version}, {edition}", self.source)?;
+        let Survey { version, edition, clock, isolation, read_only, collation, encryption_keys, tables, .. } = &self.survey;
+        writeln!(f, "source {}: SQL Server {version}, {edition}, {collation}", self.source)?;
         writeln!(f, "clock  {clock}, ours is {}", ahead(self.clock_ahead_seconds))?;
         writeln!(f, "reads  {isolation}")?;
         if *read_only {
@@ -60,8 +60,29 @@ impl fmt::Display for Surveyed {
                 (None, true, Some(true)) => writeln!(f, "readable; an index on its date")?,
                 (None, true, None) => writeln!(f, "readable")?,
             }
+            if let Some(quoted) = &table.quoted {
+                writeln!(f, "       {quoted}{}", shape(table))?;
+            }
         }
-        Ok(())
+        match encryption_keys.as_slice() {
+            [] => writeln!(f, "keys   none: encrypted rows cannot be opened"),
+            [id] => writeln!(f, "keys   1 for encrypted rows: {id}"),
+            ids => writeln!(f, "keys   {} for encrypted rows: {}", ids.len(), ids.join(", ")),
+        }
+    }
+}
+
+/// What a table is made of.
+fn shape(table: &TableSurvey) -> String {
+    let types: BTreeSet<&str> = table.types.values().map(String::as_str).collect();
+    let mut shape = format!(" of {}", types.into_iter().collect::<Vec<_>>().join(", "));
+    if !table.absent.is_empty() {
+        shape = format!("{shape}; it has no {}", table.absent.join(", "));
+    }
+    match table.extra.len() {
+        0 => shape,
+        1 => format!("{shape}; 1 further column is not read"),
+        columns => format!("{shape}; {columns} further columns are not read"),
     }
 }
 

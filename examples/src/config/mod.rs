@@ -1,5 +1,6 @@
 //! The configuration file.
 
+mod encryption_key;
 mod filter;
 #[cfg(feature = "ldap")]
 mod ldap;
@@ -18,6 +19,7 @@ use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result, TimeZone
 use serde::Deserialize;
 
 pub(crate) use self::{
+    encryption_key::EncryptionKeyConfig,
     filter::FilterConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},

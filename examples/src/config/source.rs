@@ -4,7 +4,7 @@ use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 use jabber_archive_sql::{Encrypt, Login, MssqlConfig, TimeLimits};
 use serde::Deserialize;
 
-use super::{Config, SecretRef, Span};
+use super::{Config, EncryptionKeyConfig, SecretRef, Span};
 
 /// What a source is; the only kind that is understood has all its settings here.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -40,6 +40,8 @@ pub(crate) struct SourceConfig {
     connect_timeout: Option<Span>,
     first_row_timeout: Option<Span>,
     idle_timeout: Option<Span>,
+    #[serde(default)]
+    encryption_keys: Vec<EncryptionKeyConfig>,
 }
 
 /// How to sign in without a login of SQL Server.
@@ -87,6 +89,7 @@ impl SourceConfig {
             connect_timeout: None,
             first_row_timeout: None,
             idle_timeout: None,
+            encryption_keys: Vec::new(),
         }
     }
 
@@ -133,7 +136,8 @@ impl SourceConfig {
         if let Some(intent) = self.read_only_intent {
             built = built.read_only_intent(intent);
         }
-        Ok(built.limits(self.limits()))
+        let keys = self.encryption_keys.iter().map(|key| key.fetch(config)).collect::<Result<Vec<_>>>()?;
+        Ok(built.encryption_keys(keys).limits(self.limits()))
     }
 
     fn sign_in(&self, config: &Config) -> Result<Login> {

@@ -5,6 +5,7 @@
 mod azure;
 mod check;
 mod demo;
+mod encrypted;
 mod export;
 mod faults;
 mod filter;

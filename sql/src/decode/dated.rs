@@ -6,13 +6,20 @@ use jabber_archive_core::{
 
 use crate::{
     connection::Value,
+    decryption::Keyring,
     schema::{JM, TC_MSGARCHIVE, TC_TIMELOG, TableSpec},
 };
 
-/// A row of `jm`, its values in the order of [`JM`].
-pub(crate) fn jm(row: &[Value]) -> Record {
-    decode(row, Table::Jm, &JM, |fields| {
+/// A row of `jm`, its values in the order of [`JM`], those that are encrypted opened.
+pub(crate) fn jm(row: &[Value], keys: &Keyring) -> Record {
+    let opened = match keys.open(row) {
+        Ok(opened) => opened,
+        Err(reason) => return undecodable(row, Table::Jm, &JM, reason),
+    };
+    let encrypted = keys.lacks_key(row);
+    decode(row, &opened, Table::Jm, &JM, |fields| {
         let mut row = fields.message(Table::Jm)?;
+        row.encrypted = encrypted;
         row.direction = Some(fields.one_of("direction", &[("o", Direction::Outgoing), ("i", Direction::Incoming)])?);
         // Whatever is not marked as a replay is taken for a message: a double is better than a loss.
         row.replay = fields.text("history_flag").is_some_and(|flag| flag.trim().eq_ignore_ascii_case("h"));
@@ -23,7 +30,7 @@ pub(crate) fn jm(row: &[Value]) -> Record {
 
 /// A row of `tc_msgarchive`, its values in the order of [`TC_MSGARCHIVE`].
 pub(crate) fn tc_msgarchive(row: &[Value]) -> Record {
-    decode(row, Table::TcMsgarchive, &TC_MSGARCHIVE, |fields| {
+    decode(row, row, Table::TcMsgarchive, &TC_MSGARCHIVE, |fields| {
         let mut row = fields.message(Table::TcMsgarchive)?;
         row.nick = fields.text("nick_jid").map(str::to_owned);
         row.msg_id = fields.number("msg_id");
@@ -33,7 +40,7 @@ pub(crate) fn tc_msgarchive(row: &[Value]) -> Record {
 
 /// A row of `tc_timelog`, its values in the order of [`TC_TIMELOG`].
 pub(crate) fn tc_timelog(row: &[Value]) -> Record {
-    decode(row, Table::TcTimelog, &TC_TIMELOG, |fields| {
+    decode(row, row, Table::TcTimelog, &TC_TIMELOG, |fields| {
         let (room, nick) = fields.text("nick_jid").and_then(|nick| nick.split_once('/')).ok_or("nick_jid is not room/nick")?;
         Ok(Record::Presence(PresenceRow {
             stamp: fields.sent,
@@ -45,32 +52,29 @@ pub(crate) fn tc_timelog(row: &[Value]) -> Record {
     })
 }
 
-/// Decodes a row, or keeps what was read of it with the reason why it is no record.
+/// Decodes a row as it was opened, or keeps what was read of it, encrypted where it is, with the reason why it is no record.
 fn decode(
     row: &[Value],
+    opened: &[Value],
     table: Table,
     spec: &'static TableSpec,
     record: impl FnOnce(&Fields<'_>) -> Result<Record, &'static str>,
 ) -> Record {
-    // The date of a row that was found by its date is never NULL.
-    let sent = match row.first() {
-        Some(Value::DateTime(days, ticks)) => Timestamp::from_sql_datetime(*days, *ticks),
-        _ => Timestamp::MIN,
-    };
-    let fields = Fields { row, spec, sent };
-    record(&fields).unwrap_or_else(|reason| {
-        Record::Undecodable(UndecodableRow {
-            table,
-            sent,
-            length: fields.length(),
-            reason: reason.to_owned(),
-            values: spec
-                .columns
-                .iter()
-                .zip(row)
-                .map(|(column, value)| (column.name.to_owned(), as_text(value)))
-                .collect::<BTreeMap<_, _>>(),
-        })
+    // A value of a type that is not read would be taken for NULL, and what it says be lost.
+    if let Some((column, _)) = spec.columns.iter().zip(row).find(|(_, value)| **value == Value::Other) {
+        return undecodable(row, table, spec, format!("{} is of a type that is not read", column.name));
+    }
+    record(&Fields::new(opened, spec)).unwrap_or_else(|reason| undecodable(row, table, spec, reason.to_owned()))
+}
+
+fn undecodable(row: &[Value], table: Table, spec: &'static TableSpec, reason: String) -> Record {
+    let fields = Fields::new(row, spec);
+    Record::Undecodable(UndecodableRow {
+        table,
+        sent: fields.sent,
+        length: fields.length(),
+        reason,
+        values: spec.columns.iter().zip(row).map(|(column, value)| (column.name.to_owned(), as_text(value))).collect::<BTreeMap<_, _>>(),
     })
 }
 
@@ -82,6 +86,12 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    fn new(row: &'a [Value], spec: &'static TableSpec) -> Self {
+        // The date of a row that was found by its date is never NULL.
+        let sent = if let Some(Value::Time(time)) = row.first() { *time } else { Timestamp::MIN };
+        Self { row, spec, sent }
+    }
+
     /// What both tables of messages have.
     fn message(&self, table: Table) -> Result<MessageRow, &'static str> {
         let mut row = MessageRow::new(table, self.sent, self.jid("from_jid")?, self.jid("to_jid")?);
@@ -164,7 +174,7 @@ fn as_text(value: &Value) -> Option<String> {
         Value::Null => None,
         Value::Text(text) => Some(text.clone()),
         Value::Int(number) => Some(number.to_string()),
-        Value::DateTime(days, ticks) => Some(Timestamp::from_sql_datetime(*days, *ticks).to_string()),
+        Value::Time(time) => Some(time.to_string()),
         Value::Other => Some("a value of a type that is not read".to_owned()),
     }
 }
@@ -178,7 +188,7 @@ mod tests {
     fn a_row() -> Vec<Value> {
         let text = |text: &str| Value::Text(text.to_owned());
         vec![
-            Value::DateTime(46_345, 7),
+            Value::Time(Timestamp::from_sql_datetime(46_345, 7)),
             text("bob@example.com"),
             text("Alice@Example.com/jabber_1"),
             text("I"),
@@ -197,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_row_of_jm_becomes_a_message() {
-        let Record::Message(row) = jm(&a_row()) else { panic!("no message") };
+        let Record::Message(row) = jm(&a_row(), &Keyring::default()) else { panic!("no message") };
         assert_eq!(row.sent, Timestamp::from_sql_datetime(46_345, 7));
         assert_eq!((row.from.to_string().as_str(), row.to.to_string().as_str()), ("alice@example.com/jabber_1", "bob@example.com"));
         assert_eq!(row.body.as_deref(), Some("one\ntwo\nthree"));
@@ -212,10 +222,11 @@ mod tests {
             (2, Value::Text("  ".to_owned()), "from_jid is empty"),
             (3, Value::Text("x".to_owned()), "direction is a letter without a meaning here"),
             (4, Value::Text("z".to_owned()), "msg_type is none of c, n, g, h and e"),
+            (8, Value::Other, "body_string is of a type that is not read"),
         ] {
             let mut row = a_row();
             row[place] = value.clone();
-            let Record::Undecodable(undecodable) = jm(&row) else { panic!("decoded") };
+            let Record::Undecodable(undecodable) = jm(&row, &Keyring::default()) else { panic!("decoded") };
             assert_eq!(undecodable.reason, why);
             assert_eq!(undecodable.sent, Timestamp::from_sql_datetime(46_345, 7));
             assert_eq!(undecodable.values[JM.columns[place].name], as_text(&value));
@@ -239,9 +250,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_row_becomes_exactly_one_record_with_its_own_date(mut row in vec(value(), 14), ticks in 0_u32..25_920_000) {
-            row[0] = Value::DateTime(46_345, ticks);
+            row[0] = Value::Time(Timestamp::from_sql_datetime(46_345, ticks));
             for (record, table) in [
-                (jm(&row), Table::Jm),
+                (jm(&row, &Keyring::default()), Table::Jm),
                 (tc_msgarchive(&row[..13]), Table::TcMsgarchive),
                 (tc_timelog(&row[..4]), Table::TcTimelog),
             ] {
@@ -259,7 +270,7 @@ mod tests {
             let mut row = a_row();
             row[8] = if long { Value::Null } else { Value::Text(body.clone()) };
             row[9] = if long { Value::Text(body.clone()) } else { Value::Null };
-            let Record::Message(message) = jm(&row) else { panic!("no message") };
+            let Record::Message(message) = jm(&row, &Keyring::default()) else { panic!("no message") };
             let kept = message.body.unwrap_or_default();
             prop_assert!(body.split(['\r', '\n']).filter(|line| !line.is_empty()).eq(kept.split('\n').filter(|line| !line.is_empty())));
         }

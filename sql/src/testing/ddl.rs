@@ -20,12 +20,14 @@ fn type_name(kind: ColumnType) -> String {
         ColumnType::NVarChar(length) => format!("nvarchar({length})"),
         ColumnType::NVarCharMax => "nvarchar(max)".to_owned(),
         ColumnType::NText => "ntext".to_owned(),
+        ColumnType::VarChar(length) => format!("varchar({length})"),
         ColumnType::VarCharMax => "varchar(max)".to_owned(),
         ColumnType::Text => "text".to_owned(),
         ColumnType::Int => "int".to_owned(),
         ColumnType::BigInt => "bigint".to_owned(),
         ColumnType::DateTime => "datetime".to_owned(),
-        ColumnType::DateTime2 => "datetime2(7)".to_owned(),
+        ColumnType::SmallDateTime => "smalldatetime".to_owned(),
+        ColumnType::DateTime2(scale) => format!("datetime2({scale})"),
     }
 }
 

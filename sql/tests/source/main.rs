@@ -5,10 +5,13 @@
 mod answers;
 mod back_end;
 mod conformance;
+mod encrypted;
 mod end_to_end;
 mod faults;
+mod faults_protocol;
 mod gentle;
 mod reaching;
 mod real_server;
 mod refusals;
 mod setting;
+mod shapes;

@@ -106,10 +106,23 @@ async fn a_missing_column_is_named() {
 #[tokio::test]
 async fn a_type_that_is_not_understood_is_refused() {
     let database = Database::new("tcmadb");
-    database.put(Table::new("jm").column("sent_date", ColumnType::DateTime2));
+    database.put(Table::new("jm").column("sent_date", ColumnType::NVarChar(30)));
     let server = start(&database).await;
     let error = source(&server).records(span()).next().await.unwrap().unwrap_err();
-    assert_refused(&error, ErrorClass::Fatal, &["table jm", "`sent_date` is of type datetime2", "not understood yet"]);
+    assert_refused(&error, ErrorClass::Fatal, &["table jm", "`sent_date` is of type nvarchar(30)", "not understood"]);
+}
+
+#[tokio::test]
+async fn tables_that_differ_in_case_alone_are_refused_by_name() {
+    let database = Database::new("tcmadb");
+    database.set_collation("Latin1_General_CS_AS");
+    database.put(tables::jm());
+    database.put(tables::jm().named("JM"));
+    let server = start(&database).await;
+    let error = source(&server).extent(span().end).await.unwrap_err();
+    assert_refused(&error, ErrorClass::Fatal, &["table jm", "differ in case alone: [dbo].[jm] and [dbo].[JM]"]);
+    let survey = source(&server).survey().await.unwrap();
+    assert!(survey.tables[0].fault.as_deref().unwrap().contains("differ in case alone"), "{:?}", survey.tables[0]);
 }
 
 #[tokio::test]

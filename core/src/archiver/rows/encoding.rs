@@ -67,7 +67,7 @@ macro_rules! record {
     };
 }
 
-record!(MessageRow { sent, table, direction, to, from, nick, kind, replay, msg_id, subject, thread, body, stanza, length, replaced });
+record!(MessageRow { sent, table, direction, to, from, nick, kind, replay, msg_id, subject, thread, body, stanza, length, replaced, encrypted });
 record!(PresenceRow { stamp, room, nick, movement, real });
 record!(UndecodableRow { table, sent, length, reason, values });
 
@@ -288,13 +288,13 @@ mod tests {
     fn message() -> impl Strategy<Value = Record> {
         let kinds = [MessageKind::Chat, MessageKind::Normal, MessageKind::Groupchat, MessageKind::Headline, MessageKind::Error];
         let told = (option::of(text()), option::of(text()), option::of(text()), option::of(text()), option::of(text()));
-        let numbers = (any::<bool>(), option::of(any::<i64>()), any::<u64>(), any::<u32>());
+        let numbers = (any::<[bool; 2]>(), option::of(any::<i64>()), any::<u64>(), any::<u32>());
         let direction = option::of(select(vec![Direction::Incoming, Direction::Outgoing]));
         let known = (time(), select(Table::ALL.to_vec()), direction, jid(), jid(), select(kinds.to_vec()));
         (known, told, numbers).prop_map(|(known, told, numbers)| {
             let (sent, table, direction, to, from, kind) = known;
             let (nick, subject, thread, body, stanza) = told;
-            let (replay, msg_id, length, replaced) = numbers;
+            let ([replay, encrypted], msg_id, length, replaced) = numbers;
             let row = MessageRow {
                 direction,
                 nick,
@@ -307,6 +307,7 @@ mod tests {
                 stanza,
                 length,
                 replaced,
+                encrypted,
                 ..MessageRow::new(table, sent, from, to)
             };
             Record::Message(row)

@@ -1,5 +1,6 @@
 //! A seeded company whose chats fill a database, and the true list of its messages.
 
+mod encryption;
 mod people;
 mod rooms;
 mod rows;
@@ -18,7 +19,10 @@ use self::{
     scene::{Days, Scene},
     truth::Truth,
 };
-use super::server::{Database, Table};
+use super::{
+    ArchiverKey,
+    server::{Database, Table, Value},
+};
 
 /// A company whose chats fill the tables of a database, and who knows what was really said.
 ///
@@ -41,6 +45,7 @@ pub struct Office {
     days: u32,
     indexed: bool,
     with_future: bool,
+    keys: Vec<ArchiverKey>,
     chats: OnceLock<Chats>,
 }
 
@@ -59,7 +64,7 @@ impl Office {
     ///
     /// There are never fewer than about 60 messages: each kind of scene is played once before any is played again.
     pub fn new(seed: u64, messages: usize) -> Self {
-        Self { seed, messages, start: None, days: 5, indexed: false, with_future: false, chats: OnceLock::new() }
+        Self { seed, messages, start: None, days: 5, indexed: false, with_future: false, keys: Vec::new(), chats: OnceLock::new() }
     }
 
     /// With the first day beginning at this midnight.
@@ -90,6 +95,14 @@ impl Office {
     #[must_use]
     pub fn with_future(mut self, with_future: bool) -> Self {
         self.with_future = with_future;
+        self.chats = OnceLock::new();
+        self
+    }
+
+    /// With a message archiver that encrypts from some day on, under one key after the other; some rows stay plain. The truth is the same.
+    #[must_use]
+    pub fn encrypted(mut self, keys: impl IntoIterator<Item = ArchiverKey>) -> Self {
+        self.keys = keys.into_iter().collect();
         self.chats = OnceLock::new();
         self
     }
@@ -164,7 +177,12 @@ impl Office {
                 scene.play_future(self.end());
             }
             let (tables, truth, mut rng) = scene.finish();
-            let tables = tables.finish(self.indexed, &mut rng);
+            let seal = |rows: &mut [Vec<Value>]| {
+                if !self.keys.is_empty() {
+                    encryption::encrypt(rows, &self.keys, self.span(), &mut Rng::with_seed(self.seed));
+                }
+            };
+            let tables = tables.finish(self.indexed, &mut rng, seal);
             let rows = tables.iter().map(|table| (table.name().to_owned(), table.read().count() as u64)).collect();
             Chats { tables, rows, truth }
         })
@@ -184,7 +202,6 @@ impl fmt::Debug for Office {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::server::Value;
 
     fn all_rows(office: &Office) -> Vec<Vec<Vec<Value>>> {
         office.chats().tables.iter().map(|table| table.read().collect()).collect()

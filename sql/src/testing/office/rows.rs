@@ -85,15 +85,17 @@ impl Tables {
         ]);
     }
 
-    /// The tables in no order of their rows.
-    pub(super) fn finish(mut self, indexed: bool, rng: &mut fastrand::Rng) -> Vec<Table> {
+    /// The tables in no order of their rows; `seal` may change those of `jm` before.
+    pub(super) fn finish(mut self, indexed: bool, rng: &mut fastrand::Rng, seal: impl FnOnce(&mut [Vec<Value>])) -> Vec<Table> {
         let archive = self.number();
+        let mut messages: Vec<Vec<Value>> = self.jm.into_iter().map(JmRow::values).collect();
+        seal(&mut messages);
         let mut jm = tables::jm();
         if indexed {
             jm = jm.index("sent_date");
         }
         let tables = [
-            (jm, self.jm.into_iter().map(JmRow::values).collect()),
+            (jm, messages),
             (tables::tc_msgarchive(), archive),
             (tables::tc_rooms(), self.rooms),
             (tables::tc_users(), self.users),
@@ -183,7 +185,7 @@ fn optional(text: Option<String>) -> Value {
 }
 
 /// The length of a text, and the text in the column for short ones or that for long ones.
-fn placed(text: Value) -> (Value, Value, Value) {
+pub(super) fn placed(text: Value) -> (Value, Value, Value) {
     let length = match &text {
         Value::Text(text) => text.encode_utf16().count(),
         Value::Utf16(units) => units.len(),

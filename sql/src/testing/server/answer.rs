@@ -4,12 +4,12 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use super::{
-    database::{Database, Moment},
-    fault::Ending,
-    query::{self, Plan, Settings, Statement},
+    database::Database,
+    fault::{Ending, Moment},
+    query::{self, Plan, Session, Statement},
     refusal::Refusal,
     request::Request,
-    response::{self, Outcome},
+    response::{self, Form, Outcome},
 };
 
 /// How many bytes of tokens make a piece.
@@ -20,14 +20,16 @@ const PIECE: usize = 16 * 1024;
 pub(super) enum Piece {
     /// Whole tokens, save before a [`Piece::Cut`].
     Tokens(Bytes),
-    /// The session has another isolation from now on.
-    Isolation { snapshot: bool },
+    /// The session is set so from now on.
+    Set(Session),
     /// The answer is complete.
     Done,
     /// The answer is complete, and the connection is to be closed.
     Fatal,
     /// The answer breaks off here.
     Cut(Ending),
+    /// The answer breaks off within the header of the packet that comes.
+    CutInHeader(Ending),
 }
 
 /// Nobody waits for the answer any more.
@@ -38,14 +40,27 @@ struct Gone;
 #[derive(Debug)]
 pub(super) struct Answer {
     database: Database,
-    snapshot: bool,
+    session: Session,
     pieces: mpsc::Sender<Piece>,
     tokens: BytesMut,
 }
 
+/// Where faults may meet an answer.
+struct Faults {
+    database: Database,
+    tables: Vec<String>,
+    counts: bool,
+}
+
+impl Faults {
+    fn at(&self, moment: Moment) -> Option<Ending> {
+        self.database.ending(&self.tables, self.counts, moment)
+    }
+}
+
 impl Answer {
-    pub(super) fn new(database: Database, snapshot: bool, pieces: mpsc::Sender<Piece>) -> Self {
-        Self { database, snapshot, pieces, tokens: BytesMut::new() }
+    pub(super) fn new(database: Database, session: Session, pieces: mpsc::Sender<Piece>) -> Self {
+        Self { database, session, pieces, tokens: BytesMut::new() }
     }
 
     /// Answers a request; blocks while the client does not take what there is.
@@ -55,9 +70,9 @@ impl Answer {
     }
 
     fn try_to(&mut self, request: &Request) -> Result<(), Gone> {
-        let outcome = match query::read(request, &self.database, self.snapshot) {
-            Ok(Statement::Settings(settings)) => self.set(settings, request.call)?,
-            Ok(Statement::Query(plan)) => match self.rows(plan)? {
+        let outcome = match query::read(request, &self.database, self.session) {
+            Ok(Statement::Settings(session)) => self.set(session, request.call)?,
+            Ok(Statement::Query(plan)) => match self.rows(plan, request.call)? {
                 Some(outcome) => outcome,
                 None => return Ok(()),
             },
@@ -73,49 +88,86 @@ impl Answer {
         self.send(if fatal { Piece::Fatal } else { Piece::Done })
     }
 
-    fn set(&mut self, settings: Settings, call: bool) -> Result<Result<Outcome, Refusal>, Gone> {
+    fn set(&mut self, session: Session, call: bool) -> Result<Result<Outcome, Refusal>, Gone> {
         // What `sp_executesql` sets ends with it.
-        if let (Some(snapshot), false) = (settings.snapshot, call) {
-            self.send(Piece::Isolation { snapshot })?;
+        if !call {
+            self.send(Piece::Set(session))?;
         }
         Ok(Ok(Outcome::Set))
     }
 
     /// Gives the rows; nothing is returned if the answer has been cut.
-    fn rows(&mut self, plan: Plan) -> Result<Option<Result<Outcome, Refusal>>, Gone> {
-        let Plan { columns, rows, tables, counts } = plan;
-        response::col_metadata(&mut self.tokens, &columns);
+    fn rows(&mut self, plan: Plan, call: bool) -> Result<Option<Result<Outcome, Refusal>>, Gone> {
+        let Plan { columns, mut rows, tables, counts } = plan;
+        let faults = Faults { database: self.database.clone(), tables, counts };
+        if let Some(cut) = faults.at(Moment::Header) {
+            self.send(Piece::CutInHeader(cut))?;
+            return Ok(None);
+        }
+        let form = Form { collation: self.database.collation(), text_size: self.session.text_size };
+        response::col_metadata(&mut self.tokens, &columns, &form.collation);
+        if let Some(cut) = faults.at(Moment::Columns) {
+            self.tokens.truncate(self.tokens.len() / 2);
+            return self.cut(cut);
+        }
         let mut given = 0;
-        let ending = |database: &Database, moment| database.ending(&tables, counts, moment);
-        let mut rows = rows;
         loop {
-            match ending(&self.database, Moment::After(given)) {
+            match faults.at(Moment::After(given)) {
                 Some(Ending::Error(number)) => return Ok(Some(Err(Refusal::numbered(number, self.database.name())))),
                 Some(cut) => return self.cut(cut),
                 None => {}
             }
             let before = self.tokens.len();
-            match rows.next() {
+            let text = match rows.next() {
                 None => break,
-                Some(row) => {
-                    if let Err(refusal) = row.and_then(|row| response::row(&mut self.tokens, &columns, &row)) {
+                Some(row) => match row.and_then(|row| response::row(&mut self.tokens, &columns, &row, &form)) {
+                    Ok(text) => text,
+                    Err(refusal) => {
                         self.tokens.truncate(before);
                         return Ok(Some(Err(refusal)));
                     }
-                }
-            }
+                },
+            };
             given += 1;
-            if let Some(cut) = ending(&self.database, Moment::Within(given)) {
-                let length = self.tokens.len() - before;
-                self.tokens.truncate(before + length / 2);
+            match faults.at(Moment::Within(given)) {
+                Some(Ending::Token(token)) => self.tokens[before] = token,
+                Some(cut) => {
+                    self.tokens.truncate(before.midpoint(self.tokens.len()));
+                    return self.cut(cut);
+                }
+                None => {}
+            }
+            if let Some((cut, text)) = faults.at(Moment::WithinText(given)).zip(text) {
+                self.tokens.truncate(text.midpoint(self.tokens.len()));
                 return self.cut(cut);
             }
             if self.tokens.len() >= PIECE {
                 self.send_tokens()?;
             }
         }
-        match ending(&self.database, Moment::Done) {
-            Some(cut) => self.cut(cut),
+        self.end(&faults, given, call)
+    }
+
+    /// What comes after the last row.
+    fn end(&mut self, faults: &Faults, given: u64, call: bool) -> Result<Option<Result<Outcome, Refusal>>, Gone> {
+        let before = self.tokens.len();
+        match faults.at(Moment::Done) {
+            Some(Ending::Token(token)) => {
+                response::done(&mut self.tokens, Outcome::Rows(given), call);
+                self.tokens[before] = token;
+                self.send_tokens()?;
+                self.send(Piece::Done)?;
+                return Ok(None);
+            }
+            Some(cut) => return self.cut(cut),
+            None => {}
+        }
+        match faults.at(Moment::WithinDone) {
+            Some(cut) => {
+                response::done(&mut self.tokens, Outcome::Rows(given), false);
+                self.tokens.truncate(before.midpoint(self.tokens.len()));
+                self.cut(cut)
+            }
             None => Ok(Some(Ok(Outcome::Rows(given)))),
         }
     }

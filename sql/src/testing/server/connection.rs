@@ -13,8 +13,9 @@ use tokio::{
 use super::{
     answer::{Answer, Piece},
     database::{Answered, Database, SignIn},
-    fault::Ending,
+    fault::{Ending, Phase},
     login::{self, Asked, Encryption, Login},
+    query::Session,
     refusal::Refusal,
     request::Request,
     response::{self, Change, Outcome},
@@ -31,25 +32,40 @@ pub(super) async fn serve(mut stream: TcpStream, database: Database, front: Arc<
     stream.set_nodelay(true)?;
     if let Some((Tls::Strict, acceptor)) = &front.tls {
         let mut stream = tls::accept_strict(stream, acceptor).await?;
-        prelogin(&mut stream, &front).await?;
-        return Session::new(stream, database).run(None).await;
+        return match prelogin(&mut stream, &front, &database).await? {
+            Some(_) => Client::new(stream, database).run(None).await,
+            None => Ok(()),
+        };
     }
-    let encryption = prelogin(&mut stream, &front).await?;
+    let Some(encryption) = prelogin(&mut stream, &front, &database).await? else { return Ok(()) };
     match (encryption, &front.tls) {
-        (Encryption::Required, Some((_, acceptor))) => Session::new(tls::accept(stream, acceptor).await?, database).run(None).await,
+        (Encryption::Required, Some((_, acceptor))) => Client::new(tls::accept(stream, acceptor).await?, database).run(None).await,
         (Encryption::Login, Some((_, acceptor))) => {
             let mut encrypted = tls::accept(stream, acceptor).await?;
             let login = PacketReader::new(&mut encrypted).message().await?;
-            Session::new(encrypted.into_inner().0, database).run(login).await
+            Client::new(encrypted.into_inner().0, database).run(login).await
         }
-        _ => Session::new(stream, database).run(None).await,
+        _ => Client::new(stream, database).run(None).await,
     }
 }
 
-/// Answers PRELOGIN, and says what is encrypted from then on.
-async fn prelogin<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, front: &Front) -> io::Result<Encryption> {
+/// Ends a connection before its login: closes it, or waits until the client does.
+async fn end<R: AsyncRead + Unpin>(reader: &mut PacketReader<R>, ending: Ending) -> io::Result<Next> {
+    if ending == Ending::Stall {
+        while reader.message().await?.is_some() {}
+    }
+    Ok(Next::Close)
+}
+
+/// Answers PRELOGIN, and says what is encrypted from then on; nothing if the connection has ended.
+async fn prelogin<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, front: &Front, database: &Database) -> io::Result<Option<Encryption>> {
     let (reader, writer) = split(stream);
-    let asked = match PacketReader::new(reader).message().await? {
+    let mut reader = PacketReader::new(reader);
+    if let Some(ending) = database.ending_of(Phase::Connected) {
+        end(&mut reader, ending).await?;
+        return Ok(None);
+    }
+    let asked = match reader.message().await? {
         Some(Message { kind: PacketType::PreLogin, body }) => Asked::read(&body)?,
         Some(_) => return Err(invalid("the first message is not PRELOGIN")),
         None => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -62,9 +78,16 @@ async fn prelogin<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, front: &Fro
     };
     let of_instance = asked.instance.is_empty() || asked.instance.eq_ignore_ascii_case(&front.instance);
     let mut writer = PacketWriter::new(writer);
-    writer.write(&login::prelogin(encryption, of_instance, &asked)).await?;
+    let answer = login::prelogin(encryption, of_instance, &asked);
+    if let Some(ending) = database.ending_of(Phase::Prelogin) {
+        writer.write(&answer[..answer.len() / 2]).await?;
+        writer.break_off().await?;
+        end(&mut reader, ending).await?;
+        return Ok(None);
+    }
+    writer.write(&answer).await?;
     writer.end().await?;
-    Ok(encryption)
+    Ok(Some(encryption))
 }
 
 /// Whether a connection goes on.
@@ -74,18 +97,17 @@ enum Next {
     Close,
 }
 
-struct Session<S> {
+struct Client<S> {
     reader: PacketReader<ReadHalf<S>>,
     writer: PacketWriter<WriteHalf<S>>,
     database: Database,
-    /// Whether transactions of the session have snapshot isolation.
-    snapshot: bool,
+    session: Session,
 }
 
-impl<S: AsyncRead + AsyncWrite> Session<S> {
+impl<S: AsyncRead + AsyncWrite> Client<S> {
     fn new(stream: S, database: Database) -> Self {
         let (reader, writer) = split(stream);
-        Self { reader: PacketReader::new(reader), writer: PacketWriter::new(writer), database, snapshot: false }
+        Self { reader: PacketReader::new(reader), writer: PacketWriter::new(writer), database, session: Session::new(false) }
     }
 
     /// Serves to the end; the login may have come before.
@@ -110,8 +132,12 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         if message.kind != PacketType::Tds7Login {
             return Err(invalid("the message after PRELOGIN is not LOGIN7"));
         }
+        if let Some(ending) = self.database.ending_of(Phase::Login) {
+            return end(&mut self.reader, ending).await;
+        }
         let login = Login::read(&message.body)?;
         self.database.signed_in(&login.shown);
+        self.session = Session::new(login.long_texts);
         let mut tokens = BytesMut::new();
         let refusals = self.refusals(&login);
         for refusal in &refusals {
@@ -119,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         }
         if refusals.is_empty() {
             response::env_change(&mut tokens, Change::Database, self.database.name(), "master");
+            response::collation_change(&mut tokens, &self.database.collation());
             response::login_ack(&mut tokens);
             if login.shown.by_token {
                 response::federated_ack(&mut tokens);
@@ -129,6 +156,11 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
             }
         }
         response::done(&mut tokens, if refusals.is_empty() { Outcome::Set } else { Outcome::Error }, false);
+        if let Some(ending) = self.database.ending_of(Phase::LoginAnswer) {
+            self.writer.write(&tokens[..tokens.len() / 2]).await?;
+            self.writer.break_off().await?;
+            return end(&mut self.reader, ending).await;
+        }
         self.writer.write(&tokens).await?;
         self.writer.end().await?;
         self.writer.set_size(login.packet_size);
@@ -180,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
         self.database.received(&request.statement);
         let (statement, mut began) = (request.statement.clone(), None);
         let (pieces, mut made) = mpsc::channel(WAITING);
-        let answer = Answer::new(self.database.clone(), self.snapshot, pieces);
+        let answer = Answer::new(self.database.clone(), self.session, pieces);
         tokio::task::spawn_blocking(move || answer.to(&request));
         loop {
             tokio::select! {
@@ -189,24 +221,27 @@ impl<S: AsyncRead + AsyncWrite> Session<S> {
                         began.get_or_insert_with(Instant::now);
                         self.writer.write(&tokens).await?;
                     }
-                    Some(Piece::Isolation { snapshot }) => self.snapshot = snapshot,
+                    Some(Piece::Set(session)) => self.session = session,
                     Some(Piece::Done) => {
                         self.writer.end().await?;
                         let ended = Instant::now();
                         self.database.answered(Answered { statement, began: began.unwrap_or(ended), ended });
                         return Ok(Next::Go);
                     }
-                    Some(Piece::Cut(Ending::Stall)) => {
+                    Some(Piece::Cut(ending)) => {
                         self.writer.break_off().await?;
-                        while self.reader.message().await?.is_some() {}
-                        return Ok(Next::Close);
+                        return end(&mut self.reader, ending).await;
+                    }
+                    Some(Piece::CutInHeader(ending)) => {
+                        self.writer.break_off_in_header().await?;
+                        return end(&mut self.reader, ending).await;
                     }
                     Some(Piece::Fatal) => {
                         self.writer.end().await?;
                         return Ok(Next::Close);
                     }
                     // The thread that makes the answer has panicked if it goes without a word.
-                    Some(Piece::Cut(_)) | None => {
+                    None => {
                         self.writer.break_off().await?;
                         return Ok(Next::Close);
                     }

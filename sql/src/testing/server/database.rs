@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Instant, SystemTime},
@@ -7,7 +7,12 @@ use std::{
 
 use jabber_archive_core::Timestamp;
 
-use super::fault::{Ending, Fault};
+use super::{
+    collation::Collation,
+    fault::{Ending, Fault, Moment, Phase},
+    kind::Kind,
+    stored,
+};
 
 /// The type of a column, as `INFORMATION_SCHEMA.COLUMNS` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,7 +24,9 @@ pub enum ColumnType {
     NVarCharMax,
     /// `ntext`.
     NText,
-    /// `varchar(max)`, of the code page 1252.
+    /// `varchar(n)`, n from 1 to 8000, of the collation's code page: 1252, or UTF-8.
+    VarChar(u16),
+    /// `varchar(max)`, of the collation's code page: 1252, or UTF-8.
     VarCharMax,
     /// `text`, of the code page 1252.
     Text,
@@ -29,8 +36,18 @@ pub enum ColumnType {
     BigInt,
     /// `datetime`.
     DateTime,
-    /// `datetime2(7)`: a type that the source does not understand.
-    DateTime2,
+    /// `smalldatetime`.
+    SmallDateTime,
+    /// `datetime2(n)`, n from 0 to 7.
+    DateTime2(u8),
+}
+
+impl ColumnType {
+    /// Whether a column of this type holds a value as it is, in a database of default collation.
+    pub fn holds(self, value: &Value) -> bool {
+        let mut held = value.clone();
+        stored::store(&mut held, Kind::from(self), false).is_some() && held == *value
+    }
 }
 
 /// A value of a row.
@@ -47,6 +64,8 @@ pub enum Value {
     Int(i64),
     /// `datetime`: days since 1900-01-01, ticks of 1/300 s since midnight.
     DateTime(i32, u32),
+    /// `datetime2`: days since 1900-01-01, units of 100 ns since midnight.
+    DateTime2(i32, u64),
 }
 
 impl Value {
@@ -70,6 +89,7 @@ impl fmt::Debug for Value {
             Self::Utf16(units) => write!(f, "{:?}", String::from_utf16_lossy(units)),
             Self::Int(number) => write!(f, "{number}"),
             Self::DateTime(days, ticks) => write!(f, "{}", Timestamp::from_sql_datetime(*days, *ticks)),
+            Self::DateTime2(days, units) => write!(f, "{} and {units} of 100 ns", Timestamp::from_sql_datetime(*days, 0)),
         }
     }
 }
@@ -107,9 +127,10 @@ pub struct Answered {
 /// Makes rows anew whenever they are read.
 type Made = Arc<dyn Fn() -> Box<dyn Iterator<Item = Vec<Value>> + Send> + Send + Sync>;
 
-/// A table of schema `dbo`.
+/// A table, of schema `dbo` unless told otherwise.
 #[derive(Clone)]
 pub struct Table {
+    pub(super) schema: String,
     pub(super) name: String,
     pub(super) columns: Vec<(String, ColumnType)>,
     /// Columns that lead an index.
@@ -121,7 +142,21 @@ pub struct Table {
 impl Table {
     /// A table without columns and rows.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), columns: Vec::new(), indexed: Vec::new(), made: None, held: Arc::default() }
+        Self { schema: "dbo".to_owned(), name: name.into(), columns: Vec::new(), indexed: Vec::new(), made: None, held: Arc::default() }
+    }
+
+    /// Of another schema.
+    #[must_use]
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// Under another name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// With another column.
@@ -151,6 +186,19 @@ impl Table {
     pub fn made_by(mut self, rows: impl Fn() -> Box<dyn Iterator<Item = Vec<Value>> + Send> + Send + Sync + 'static) -> Self {
         self.made = Some(Arc::new(rows));
         self.held = Arc::default();
+        self
+    }
+
+    /// With other names and types for its columns, whose values stay.
+    #[must_use]
+    pub fn retyped(mut self, mut change: impl FnMut(&str, ColumnType) -> (String, ColumnType)) -> Self {
+        for (name, kind) in &mut self.columns {
+            let before = name.clone();
+            (*name, *kind) = change(&before, *kind);
+            for indexed in self.indexed.iter_mut().filter(|indexed| **indexed == before) {
+                indexed.clone_from(name);
+            }
+        }
         self
     }
 
@@ -185,8 +233,8 @@ impl fmt::Debug for Table {
 
 /// A database that a stand-in serves; clones share it.
 ///
-/// The login is `jabber_reader` with the password `demo`; reading of committed row versions is allowed in every form;
-/// names of tables and columns are found in any case, as with a server of default collation.
+/// The login is `jabber_reader` with the password `demo`; reading of committed row versions is allowed in every form; the collation is
+/// `SQL_Latin1_General_CP1_CI_AS`, so that names of tables and columns are found in any case, until [another](Self::set_collation) is set.
 #[derive(Debug, Clone)]
 pub struct Database {
     name: Arc<str>,
@@ -195,8 +243,8 @@ pub struct Database {
 
 #[derive(Debug)]
 struct State {
-    /// By their names in lower case.
-    tables: BTreeMap<String, Table>,
+    collation: Collation,
+    tables: Vec<Table>,
     denied: BTreeSet<String>,
     user: String,
     password: String,
@@ -209,6 +257,7 @@ struct State {
     answered: Vec<Answered>,
     token: Option<String>,
     route: Option<(String, u16)>,
+    conversions: BTreeSet<String>,
     connections: usize,
 }
 
@@ -221,9 +270,14 @@ pub(super) struct RowVersions {
 
 impl Database {
     /// A database without tables.
+    ///
+    /// # Panics
+    ///
+    /// Never: the default collation is known.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         let state = State {
-            tables: BTreeMap::new(),
+            collation: Collation::new("SQL_Latin1_General_CP1_CI_AS").expect("the default collation is known"),
+            tables: Vec::new(),
             denied: BTreeSet::new(),
             user: "jabber_reader".to_owned(),
             password: "demo".to_owned(),
@@ -236,6 +290,7 @@ impl Database {
             answered: Vec::new(),
             token: None,
             route: None,
+            conversions: BTreeSet::new(),
             connections: 0,
         };
         Self { name: name.into(), state: Arc::new(Mutex::new(state)) }
@@ -246,9 +301,24 @@ impl Database {
         &self.name
     }
 
+    /// Sets the collation: `SQL_Latin1_General_CP1_CI_AS`, or one of `Latin1_General` and `Latin1_General_100` with `_CI_AS`, `_CS_AS`, `_BIN`, `_BIN2`, `_SC`
+    /// and `_UTF8`. To be set before there are tables.
+    ///
+    /// # Panics
+    ///
+    /// If it is another.
+    pub fn set_collation(&self, name: &str) {
+        self.state().collation = Collation::new(name).unwrap_or_else(|| panic!("the stand-in has no collation {name}"));
+    }
+
     /// Adds a table, or puts it in the place of the one with its name.
     pub fn put(&self, table: Table) {
-        self.state().tables.insert(table.name.to_lowercase(), table);
+        let mut state = self.state();
+        let same = |other: &Table| state.collation.same(&other.schema, &table.schema) && state.collation.same(&other.name, &table.name);
+        match state.tables.iter().position(same) {
+            Some(place) => state.tables[place] = table,
+            None => state.tables.push(table),
+        }
     }
 
     /// Adds rows to a table; values in the order of its columns. Statements that run do not see them.
@@ -330,6 +400,11 @@ impl Database {
         self.state().answered.clone()
     }
 
+    /// Columns that were compared with a value of another type, as `dbo.jm.sent_date`: SQL Server converts the column then, and no index helps.
+    pub fn conversions(&self) -> BTreeSet<String> {
+        self.state().conversions.clone()
+    }
+
     /// How many connections are open.
     pub fn connections(&self) -> usize {
         self.state().connections
@@ -356,14 +431,25 @@ impl Database {
         self.state().answered.push(answered);
     }
 
-    /// The table of this name, in either case, if there is one.
+    /// The first table of this name, in either case and any schema, if there is one.
     pub fn table(&self, name: &str) -> Option<Table> {
-        self.state().tables.get(&name.to_lowercase()).cloned()
+        self.state().tables.iter().find(|table| table.name.eq_ignore_ascii_case(name)).cloned()
+    }
+
+    /// The table of this schema and name, by the collation.
+    pub(super) fn named(&self, schema: &str, name: &str) -> Option<Table> {
+        let state = self.state();
+        let is_it = |table: &&Table| state.collation.same(&table.schema, schema) && state.collation.same(&table.name, name);
+        state.tables.iter().find(is_it).cloned()
     }
 
     /// All tables.
     pub fn tables(&self) -> Vec<Table> {
-        self.state().tables.values().cloned().collect()
+        self.state().tables.clone()
+    }
+
+    pub(super) fn collation(&self) -> Collation {
+        self.state().collation.clone()
     }
 
     pub(super) fn denies(&self, table: &str) -> bool {
@@ -390,6 +476,10 @@ impl Database {
         self.state().statements.push(statement.to_owned());
     }
 
+    pub(super) fn converted(&self, column: String) {
+        self.state().conversions.insert(column);
+    }
+
     /// Counts a connection for as long as the guard lives.
     pub(super) fn connected(&self) -> Connected {
         self.state().connections += 1;
@@ -401,6 +491,11 @@ impl Database {
         use_up(&mut self.state().faults, Fault::refuses_login).is_some()
     }
 
+    /// What ends a connection in this phase, before a login is accepted.
+    pub(super) fn ending_of(&self, phase: Phase) -> Option<Ending> {
+        use_up(&mut self.state().faults, |fault| fault.ends_in(phase))
+    }
+
     /// What ends the answer to a statement that has given so many rows.
     ///
     /// A connection is cut within a row when that row is about to be sent, all else when it has been.
@@ -409,7 +504,7 @@ impl Database {
     }
 
     fn change(&self, table: &str, change: impl FnOnce(&mut Table)) {
-        match self.state().tables.get_mut(&table.to_lowercase()) {
+        match self.state().tables.iter_mut().find(|known| known.name.eq_ignore_ascii_case(table)) {
             Some(table) => change(table),
             None => panic!("the database has no table {table}"),
         }
@@ -430,17 +525,6 @@ fn use_up<T>(faults: &mut Vec<Fault>, fits: impl Fn(&Fault) -> Option<T>) -> Opt
         faults.remove(index);
     }
     Some(found)
-}
-
-/// Where the answer to a statement has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
-    /// So many rows have been given, maybe none.
-    After(u64),
-    /// The row of this number, from 1, is about to be given.
-    Within(u64),
-    /// All rows have been given.
-    Done,
 }
 
 /// An open connection.

@@ -1,5 +1,3 @@
-use super::database::Moment;
-
 /// Something that goes wrong: once, unless told otherwise.
 ///
 /// A fault of a table meets the statements that give rows of it; not those that count them, unless told so by [`in_counts`](Self::in_counts).
@@ -16,18 +14,56 @@ pub struct Fault {
 #[derive(Debug, Clone)]
 enum Kind {
     RefuseLogin,
+    Begin { phase: Phase, ending: Ending },
     End { table: String, moment: Moment, ending: Ending },
+}
+
+/// What comes before a login is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The connection was accepted; nothing was answered.
+    Connected,
+    /// In the middle of the answer to PRELOGIN.
+    Prelogin,
+    /// LOGIN7 was read; nothing was answered to it.
+    Login,
+    /// In the middle of the answer to LOGIN7.
+    LoginAnswer,
+}
+
+/// Where the answer to a statement has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Moment {
+    /// In the middle of the header of its first packet.
+    Header,
+    /// In the middle of the columns' description (COLMETADATA).
+    Columns,
+    /// So many rows have been given, maybe none.
+    After(u64),
+    /// In the middle of the row of this number, from 1.
+    Within(u64),
+    /// In the middle of the first long text of this row.
+    WithinText(u64),
+    /// All rows have been given.
+    Done,
+    /// In the middle of the token that tells that it was the last (DONE).
+    WithinDone,
 }
 
 /// How an answer ends before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+#[non_exhaustive]
+pub enum Ending {
     /// The connection is closed.
     Drop,
     /// Nothing is sent any more.
     Stall,
-    /// With an error of this number.
+    /// With an error of this number; only between rows.
     Error(u32),
+    /// It does not end, but the first byte of the token that comes is this one; only at a row or at DONE.
+    Token(u8),
 }
 
 impl Fault {
@@ -36,27 +72,37 @@ impl Fault {
         Self { kind: Kind::RefuseLogin, counts: false, left: Some(1), later: 0 }
     }
 
+    /// A connection ends before a login is accepted: by [`Ending::Drop`] or [`Ending::Stall`].
+    pub fn before_login(phase: Phase, ending: Ending) -> Self {
+        Self { kind: Kind::Begin { phase, ending }, counts: false, left: Some(1), later: 0 }
+    }
+
+    /// An answer ends at this moment.
+    pub fn at(table: impl Into<String>, moment: Moment, ending: Ending) -> Self {
+        Self { kind: Kind::End { table: table.into(), moment, ending }, counts: false, left: Some(1), later: 0 }
+    }
+
     /// The connection is lost in the middle of the bytes of row `n`, from 1.
     pub fn drop_after_rows(table: impl Into<String>, n: u64) -> Self {
-        Self::end(table, Moment::Within(n), Ending::Drop)
+        Self::at(table, Moment::Within(n), Ending::Drop)
     }
 
     /// The connection is lost after the last row and before the token that tells that it was the last.
     pub fn drop_before_done(table: impl Into<String>) -> Self {
-        Self::end(table, Moment::Done, Ending::Drop)
+        Self::at(table, Moment::Done, Ending::Drop)
     }
 
     /// The server goes silent after so many rows; the connection stays open.
     pub fn stall(table: impl Into<String>, rows: u64) -> Self {
-        Self::end(table, Moment::After(rows), Ending::Stall)
+        Self::at(table, Moment::After(rows), Ending::Stall)
     }
 
     /// The server gives an error, such as 1205 for a deadlock, before the first row.
     ///
-    /// The class is that of SQL Server for the numbers 596, 601, 701, 1204, 1205, 1222, 3960, 6005, 40197, 40501 and 40613, and 16 for others.
+    /// The class is that of SQL Server for the numbers 596, 601, 701, 976, 983, 1204, 1205, 1222, 3960, 6005, 40197, 40501 and 40613, and 16 for others.
     /// After an error of class 20 or more the connection is closed.
     pub fn error(table: impl Into<String>, number: u32) -> Self {
-        Self::end(table, Moment::After(0), Ending::Error(number))
+        Self::at(table, Moment::After(0), Ending::Error(number))
     }
 
     /// With an [`error`](Self::error) or [`stall`](Self::stall) after so many rows.
@@ -96,12 +142,15 @@ impl Fault {
         self
     }
 
-    fn end(table: impl Into<String>, moment: Moment, ending: Ending) -> Self {
-        Self { kind: Kind::End { table: table.into(), moment, ending }, counts: false, left: Some(1), later: 0 }
-    }
-
     pub(super) fn refuses_login(&self) -> Option<()> {
         (self.left != Some(0) && matches!(self.kind, Kind::RefuseLogin)).then_some(())
+    }
+
+    pub(super) fn ends_in(&self, phase: Phase) -> Option<Ending> {
+        match &self.kind {
+            Kind::Begin { phase: when, ending } if self.left != Some(0) && *when == phase => Some(*ending),
+            _ => None,
+        }
     }
 
     pub(super) fn ends(&self, tables: &[String], counts: bool, moment: Moment) -> Option<Ending> {

@@ -6,14 +6,17 @@ pub(super) enum Kind {
     NVarChar(u16),
     NVarCharMax,
     NText,
+    VarChar(u16),
     VarCharMax,
     Text,
     Bit,
     TinyInt,
     Int,
     BigInt,
+    SmallDateTime,
     DateTime,
-    DateTime2,
+    /// With so many digits behind the second.
+    DateTime2(u8),
     /// `sql_variant`, which only a CAST makes useful.
     Variant,
 }
@@ -35,31 +38,37 @@ impl Kind {
         match self {
             Self::NVarChar(_) | Self::NVarCharMax => "nvarchar",
             Self::NText => "ntext",
-            Self::VarCharMax => "varchar",
+            Self::VarChar(_) | Self::VarCharMax => "varchar",
             Self::Text => "text",
             Self::Bit => "bit",
             Self::TinyInt => "tinyint",
             Self::Int => "int",
             Self::BigInt => "bigint",
             Self::DateTime => "datetime",
-            Self::DateTime2 => "datetime2",
+            Self::SmallDateTime => "smalldatetime",
+            Self::DateTime2(_) => "datetime2",
             Self::Variant => "sql_variant",
         }
     }
 
     pub(super) fn family(self) -> Family {
         match self {
-            Self::NVarChar(_) | Self::NVarCharMax | Self::VarCharMax => Family::Text,
+            Self::NVarChar(_) | Self::NVarCharMax | Self::VarChar(_) | Self::VarCharMax => Family::Text,
             Self::NText | Self::Text => Family::LongText,
             Self::Bit | Self::TinyInt | Self::Int | Self::BigInt => Family::Number,
-            Self::DateTime | Self::DateTime2 => Family::Time,
+            Self::SmallDateTime | Self::DateTime | Self::DateTime2(_) => Family::Time,
             Self::Variant => Family::Variant,
         }
     }
 
-    /// Whether its texts are of the code page 1252.
+    /// Whether its texts are of the collation's code page.
     pub(super) fn has_code_page(self) -> bool {
-        matches!(self, Self::VarCharMax | Self::Text)
+        matches!(self, Self::VarChar(_) | Self::VarCharMax | Self::Text)
+    }
+
+    /// Whether `TEXTSIZE` bounds its values.
+    pub(super) fn is_large(self) -> bool {
+        matches!(self, Self::NVarCharMax | Self::VarCharMax | Self::NText | Self::Text)
     }
 
     /// The type of a sum of numbers: the larger one.
@@ -74,12 +83,14 @@ impl From<ColumnType> for Kind {
             ColumnType::NVarChar(length) => Self::NVarChar(length),
             ColumnType::NVarCharMax => Self::NVarCharMax,
             ColumnType::NText => Self::NText,
+            ColumnType::VarChar(length) => Self::VarChar(length),
             ColumnType::VarCharMax => Self::VarCharMax,
             ColumnType::Text => Self::Text,
             ColumnType::Int => Self::Int,
             ColumnType::BigInt => Self::BigInt,
             ColumnType::DateTime => Self::DateTime,
-            ColumnType::DateTime2 => Self::DateTime2,
+            ColumnType::SmallDateTime => Self::SmallDateTime,
+            ColumnType::DateTime2(scale) => Self::DateTime2(scale),
         }
     }
 }

@@ -81,6 +81,8 @@ pub(super) struct Login {
     pub(super) password: String,
     /// The access token of an account of Entra ID.
     pub(super) token: Option<String>,
+    /// Whether it says to be ODBC, which is given long texts whole (MS-TDS, `fODBC`).
+    pub(super) long_texts: bool,
     pub(super) shown: SignIn,
 }
 
@@ -106,6 +108,7 @@ impl Login {
                 read_only_intent: flags(TYPE_FLAGS)? & READ_ONLY_INTENT != 0,
             },
             token,
+            long_texts: flags(25)? & 0x02 != 0,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod browser;
+mod collation;
 mod connection;
 mod database;
 mod fault;
@@ -12,6 +13,7 @@ mod refusal;
 mod request;
 mod response;
 mod setup;
+mod stored;
 mod tls;
 mod wire;
 
@@ -22,7 +24,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, task::JoinSet};
 pub use self::{
     browser::SqlBrowser,
     database::{Answered, ColumnType, Database, SignIn, Table, Value},
-    fault::Fault,
+    fault::{Ending, Fault, Moment, Phase},
     setup::{Setup, Tls},
 };
 use self::{setup::Front, tls::Papers};

@@ -30,6 +30,16 @@ impl Refusal {
             596 => (21, 1, "Cannot continue the execution because the session is in the kill state.".to_owned()),
             601 => (12, 3, "Could not continue scan with NOLOCK due to data movement.".to_owned()),
             701 => (17, 123, "There is insufficient system memory in resource pool 'default' to run this query.".to_owned()),
+            976 => (
+                14,
+                1,
+                format!("The target database, '{database}', is participating in an availability group and is currently not accessible for queries."),
+            ),
+            983 => (
+                14,
+                1,
+                format!("Unable to access availability database '{database}' because the database replica is not in the PRIMARY or SECONDARY role."),
+            ),
             1204 => (19, 4, "The instance of the SQL Server Database Engine cannot obtain a LOCK resource at this time.".to_owned()),
             1205 => (
                 13,

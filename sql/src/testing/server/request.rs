@@ -52,16 +52,45 @@ impl Request {
         let Value::Text(statement) = Parameter::read(&mut body)?.value else {
             return Err(Refusal::new(214, 16, 2, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'."));
         };
-        // The declarations say what the parameters say of themselves.
-        if body.has_remaining() {
-            Parameter::read(&mut body)?;
-        }
+        let declared = match body.has_remaining() {
+            true => Parameter::read(&mut body)?.value,
+            false => Value::Null,
+        };
         let mut parameters = Vec::new();
         while body.has_remaining() {
             parameters.push(Parameter::read(&mut body)?);
         }
+        if let Value::Text(declared) = declared {
+            declare(&mut parameters, &declared)?;
+        }
         Ok(Self { statement: statement.as_ref().to_owned(), parameters, call: true })
     }
+}
+
+/// Gives parameters the types that the statement is told of. The stand-in converts nothing: what is sent has to be of the declared type.
+fn declare(parameters: &mut [Parameter], declarations: &str) -> Result<(), Refusal> {
+    let declarations: Vec<&str> = declarations.split(',').map(str::trim).filter(|declaration| !declaration.is_empty()).collect();
+    if declarations.len() != parameters.len() {
+        return Err(Refusal::new(8178, 16, 1, "The parameterized query expects parameters which were not supplied."));
+    }
+    for (parameter, declaration) in parameters.iter_mut().zip(declarations) {
+        let (name, kind) = declaration.split_once(' ').unwrap_or((declaration, ""));
+        let declared = match kind.trim() {
+            "int" => Kind::Int,
+            "bigint" => Kind::BigInt,
+            "smalldatetime" => Kind::SmallDateTime,
+            "datetime" => Kind::DateTime,
+            "datetime2" => Kind::DateTime2(7),
+            "nvarchar(4000)" => Kind::NVarChar(4000),
+            "nvarchar(max)" => Kind::NVarCharMax,
+            other => return Err(Refusal::syntax(other)),
+        };
+        if name != parameter.name || declared.name() != parameter.kind.name() {
+            return Err(Refusal::syntax(declaration));
+        }
+        parameter.kind = declared;
+    }
+    Ok(())
 }
 
 impl Parameter {
@@ -82,17 +111,37 @@ impl Parameter {
                 (if size == 8 { Kind::BigInt } else { Kind::Int }, value)
             }
             Some(TypeId::DateTimeN) => {
-                body.try_get_u8().map_err(ended)?;
+                let size = body.try_get_u8().map_err(ended)?;
                 let value = match body.try_get_u8().map_err(ended)? {
                     0 => Value::Null,
+                    4 => {
+                        let (days, minutes) = (body.try_get_u16_le().map_err(ended)?, body.try_get_u16_le().map_err(ended)?);
+                        Value::DateTime(days.into(), u32::from(minutes) * 60 * 300)
+                    }
                     8 => Value::DateTime(body.try_get_i32_le().map_err(ended)?, body.try_get_u32_le().map_err(ended)?),
                     _ => return Err(unknown(&name, TypeId::DateTimeN as u8)),
                 };
-                (Kind::DateTime, value)
+                (if size == 4 { Kind::SmallDateTime } else { Kind::DateTime }, value)
             }
+            Some(TypeId::DateTime2) => Self::datetime2(body)?,
             _ => return Err(unknown(&name, kind)),
         };
         Ok(Self { name, kind, value })
+    }
+
+    fn datetime2(body: &mut Bytes) -> Result<(Kind, Value), Refusal> {
+        const DAYS_TO_1900: i32 = 693_595;
+        let scale = body.try_get_u8().map_err(ended)?;
+        let length = usize::from(body.try_get_u8().map_err(ended)?);
+        if scale > 7 || (length != 0 && !(6..=8).contains(&length)) || body.remaining() < length {
+            return Err(incorrect());
+        }
+        if length == 0 {
+            return Ok((Kind::DateTime2(scale), Value::Null));
+        }
+        let units = body.get_uint_le(length - 3) * 10_u64.pow(7 - u32::from(scale));
+        let days = body.get_uint_le(3) as i32 - DAYS_TO_1900;
+        Ok((Kind::DateTime2(scale), Value::DateTime2(days, units)))
     }
 
     fn text(body: &mut Bytes) -> Result<(Kind, Value), Refusal> {

@@ -105,6 +105,15 @@ impl<W: AsyncWrite + Unpin> PacketWriter<W> {
         self.inner.flush().await
     }
 
+    /// Sends half of a packet's header.
+    pub(super) async fn break_off_in_header(&mut self) -> io::Result<()> {
+        let header = PacketHeader::new(PacketType::TabularResult, PacketStatus::NORMAL, self.size as u16);
+        let mut packet = BytesMut::new();
+        header.encode(&mut packet);
+        self.inner.write_all(&packet[..HEADER / 2]).await?;
+        self.inner.flush().await
+    }
+
     /// Closes the connection.
     pub(super) async fn close(&mut self) -> io::Result<()> {
         self.inner.shutdown().await

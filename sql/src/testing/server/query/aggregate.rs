@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use super::{
-    super::{database::Value, kind::Kind, refusal::Refusal},
+    super::{collation::Collation, database::Value, kind::Kind, refusal::Refusal},
     Row, Rows,
     expression::{Expression, compare, fit, number},
 };
 
 /// What is made of the values of a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Function {
-    Min,
-    Max,
+    Min(Collation),
+    Max(Collation),
     /// Counts what is not NULL.
     Count,
     Sum(Kind),
@@ -56,27 +56,27 @@ pub(super) fn group(rows: Rows, mut keys: Vec<Expression>, mut aggregates: Vec<A
 }
 
 impl Function {
-    fn start(self) -> Value {
-        if self == Self::Count { Value::Int(0) } else { Value::Null }
+    fn start(&self) -> Value {
+        if matches!(self, Self::Count) { Value::Int(0) } else { Value::Null }
     }
 
-    fn add(self, so_far: &mut Value, value: Value) -> Result<(), Refusal> {
+    fn add(&self, so_far: &mut Value, value: Value) -> Result<(), Refusal> {
         if value == Value::Null {
             return Ok(());
         }
         *so_far = match (self, &*so_far) {
             (Self::Count, counted) => Value::Int(number(counted)? + 1),
             (_, Value::Null) => value,
-            (Self::Sum(kind), sum) => fit(kind, number(sum)?.checked_add(number(&value)?))?,
-            (Self::Min, least) => {
-                if compare(&value, least)?.is_lt() {
+            (Self::Sum(kind), sum) => fit(*kind, number(sum)?.checked_add(number(&value)?))?,
+            (Self::Min(collation), least) => {
+                if compare(&value, least, collation)?.is_lt() {
                     value
                 } else {
                     return Ok(());
                 }
             }
-            (Self::Max, most) => {
-                if compare(&value, most)?.is_gt() {
+            (Self::Max(collation), most) => {
+                if compare(&value, most, collation)?.is_gt() {
                     value
                 } else {
                     return Ok(());

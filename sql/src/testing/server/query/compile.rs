@@ -13,7 +13,7 @@ use super::{
     },
     Context,
     aggregate::{Aggregate, Function},
-    catalogue::{DATABASE_ID, object_id},
+    catalogue::DATABASE_ID,
     expression::{Comparison, Condition, Expression, Subquery, castable, comparable, same_family},
     relation::{self, Column},
 };
@@ -64,11 +64,31 @@ impl<'a> Scope<'a> {
                     _ => return Err(Refusal::syntax(op)),
                 };
                 let (left, right) = (self.typed(left)?, self.typed(right)?);
-                comparable(comparison, left.kind, right.kind)?;
-                Ok(Condition::Compare(comparison, left.expression, right.expression))
+                self.compared(comparison, left, right)
+            }
+            Expr::InList { expr, list, negated: false } => {
+                let alternatives = list.iter().map(|item| {
+                    let (left, right) = (self.typed(expr)?, self.typed(item)?);
+                    self.compared(Comparison::Equal, left, right)
+                });
+                Ok(Condition::Any(alternatives.collect::<Result<_, _>>()?))
             }
             _ => Err(Refusal::syntax(expr)),
         }
+    }
+
+    fn compared(&self, comparison: Comparison, left: Typed, right: Typed) -> Result<Condition, Refusal> {
+        comparable(comparison, left.kind, right.kind)?;
+        if left.kind.family() == Family::Time && left.kind != right.kind {
+            for side in [&left, &right] {
+                if let Expression::Column(place) = side.expression
+                    && let Some(origin) = self.columns.get(place).and_then(|column| column.origin.clone())
+                {
+                    self.context.database.converted(origin);
+                }
+            }
+        }
+        Ok(Condition::Compare(comparison, left.expression, right.expression, self.context.collation.clone()))
     }
 
     pub(super) fn typed(&mut self, expr: &Expr) -> Result<Typed, Refusal> {
@@ -121,17 +141,18 @@ impl<'a> Scope<'a> {
     }
 
     fn parameter(&self, name: &str) -> Result<Typed, Refusal> {
-        match self.context.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(name)) {
+        match self.context.parameters.iter().find(|parameter| self.context.same(&parameter.name, name)) {
             Some(parameter) => Ok(Typed { kind: parameter.kind, expression: Expression::Constant(parameter.value.clone()) }),
             None => Err(Refusal::new(137, 15, 2, format!("Must declare the scalar variable \"{name}\"."))),
         }
     }
 
     fn column(&mut self, table: Option<&Ident>, name: &Ident) -> Result<Typed, Refusal> {
+        let context = self.context;
         let mut found = None;
         for (place, column) in self.columns.iter().enumerate() {
-            let of_table = table.is_none_or(|table| column.table.as_deref().is_some_and(|name| same(name, &table.value)));
-            if of_table && same(&column.name, &name.value) {
+            let of_table = table.is_none_or(|table| column.table.as_deref().is_some_and(|name| context.same(name, &table.value)));
+            if of_table && context.same(&column.name, &name.value) {
                 if found.is_some() {
                     return Err(Refusal::new(209, 16, 1, format!("Ambiguous column name '{}'.", name.value)));
                 }
@@ -143,7 +164,9 @@ impl<'a> Scope<'a> {
             return Ok(Typed { kind, expression: Expression::Column(place) });
         }
         match table {
-            Some(table) if !self.columns.iter().any(|column| column.table.as_deref().is_some_and(|name| same(name, &table.value))) => {
+            Some(table)
+                if !self.columns.iter().any(|column| column.table.as_deref().is_some_and(|name| context.same(name, &table.value))) =>
+            {
                 Err(unbound(format!("{}.{}", table.value, name.value)))
             }
             _ => Err(Refusal::new(207, 16, 1, format!("Invalid column name '{}'.", name.value))),
@@ -168,16 +191,26 @@ impl<'a> Scope<'a> {
     fn call(&mut self, call: &Call) -> Result<Typed, Refusal> {
         let (name, arguments) = arguments(call)?;
         match (name.as_str(), &arguments[..]) {
-            ("MIN", [Argument::Of(of)]) => self.aggregate("min", of, |_| Function::Min),
-            ("MAX", [Argument::Of(of)]) => self.aggregate("max", of, |_| Function::Max),
+            ("MIN", [Argument::Of(of)]) => self.aggregate("min", of, |_| Function::Min(self.context.collation.clone())),
+            ("MAX", [Argument::Of(of)]) => self.aggregate("max", of, |_| Function::Max(self.context.collation.clone())),
             ("SUM", [Argument::Of(of)]) => self.aggregate("sum", of, Function::Sum),
             ("COUNT_BIG", [Argument::All]) => self.add_aggregate(Kind::BigInt, Function::Count, Expression::Constant(Value::Int(1))),
             ("COUNT_BIG", [Argument::Of(of)]) => {
                 let of = Scope::of_rows(self.context, self.columns).typed(of)?;
+                if of.kind.family() == Family::LongText {
+                    return Err(operand(of.kind, "count_big"));
+                }
                 self.add_aggregate(Kind::BigInt, Function::Count, of.expression)
             }
             ("ISNULL", [Argument::Of(value), Argument::Of(otherwise)]) => {
                 let (value, otherwise) = (self.typed(value)?, self.typed(otherwise)?);
+                for (typed, number) in [(&value, 1), (&otherwise, 2)] {
+                    if typed.kind.family() == Family::LongText {
+                        let message =
+                            format!("Argument data type {} is invalid for argument {number} of isnull function.", typed.kind.name());
+                        return Err(Refusal::new(8116, 16, 1, message));
+                    }
+                }
                 same_family(value.kind, otherwise.kind)?;
                 let kind = value.kind;
                 // The replacement becomes of the first argument's type.
@@ -194,11 +227,6 @@ impl<'a> Scope<'a> {
             ("GETUTCDATE", []) => Ok(fixed(Kind::DateTime, Value::time(self.context.database.now()))),
             ("DB_ID", []) => Ok(fixed(Kind::Int, Value::Int(DATABASE_ID))),
             ("DB_NAME", []) => Ok(fixed(Kind::NVarChar(128), Value::text(self.context.database.name()))),
-            ("OBJECT_ID", [Argument::Of(name)]) => {
-                let name = self.text(name)?;
-                let id = in_dbo(&name).and_then(|name| object_id(&name, self.context.database));
-                Ok(fixed(Kind::Int, id.map_or(Value::Null, Value::Int)))
-            }
             ("DATABASEPROPERTYEX", [Argument::Of(database), Argument::Of(property)]) => {
                 let ours = same(&self.text(database)?, self.context.database.name());
                 let value = match self.text(property)?.to_lowercase().as_str() {
@@ -235,8 +263,7 @@ impl<'a> Scope<'a> {
             Family::LongText | Family::Variant => false,
         };
         if !fits {
-            let message = format!("Operand data type {} is invalid for {name} operator.", of.kind.name());
-            return Err(Refusal::new(8117, 16, 1, message));
+            return Err(operand(of.kind, name));
         }
         let kind = if name == "sum" { of.kind.larger(Kind::Int) } else { of.kind };
         self.add_aggregate(kind, function(kind), of.expression)
@@ -263,18 +290,18 @@ impl<'a> Scope<'a> {
 
     /// Whether a table may be read; NULL if there is none.
     fn permission(&self, name: &str) -> Value {
-        match in_dbo(name).and_then(|name| self.context.database.table(&name)) {
+        match two_parts(name).and_then(|(schema, name)| self.context.database.named(&schema, &name)) {
             Some(table) => Value::Int(i64::from(!self.context.database.denies(&table.name))),
             None => Value::Null,
         }
     }
 }
 
-/// The name of a table of `dbo`, from one that may be quoted and may have its schema before it.
-fn in_dbo(name: &str) -> Option<String> {
-    let plain = name.replace(['[', ']'], "");
-    let (schema, name) = plain.split_once('.').unwrap_or(("dbo", &plain));
-    same(schema, "dbo").then(|| name.to_owned())
+/// Schema and name of a table, each quoted.
+fn two_parts(name: &str) -> Option<(String, String)> {
+    let unquoted = |part: &str| part.replace("]]", "]");
+    let (schema, name) = name.strip_prefix('[')?.strip_suffix(']')?.split_once("].[")?;
+    Some((unquoted(schema), unquoted(name)))
 }
 
 enum Argument<'a> {
@@ -331,6 +358,14 @@ fn data_type_kind(data_type: &DataType) -> Result<Kind, Refusal> {
         DataType::Nvarchar(Some(CharacterLength::IntegerLength { length: length @ 1..=4000, unit: None })) => {
             Ok(Kind::NVarChar(*length as u16))
         }
+        DataType::Custom(name, scale) if same(&name.to_string(), "datetime2") => match scale.as_slice() {
+            [] => Ok(Kind::DateTime2(7)),
+            [scale] => match scale.parse() {
+                Ok(scale @ 0..=7) => Ok(Kind::DateTime2(scale)),
+                _ => Err(Refusal::syntax(data_type)),
+            },
+            _ => Err(Refusal::syntax(data_type)),
+        },
         DataType::Int(None) => Ok(Kind::Int),
         DataType::BigInt(None) => Ok(Kind::BigInt),
         _ => Err(Refusal::syntax(data_type)),
@@ -341,8 +376,12 @@ fn fixed(kind: Kind, value: Value) -> Typed {
     Typed { kind, expression: Expression::Constant(value) }
 }
 
-/// Names are the same in any case.
-pub(super) fn same(left: &str, right: &str) -> bool {
+fn operand(kind: Kind, function: &str) -> Refusal {
+    Refusal::new(8117, 16, 1, format!("Operand data type {} is invalid for {function} operator.", kind.name()))
+}
+
+/// Names of the language itself are the same in any case.
+fn same(left: &str, right: &str) -> bool {
     left.to_lowercase() == right.to_lowercase()
 }
 

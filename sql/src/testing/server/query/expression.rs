@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 
 use super::{
     super::{
+        collation::Collation,
         database::Value,
         kind::{Family, Kind},
         refusal::Refusal,
+        stored,
     },
     Rows,
 };
@@ -38,8 +40,9 @@ pub(super) enum Subquery {
 
 /// Holds, does not hold, or is unknown because of a NULL.
 pub(super) enum Condition {
-    Compare(Comparison, Expression, Expression),
+    Compare(Comparison, Expression, Expression, Collation),
     And(Box<Condition>, Box<Condition>),
+    Any(Vec<Condition>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -136,10 +139,21 @@ impl Subquery {
 impl Condition {
     pub(super) fn holds(&mut self, row: &[Value]) -> Result<Option<bool>, Refusal> {
         Ok(match self {
-            Self::Compare(comparison, left, right) => match (left.value(row)?, right.value(row)?) {
+            Self::Compare(comparison, left, right, collation) => match (left.value(row)?, right.value(row)?) {
                 (Value::Null, _) | (_, Value::Null) => None,
-                (left, right) => Some(comparison.holds(compare(&left, &right)?)),
+                (left, right) => Some(comparison.holds(compare(&left, &right, collation)?)),
             },
+            Self::Any(conditions) => {
+                let mut any = Some(false);
+                for condition in conditions {
+                    match condition.holds(row)? {
+                        Some(true) => return Ok(Some(true)),
+                        Some(false) => {}
+                        None => any = None,
+                    }
+                }
+                any
+            }
             Self::And(left, right) => match (left.holds(row)?, right.holds(row)?) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -149,14 +163,14 @@ impl Condition {
     }
 }
 
-/// The order of two values that are not NULL. Of texts neither case nor spaces at the end matter.
-pub(super) fn compare(left: &Value, right: &Value) -> Result<Ordering, Refusal> {
+/// The order of two values that are not NULL.
+pub(super) fn compare(left: &Value, right: &Value, collation: &Collation) -> Result<Ordering, Refusal> {
     match (left, right) {
         (Value::Int(left), Value::Int(right)) => Ok(left.cmp(right)),
-        (Value::DateTime(..), Value::DateTime(..)) => Ok(time(left)?.cmp(&time(right)?)),
+        (Value::DateTime(..) | Value::DateTime2(..), Value::DateTime(..) | Value::DateTime2(..)) => Ok(time(left)?.cmp(&time(right)?)),
         _ => {
-            let folded = |value: &Value| Ok(String::from_utf16_lossy(&units(value)?).trim_end_matches(' ').to_lowercase());
-            Ok(folded(left)?.cmp(&folded(right)?))
+            let text = |value: &Value| Ok(String::from_utf16_lossy(&units(value)?));
+            Ok(collation.compare(&text(left)?, &text(right)?))
         }
     }
 }
@@ -177,18 +191,16 @@ pub(super) fn number(value: &Value) -> Result<i64, Refusal> {
     }
 }
 
-fn time(value: &Value) -> Result<(i32, u32), Refusal> {
-    match value {
-        Value::DateTime(days, ticks) => Ok((*days, *ticks)),
-        other => Err(Refusal::misuse(format!("{other:?} is no time"))),
-    }
+/// Days since 1900 and units of 100 ns since midnight.
+fn time(value: &Value) -> Result<(i32, u64), Refusal> {
+    stored::instant(value).ok_or_else(|| Refusal::misuse(format!("{value:?} is no time")))
 }
 
 /// The minutes since 1900 that have begun.
 fn minute(value: &Value) -> Result<i64, Refusal> {
-    const TICKS: u32 = 300 * 60;
-    let (days, ticks) = time(value)?;
-    Ok(i64::from(days) * 24 * 60 + i64::from(ticks / TICKS))
+    const UNITS: u64 = 600_000_000;
+    let (days, units) = time(value)?;
+    Ok(i64::from(days) * 24 * 60 + (units / UNITS) as i64)
 }
 
 fn units(value: &Value) -> Result<Vec<u16>, Refusal> {
@@ -203,6 +215,7 @@ fn units(value: &Value) -> Result<Vec<u16>, Refusal> {
 fn cast(value: Value, from: Kind, to: Kind) -> Result<Value, Refusal> {
     match (value, to) {
         (Value::Null, _) => Ok(Value::Null),
+        (value @ (Value::DateTime(..) | Value::DateTime2(..)), to) => stored::time(&value, to).ok_or_else(|| Refusal::syntax("CAST")),
         (Value::Int(number), Kind::Int | Kind::BigInt) => fit(to, Some(number)),
         (Value::Int(number), Kind::NVarChar(length)) if number.to_string().len() > usize::from(length) => {
             Err(Refusal::new(8115, 16, 2, "Arithmetic overflow error converting expression to data type nvarchar."))
@@ -231,13 +244,14 @@ fn cast(value: Value, from: Kind, to: Kind) -> Result<Value, Refusal> {
 pub(super) fn castable(from: Kind, to: Kind) -> Result<(), Refusal> {
     let to_text = matches!(to, Kind::NVarChar(_) | Kind::NVarCharMax);
     match from.family() {
-        Family::Text | Family::Number => Ok(()),
+        Family::Time if to.family() == Family::Time => Ok(()),
+        Family::Text | Family::Number if to.family() != Family::Time => Ok(()),
         Family::LongText | Family::Variant if to_text => Ok(()),
         Family::LongText => {
             let message = format!("Explicit conversion from data type {} to {} is not allowed.", from.name(), to.name());
             Err(Refusal::new(529, 16, 2, message))
         }
-        Family::Time | Family::Variant => Err(Refusal::syntax("CAST")),
+        _ => Err(Refusal::syntax("CAST")),
     }
 }
 

@@ -11,8 +11,9 @@ use std::cell::{Cell, RefCell};
 
 use sqlparser::{ast, dialect::MsSqlDialect, parser::Parser};
 
-pub(super) use self::settings::Settings;
+pub(super) use self::settings::Session;
 use super::{
+    collation::Collation,
     database::{Database, Value},
     refusal::Refusal,
     request::{Parameter, Request},
@@ -24,7 +25,7 @@ type Rows = Box<dyn Iterator<Item = Result<Row, Refusal>>>;
 
 /// A statement that is understood.
 pub(super) enum Statement {
-    Settings(Settings),
+    Settings(Session),
     Query(Plan),
 }
 
@@ -42,19 +43,33 @@ pub(super) struct Plan {
 struct Context<'a> {
     database: &'a Database,
     parameters: &'a [Parameter],
-    /// Whether the session has snapshot isolation.
-    snapshot: bool,
+    session: Session,
+    collation: Collation,
     tables: RefCell<Vec<String>>,
     counts: Cell<bool>,
 }
 
+impl Context<'_> {
+    /// Whether two names are one in this database.
+    fn same(&self, left: &str, right: &str) -> bool {
+        self.collation.same(left, right)
+    }
+}
+
 /// Reads a statement; nothing has been read of a table yet.
-pub(super) fn read(request: &Request, database: &Database, snapshot: bool) -> Result<Statement, Refusal> {
-    if let Some(settings) = Settings::read(&request.statement)? {
-        return Ok(Statement::Settings(settings));
+pub(super) fn read(request: &Request, database: &Database, session: Session) -> Result<Statement, Refusal> {
+    if let Some(session) = session.after(&request.statement)? {
+        return Ok(Statement::Settings(session));
     }
     let query = parse(&request.statement)?;
-    let context = Context { database, parameters: &request.parameters, snapshot, tables: RefCell::default(), counts: Cell::new(false) };
+    let context = Context {
+        database,
+        parameters: &request.parameters,
+        session,
+        collation: database.collation(),
+        tables: RefCell::default(),
+        counts: Cell::new(false),
+    };
     let relation = relation::query(&query, &context)?;
     let columns = relation.columns.into_iter().map(|column| ResultColumn { name: column.name, kind: column.kind }).collect();
     Ok(Statement::Query(Plan { columns, rows: relation.rows, tables: context.tables.into_inner(), counts: context.counts.get() }))
@@ -77,7 +92,12 @@ mod tests {
         },
         *,
     };
-    use crate::statements;
+    use crate::{
+        date::{DateColumn, DateType},
+        statements,
+    };
+
+    const SNAPSHOT: Session = Session { snapshot: true, text_size: 4096 };
 
     fn database() -> Database {
         let database = Database::new("chat");
@@ -86,6 +106,7 @@ mod tests {
             .column("sent_date", ColumnType::DateTime)
             .column("body_len", ColumnType::Int)
             .column("body_text", ColumnType::NText)
+            .column("written", ColumnType::DateTime2(3))
             .index("sent_date");
         database.put(table);
         database
@@ -97,7 +118,8 @@ mod tests {
             kind: *kind,
             value: match kind {
                 Kind::DateTime => Value::DateTime(0, 0),
-                Kind::Int => Value::Int(10),
+                Kind::DateTime2(_) => Value::DateTime2(0, 0),
+                Kind::Int => Value::Int(1_000),
                 _ => Value::text("[dbo].[jm]"),
             },
         };
@@ -108,29 +130,31 @@ mod tests {
     fn every_statement_of_the_list_runs_and_no_other() {
         const TEXT: Kind = Kind::NVarChar(4000);
         const TIME: Kind = Kind::DateTime;
-        let (table, date) = ("[dbo].[jm]", "[sent_date]");
+        const FINE: Kind = Kind::DateTime2(7);
+        const NAME: Kind = Kind::NVarChar(128);
+        let table = "[dbo].[jm]";
+        let (date, finer) =
+            (&DateColumn::new("sent_date", DateType::DateTime), &DateColumn::new("written", DateType::DateTime2 { scale: 3 }));
         let lengths = [statements::quote("body_len"), statements::quote("body_len")];
         let columns = [statements::column("to_jid", false), statements::column("body_text", true), statements::absent("subject")];
         let database = database();
         for (statement, kinds, rows, types) in [
-            (
-                statements::FACTS.to_owned(),
-                &[][..],
-                1,
-                &[Kind::NVarChar(128), Kind::NVarChar(128), Kind::Int, Kind::Int, Kind::NVarChar(128)][..],
-            ),
+            (statements::FACTS.to_owned(), &[][..], 1, &[NAME, NAME, Kind::Int, Kind::Int, NAME, NAME][..]),
             (statements::CLOCK.to_owned(), &[], 1, &[TIME]),
-            (statements::COLUMNS.to_owned(), &[TEXT, TEXT], 0, &[Kind::NVarChar(128), Kind::NVarChar(128)]),
-            (statements::LEADING.to_owned(), &[TEXT], 1, &[Kind::NVarChar(128)]),
+            (statements::TABLES.to_owned(), &[], 1, &[NAME, NAME, Kind::Int]),
+            (statements::COLUMNS.to_owned(), &[Kind::Int], 5, &[NAME, NAME, Kind::Int, Kind::Int]),
+            (statements::LEADING.to_owned(), &[Kind::Int], 1, &[NAME]),
             (statements::PERMISSION.to_owned(), &[TEXT], 1, &[Kind::Int]),
             (statements::extent(table, date), &[TIME, TIME], 1, &[TIME, TIME, Kind::BigInt, Kind::BigInt]),
             (statements::extent_by_scan(table, date), &[TIME, TIME], 1, &[TIME, TIME, Kind::BigInt, Kind::BigInt]),
             (statements::tally(table, date, &lengths), &[TIME, TIME, TIME, Kind::Int], 0, &[Kind::Int, Kind::BigInt, Kind::BigInt]),
             (statements::tally(table, date, &[]), &[TIME, TIME, TIME, Kind::Int], 0, &[Kind::Int, Kind::BigInt, Kind::BigInt]),
+            (statements::extent(table, finer), &[FINE, FINE], 1, &[Kind::DateTime2(3), Kind::DateTime2(3), Kind::BigInt, Kind::BigInt]),
+            (statements::records(table, finer, &columns[..1]), &[FINE, FINE], 0, &[Kind::NVarChar(100)]),
             (statements::records(table, date, &columns), &[TIME, TIME], 0, &[Kind::NVarChar(100), Kind::NVarCharMax, Kind::NVarCharMax]),
             (statements::whole(table, &columns), &[], 0, &[Kind::NVarChar(100), Kind::NVarCharMax, Kind::NVarCharMax]),
         ] {
-            let read = read(&request(&statement, kinds), &database, true);
+            let read = read(&request(&statement, kinds), &database, SNAPSHOT);
             let Ok(Statement::Query(plan)) = read else { panic!("{statement}: {:?}", read.err()) };
             let sent: Vec<Kind> = plan.columns.iter().map(|column| column.kind).collect();
             assert_eq!(sent, types, "{statement}");
@@ -139,13 +163,15 @@ mod tests {
             let ordered = read_refusal(&format!("{statement} ORDER BY 1"), kinds, &database);
             assert_eq!(ordered.number, 102, "{statement}");
         }
+        assert!(database.conversions().is_empty(), "{:?}", database.conversions());
         for snapshot in [false, true] {
-            let read = read(&request(&statements::session(snapshot), &[]), &database, false);
-            assert!(matches!(read, Ok(Statement::Settings(Settings { snapshot: Some(set) })) if set == snapshot));
+            let read = read(&request(&statements::session(snapshot), &[]), &database, Session::new(false));
+            let Ok(Statement::Settings(set)) = read else { panic!("no settings: {:?}", read.err()) };
+            assert_eq!((set.snapshot, set.text_size), (snapshot, i32::MAX as usize));
         }
     }
 
     fn read_refusal(statement: &str, kinds: &[Kind], database: &Database) -> Refusal {
-        read(&request(statement, kinds), database, true).err().unwrap()
+        read(&request(statement, kinds), database, SNAPSHOT).err().unwrap()
     }
 }

@@ -12,12 +12,12 @@ use super::{
         database::{Table, Value},
         kind::{Family, Kind},
         refusal::Refusal,
-        response::as_stored,
+        stored,
     },
     Context, Row, Rows,
     aggregate::group,
     catalogue,
-    compile::{Scope, Typed, same},
+    compile::{Scope, Typed},
     parse,
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Column {
     pub(super) table: Option<String>,
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// Of a table of the database: its schema and name, and that of the column.
+    pub(super) origin: Option<String>,
 }
 
 /// A query without any clause.
@@ -66,7 +68,7 @@ fn select(select: &Select, source: Relation, context: &Context<'_>) -> Result<Re
             _ => return Err(Refusal::syntax(item)),
         };
         let typed = scope.typed(expr)?;
-        columns.push(Column { table: None, name, kind: typed.kind });
+        columns.push(Column { table: None, name, kind: typed.kind, origin: None });
         expressions.push(typed.expression);
     }
     let (aggregates, loose) = (scope.aggregates.unwrap_or_default(), scope.loose);
@@ -134,7 +136,7 @@ fn join(left: Relation, join: &Join, context: &Context<'_>) -> Result<Relation, 
         return Err(Refusal::syntax(join));
     };
     let TableFactor::Table { name, .. } = relation else { return Err(Refusal::syntax(join)) };
-    if same(&name_parts(name)?.0, "dbo") {
+    if catalogue::view(context, &name_parts(name)?.0, &name_parts(name)?.1).is_none() {
         return Err(Refusal::syntax(join));
     }
     let right = factor(relation, context)?;
@@ -196,21 +198,21 @@ fn factor(factor: &TableFactor, context: &Context<'_>) -> Result<Relation, Refus
 
 /// A table of the database, or a view of the catalogue.
 fn named(schema: &str, name: &str, alias: &str, context: &Context<'_>) -> Result<Relation, Refusal> {
-    let column = |name: &str, kind| Column { table: Some(alias.to_owned()), name: name.to_owned(), kind };
-    if let Some(view) = catalogue::view(schema, name, context.database) {
-        let columns = view.columns.into_iter().map(|(name, kind)| column(name, kind)).collect();
+    let column = |name: &str, kind, origin| Column { table: Some(alias.to_owned()), name: name.to_owned(), kind, origin };
+    if let Some(view) = catalogue::view(context, schema, name) {
+        let columns = view.columns.into_iter().map(|(name, kind)| column(name, kind, None)).collect();
         return Ok(Relation { columns, rows: Box::new(view.rows.into_iter().map(Ok)) });
     }
-    let Some(table) = context.database.table(name).filter(|_| same(schema, "dbo")) else {
-        let shown = if same(schema, "dbo") { name.to_owned() } else { format!("{schema}.{name}") };
+    let Some(table) = context.database.named(schema, name) else {
+        let shown = if schema == "dbo" { name.to_owned() } else { format!("{schema}.{name}") };
         return Err(Refusal::new(208, 16, 1, format!("Invalid object name '{shown}'.")));
     };
     let database = context.database.name();
     if context.database.denies(name) {
-        let message = format!("The SELECT permission was denied on the object '{name}', database '{database}', schema 'dbo'.");
+        let message = format!("The SELECT permission was denied on the object '{name}', database '{database}', schema '{schema}'.");
         return Err(Refusal::new(229, 14, 5, message));
     }
-    if context.snapshot && !context.database.row_versions().snapshot {
+    if context.session.snapshot && !context.database.row_versions().snapshot {
         let message = format!(
             "Snapshot isolation transaction failed accessing database '{database}' because snapshot isolation is not allowed in this database. \
              Use ALTER DATABASE to allow snapshot isolation."
@@ -218,12 +220,13 @@ fn named(schema: &str, name: &str, alias: &str, context: &Context<'_>) -> Result
         return Err(Refusal::new(3952, 16, 1, message));
     }
     context.tables.borrow_mut().push(table.name.clone());
-    let columns = table.columns.iter().map(|(name, kind)| column(name, Kind::from(*kind))).collect();
-    Ok(Relation { columns, rows: scan(table) })
+    let origin = |column: &str| Some(format!("{}.{}.{column}", table.schema, table.name));
+    let columns = table.columns.iter().map(|(name, kind)| column(name, Kind::from(*kind), origin(name))).collect();
+    Ok(Relation { columns, rows: scan(table, context.collation.utf8) })
 }
 
 /// The rows of a table as SQL Server would have stored them.
-fn scan(table: Table) -> Rows {
+fn scan(table: Table, utf8: bool) -> Rows {
     let rows = table.read();
     Box::new(rows.map(move |mut row| {
         if row.len() != table.columns.len() {
@@ -231,33 +234,11 @@ fn scan(table: Table) -> Rows {
             return Err(Refusal::misuse(message));
         }
         for (value, (name, kind)) in row.iter_mut().zip(&table.columns) {
-            store(value, Kind::from(*kind))
+            stored::store(value, Kind::from(*kind), utf8)
                 .ok_or_else(|| Refusal::misuse(format!("column {name} of table {} cannot hold {value:?}", table.name)))?;
         }
         Ok(row)
     }))
-}
-
-/// Makes a value what a column of this type holds of it; none if it can hold nothing of it.
-fn store(value: &mut Value, kind: Kind) -> Option<()> {
-    match (&*value, kind.family()) {
-        (Value::Null, _) | (Value::DateTime(..), Family::Time) => Some(()),
-        (Value::Int(number), Family::Number) => (kind == Kind::BigInt || i32::try_from(*number).is_ok()).then_some(()),
-        (Value::Text(text), Family::Text | Family::LongText) => {
-            if kind.has_code_page() && !text.is_ascii() {
-                *value = Value::text(as_stored(text));
-            } else if let Kind::NVarChar(length) = kind {
-                // No text has more code units than bytes.
-                return (text.len() <= usize::from(length) || text.encode_utf16().count() <= usize::from(length)).then_some(());
-            }
-            Some(())
-        }
-        (Value::Utf16(units), Family::Text | Family::LongText) => match kind {
-            Kind::NVarChar(length) => (units.len() <= usize::from(length)).then_some(()),
-            _ => (!kind.has_code_page()).then_some(()),
-        },
-        _ => None,
-    }
 }
 
 /// The schema, `dbo` if there is none, and the name.

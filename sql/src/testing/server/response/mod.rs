@@ -1,16 +1,21 @@
 //! The tokens of answers.
 
+pub(super) mod code_page;
+
 use bytes::{BufMut, BytesMut};
 use tds_protocol::{
     TdsVersion, TokenType, TypeId,
     codec::{utf16_byte_len, write_b_varchar, write_us_varchar},
-    token::Collation,
 };
 
-use super::{database::Value, kind::Kind, refusal::Refusal};
+use super::{
+    collation::Collation,
+    database::Value,
+    kind::Kind,
+    refusal::Refusal,
+    stored::{self, UNITS_A_DAY},
+};
 
-/// `SQL_Latin1_General_CP1_CI_AS`: code page 1252, case does not matter.
-const COLLATION: [u8; 5] = [0x09, 0x04, 0xD0, 0x00, 0x34];
 /// How long the chunks of a long text are, in bytes.
 const CHUNK: usize = 8000;
 /// The length that marks a type of long texts, and a short text that is NULL.
@@ -40,6 +45,17 @@ pub(super) fn login_ack(out: &mut BytesMut) {
 pub(super) enum Change {
     Database = 1,
     PacketSize = 4,
+}
+
+/// The collation of the database, as an ENVCHANGE.
+pub(super) fn collation_change(out: &mut BytesMut, collation: &Collation) {
+    const SQL_COLLATION: u8 = 7;
+    out.put_u8(TokenType::EnvChange as u8);
+    out.put_u16_le((1 + 1 + collation.bytes.len() + 1) as u16);
+    out.put_u8(SQL_COLLATION);
+    out.put_u8(collation.bytes.len() as u8);
+    out.put_slice(&collation.bytes);
+    out.put_u8(0);
 }
 
 pub(super) fn env_change(out: &mut BytesMut, change: Change, new: &str, old: &str) {
@@ -136,14 +152,14 @@ fn put_done(out: &mut BytesMut, token: TokenType, status: u16, command: u16, row
     out.put_u64_le(rows);
 }
 
-pub(super) fn col_metadata(out: &mut BytesMut, columns: &[ResultColumn]) {
+pub(super) fn col_metadata(out: &mut BytesMut, columns: &[ResultColumn], collation: &Collation) {
     const NULLABLE_AND_MAYBE_WRITABLE: u16 = 0x0009;
     out.put_u8(TokenType::ColMetaData as u8);
     out.put_u16_le(columns.len() as u16);
     for column in columns {
         out.put_u32_le(0);
         out.put_u16_le(NULLABLE_AND_MAYBE_WRITABLE);
-        type_info(out, column.kind);
+        type_info(out, column.kind, collation.bytes);
         if matches!(column.kind, Kind::NText | Kind::Text) {
             // The name of the table, in one part; clients only step over it.
             out.put_u8(1);
@@ -153,29 +169,35 @@ pub(super) fn col_metadata(out: &mut BytesMut, columns: &[ResultColumn]) {
     }
 }
 
-fn type_info(out: &mut BytesMut, kind: Kind) {
+fn type_info(out: &mut BytesMut, kind: Kind, collation: [u8; 5]) {
     match kind {
         Kind::NVarChar(length) => {
             out.put_u8(TypeId::NVarChar as u8);
             out.put_u16_le(length * 2);
-            out.put_slice(&COLLATION);
+            out.put_slice(&collation);
+        }
+        Kind::VarChar(length) => {
+            out.put_u8(TypeId::BigVarChar as u8);
+            out.put_u16_le(length);
+            out.put_slice(&collation);
         }
         Kind::NVarCharMax | Kind::VarCharMax => {
             out.put_u8(if kind == Kind::VarCharMax { TypeId::BigVarChar } else { TypeId::NVarChar } as u8);
             out.put_u16_le(MAX);
-            out.put_slice(&COLLATION);
+            out.put_slice(&collation);
         }
         Kind::NText | Kind::Text => {
             out.put_u8(if kind == Kind::Text { TypeId::Text } else { TypeId::NText } as u8);
             out.put_u32_le(if kind == Kind::Text { 0x7FFF_FFFF } else { 0x7FFF_FFFE });
-            out.put_slice(&COLLATION);
+            out.put_slice(&collation);
         }
         Kind::Bit => out.put_slice(&[TypeId::BitN as u8, 1]),
         Kind::TinyInt => out.put_slice(&[TypeId::IntN as u8, 1]),
         Kind::Int => out.put_slice(&[TypeId::IntN as u8, 4]),
         Kind::BigInt => out.put_slice(&[TypeId::IntN as u8, 8]),
         Kind::DateTime => out.put_slice(&[TypeId::DateTimeN as u8, 8]),
-        Kind::DateTime2 => out.put_slice(&[TypeId::DateTime2 as u8, 7]),
+        Kind::SmallDateTime => out.put_slice(&[TypeId::DateTimeN as u8, 4]),
+        Kind::DateTime2(scale) => out.put_slice(&[TypeId::DateTime2 as u8, scale]),
         Kind::Variant => {
             out.put_u8(TypeId::Variant as u8);
             out.put_u32_le(8009);
@@ -183,32 +205,45 @@ fn type_info(out: &mut BytesMut, kind: Kind) {
     }
 }
 
-/// A row, which fits to the columns.
-pub(super) fn row(out: &mut BytesMut, columns: &[ResultColumn], values: &[Value]) -> Result<(), Refusal> {
-    out.put_u8(TokenType::Row as u8);
-    for (column, value) in columns.iter().zip(values) {
-        put_value(out, column.kind, value)
-            .ok_or_else(|| Refusal::misuse(format!("column {} is {} and cannot hold {value:?}", column.name, column.kind.name())))?;
-    }
-    Ok(())
+/// How values are sent.
+#[derive(Debug)]
+pub(super) struct Form {
+    pub(super) collation: Collation,
+    /// How many bytes of a long text are sent.
+    pub(super) text_size: usize,
 }
 
-fn put_value(out: &mut BytesMut, kind: Kind, value: &Value) -> Option<()> {
+/// A row, which fits to the columns. Gives where the first long text begins.
+pub(super) fn row(out: &mut BytesMut, columns: &[ResultColumn], values: &[Value], form: &Form) -> Result<Option<usize>, Refusal> {
+    out.put_u8(TokenType::Row as u8);
+    let mut large = None;
+    for (column, value) in columns.iter().zip(values) {
+        if column.kind.is_large() && *value != Value::Null {
+            large.get_or_insert(out.len());
+        }
+        put_value(out, column.kind, value, form)
+            .ok_or_else(|| Refusal::misuse(format!("column {} is {} and cannot hold {value:?}", column.name, column.kind.name())))?;
+    }
+    Ok(large)
+}
+
+fn put_value(out: &mut BytesMut, kind: Kind, value: &Value, form: &Form) -> Option<()> {
     match (kind, value) {
-        (Kind::NVarChar(_), Value::Null) => out.put_u16_le(MAX),
+        (Kind::NVarChar(_) | Kind::VarChar(_), Value::Null) => out.put_u16_le(MAX),
         (Kind::NVarCharMax | Kind::VarCharMax, Value::Null) => out.put_u64_le(u64::MAX),
         (Kind::Variant, Value::Null) => out.put_u32_le(0),
         (_, Value::Null) => out.put_u8(0),
-        (Kind::NVarChar(length), _) => {
-            let bytes = text_bytes(kind, value)?;
-            if bytes.len() > usize::from(length) * 2 {
+        (Kind::NVarChar(length) | Kind::VarChar(length), _) => {
+            let bytes = text_bytes(kind, value, form)?;
+            let most = usize::from(length) * if kind.has_code_page() { 1 } else { 2 };
+            if bytes.len() > most {
                 return None;
             }
             out.put_u16_le(bytes.len() as u16);
             out.put_slice(&bytes);
         }
         (Kind::NVarCharMax | Kind::VarCharMax, _) => {
-            let bytes = text_bytes(kind, value)?;
+            let bytes = text_bytes(kind, value, form)?;
             out.put_u64_le(bytes.len() as u64);
             for chunk in bytes.chunks(CHUNK) {
                 out.put_u32_le(chunk.len() as u32);
@@ -219,7 +254,7 @@ fn put_value(out: &mut BytesMut, kind: Kind, value: &Value) -> Option<()> {
         (Kind::NText | Kind::Text, _) => {
             const POINTER: [u8; 16] = *b"pointer to text.";
             const TIMESTAMP: [u8; 8] = *b"datetime";
-            let bytes = text_bytes(kind, value)?;
+            let bytes = text_bytes(kind, value, form)?;
             out.put_u8(POINTER.len() as u8);
             out.put_slice(&POINTER);
             out.put_slice(&TIMESTAMP);
@@ -235,17 +270,34 @@ fn put_value(out: &mut BytesMut, kind: Kind, value: &Value) -> Option<()> {
             out.put_u8(8);
             out.put_i64_le(*number);
         }
+        (Kind::SmallDateTime | Kind::DateTime | Kind::DateTime2(_), _) => put_time(out, kind, &stored::time(value, kind)?)?,
+        _ => return None,
+    }
+    Some(())
+}
+
+fn put_time(out: &mut BytesMut, kind: Kind, value: &Value) -> Option<()> {
+    const DAYS_TO_1900: i32 = 693_595;
+    match (kind, value) {
+        (Kind::SmallDateTime, Value::DateTime(days, ticks)) => {
+            out.put_u8(4);
+            out.put_u16_le(u16::try_from(*days).ok()?);
+            out.put_u16_le((ticks / (300 * 60)) as u16);
+        }
         (Kind::DateTime, Value::DateTime(days, ticks)) => {
             out.put_u8(8);
             out.put_i32_le(*days);
             out.put_u32_le(*ticks);
         }
-        (Kind::DateTime2, Value::DateTime(days, ticks)) => {
-            const DAYS_TO_1900: i32 = 693_595;
-            // Tenths of microseconds, five bytes, then days since 0001-01-01, three bytes.
-            let time = u64::from(*ticks) * 100_000 / 3;
-            out.put_u8(8);
-            out.put_uint_le(time, 5);
+        (Kind::DateTime2(scale), Value::DateTime2(days, units)) if *units < UNITS_A_DAY => {
+            // The time in units of its scale, in as many bytes as that needs, then days since 0001-01-01 in three.
+            let length = match scale {
+                0..=2 => 3,
+                3 | 4 => 4,
+                _ => 5,
+            };
+            out.put_u8(length + 3);
+            out.put_uint_le(units / 10_u64.pow(7 - u32::from(scale)), length.into());
             out.put_uint_le(u64::try_from(days + DAYS_TO_1900).ok()?, 3);
         }
         _ => return None,
@@ -253,13 +305,19 @@ fn put_value(out: &mut BytesMut, kind: Kind, value: &Value) -> Option<()> {
     Some(())
 }
 
-fn text_bytes(kind: Kind, value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Text(text) if kind.has_code_page() => Some(code_page(text)),
-        Value::Text(text) => Some(utf16(text.encode_utf16(), text.len())),
-        Value::Utf16(units) if !kind.has_code_page() => Some(utf16(units.iter().copied(), units.len())),
-        _ => None,
+/// The bytes of a text, of a long one so many as are sent.
+fn text_bytes(kind: Kind, value: &Value, form: &Form) -> Option<Vec<u8>> {
+    let mut bytes = match value {
+        Value::Text(text) if kind.has_code_page() => code_page::bytes(text, form.collation.utf8),
+        Value::Text(text) => utf16(text.encode_utf16(), text.len()),
+        Value::Utf16(units) if !kind.has_code_page() => utf16(units.iter().copied(), units.len()),
+        _ => return None,
+    };
+    if kind.is_large() {
+        let whole = if kind.has_code_page() { form.text_size } else { form.text_size & !1 };
+        bytes.truncate(whole);
     }
+    Some(bytes)
 }
 
 fn utf16(units: impl Iterator<Item = u16>, at_most: usize) -> Vec<u8> {
@@ -268,26 +326,4 @@ fn utf16(units: impl Iterator<Item = u16>, at_most: usize) -> Vec<u8> {
         bytes.extend_from_slice(&unit.to_le_bytes());
     }
     bytes
-}
-
-/// In the code page of the collation; a question mark for what it does not have.
-fn code_page(text: &str) -> Vec<u8> {
-    let Some(encoding) = Collation::from_bytes(&COLLATION).encoding() else { return text.bytes().collect() };
-    let mut bytes = Vec::with_capacity(text.len());
-    for char in text.chars() {
-        let mut buffer = [0; 4];
-        match encoding.encode(char.encode_utf8(&mut buffer)) {
-            (encoded, _, false) => bytes.extend_from_slice(&encoded),
-            _ => bytes.push(b'?'),
-        }
-    }
-    bytes
-}
-
-/// The text as a column with a code page holds it.
-pub(super) fn as_stored(text: &str) -> String {
-    match Collation::from_bytes(&COLLATION).encoding() {
-        Some(encoding) => encoding.decode_without_bom_handling(&code_page(text)).0.into_owned(),
-        None => text.to_owned(),
-    }
 }
