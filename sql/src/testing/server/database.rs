@@ -7,7 +7,7 @@ use std::{
 
 use jabber_archive_core::Timestamp;
 
-use super::fault::{Ending, Fault};
+use super::fault::{Ending, Fault, Refused};
 
 /// The type of a column, as `INFORMATION_SCHEMA.COLUMNS` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -396,9 +396,9 @@ impl Database {
         Connected(self.clone())
     }
 
-    /// Whether a login is refused by a fault.
-    pub(super) fn refuses_login(&self) -> bool {
-        use_up(&mut self.state().faults, Fault::refuses_login).is_some()
+    /// Why a login is refused by a fault.
+    pub(super) fn refuses_login(&self) -> Option<Refused> {
+        use_up(&mut self.state().faults, Fault::refuses_login)
     }
 
     /// What ends the answer to a statement that has given so many rows.

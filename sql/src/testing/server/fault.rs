@@ -15,8 +15,17 @@ pub struct Fault {
 
 #[derive(Debug, Clone)]
 enum Kind {
-    RefuseLogin,
+    RefuseLogin(Refused),
     End { table: String, moment: Moment, ending: Ending },
+}
+
+/// Why a login is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The server upgrades its databases.
+    Upgrade,
+    /// The database is not open.
+    NotOpen,
 }
 
 /// How an answer ends before its time.
@@ -33,7 +42,12 @@ pub(super) enum Ending {
 impl Fault {
     /// Logins are refused with error 18401, as while a server upgrades its databases.
     pub fn refuse_logins() -> Self {
-        Self { kind: Kind::RefuseLogin, counts: false, left: Some(1), later: 0 }
+        Self::refuse(Refused::Upgrade)
+    }
+
+    /// The database cannot be opened, error 4060, as while it is recovered after a restart.
+    pub fn close_database() -> Self {
+        Self::refuse(Refused::NotOpen)
     }
 
     /// The connection is lost in the middle of the bytes of row `n`, from 1.
@@ -96,12 +110,19 @@ impl Fault {
         self
     }
 
+    fn refuse(why: Refused) -> Self {
+        Self { kind: Kind::RefuseLogin(why), counts: false, left: Some(1), later: 0 }
+    }
+
     fn end(table: impl Into<String>, moment: Moment, ending: Ending) -> Self {
         Self { kind: Kind::End { table: table.into(), moment, ending }, counts: false, left: Some(1), later: 0 }
     }
 
-    pub(super) fn refuses_login(&self) -> Option<()> {
-        (self.left != Some(0) && matches!(self.kind, Kind::RefuseLogin)).then_some(())
+    pub(super) fn refuses_login(&self) -> Option<Refused> {
+        match self.kind {
+            Kind::RefuseLogin(why) if self.left != Some(0) => Some(why),
+            _ => None,
+        }
     }
 
     pub(super) fn ends(&self, tables: &[String], counts: bool, moment: Moment) -> Option<Ending> {
