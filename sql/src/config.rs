@@ -1,4 +1,12 @@
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use jabber_archive_core::{Secret, SourceId};
 
@@ -30,6 +38,8 @@ pub struct MssqlConfig {
     pub(crate) limits: TimeLimits,
     pub(crate) read_only_intent: bool,
     pub(crate) encryption_keys: Vec<EncryptionKey>,
+    /// Whether the database has been open for us before.
+    seen: Arc<AtomicBool>,
 }
 
 /// Where on its host a server listens.
@@ -106,6 +116,7 @@ impl MssqlConfig {
             limits: TimeLimits::default(),
             read_only_intent: true,
             encryption_keys: Vec::new(),
+            seen: Arc::default(),
         }
     }
 
@@ -197,6 +208,20 @@ impl MssqlConfig {
     #[must_use]
     pub fn limits(self, limits: TimeLimits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same for a source of its own, which has seen nothing yet.
+    pub(crate) fn anew(self) -> Self {
+        Self { seen: Arc::default(), ..self }
+    }
+
+    /// Remembers that the database is open for us.
+    pub(crate) fn see(&self) {
+        self.seen.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_seen(&self) -> bool {
+        self.seen.load(Ordering::Relaxed)
     }
 
     /// Names the database in messages: `host:port/database` or `host\instance/database`, a schema other than `dbo` behind it; after a [name](Self::named), in brackets.

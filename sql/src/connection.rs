@@ -90,6 +90,7 @@ impl<'a> Connection<'a> {
         let client = timeout(limit, Self::log_in(config, operation)).await.map_err(|_| operation.too_slow("no connection", limit))??;
         let mut connection = Self { config, client };
         connection.set_up(snapshot).await?;
+        config.see();
         Ok(connection)
     }
 

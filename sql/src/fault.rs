@@ -115,7 +115,7 @@ impl Operation<'_> {
     /// | number | meaning | class |
     /// |---|---|---|
     /// | 18456, 18452, 18486–18488 | login refused | fatal: trying again locks the account; of a token or ticket, which are fetched anew: credential |
-    /// | 4060, 911 | no such database, or not for this login | fatal |
+    /// | 4060, 911 | no such database, or not for this login; also while it is recovered after a restart | fatal, unless it was open before |
     /// | 208, 207 | no such table or column | fatal |
     /// | 229, 230, 916 | not permitted | fatal |
     /// | 978 | not for a connection that only reads | fatal |
@@ -145,6 +145,9 @@ impl Operation<'_> {
                     }
                 };
                 (class, format!("the server refuses the login of {who}"), advice)
+            }
+            4060 | 911 if self.config.has_seen() => {
+                (ErrorClass::Transient, format!("the database `{}` is not open any more, or not yet", self.config.database), "")
             }
             4060 | 911 => fatal(
                 format!("there is no database `{}`, or {who} may not use it", self.config.database),

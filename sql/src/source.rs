@@ -52,7 +52,7 @@ impl fmt::Debug for MssqlSource {
 impl MssqlSource {
     /// The source of this database; nothing is connected yet.
     pub fn new(config: MssqlConfig) -> Self {
-        Self { id: config.id(), config: Arc::new(config), schema: Arc::default() }
+        Self { id: config.id(), config: Arc::new(config.anew()), schema: Arc::default() }
     }
 
     pub(crate) fn config(&self) -> &MssqlConfig {

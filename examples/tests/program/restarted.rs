@@ -49,9 +49,11 @@ fn a_server_that_is_restarted_in_mid_run_is_read_on_by_itself_and_leaves_no_trac
     let sealed = entries(&setting);
     setting.stop_server();
     thread::sleep(Duration::from_secs(1));
+    // A server listens before it has recovered its databases.
+    setting.database.inject(Fault::close_database().times(2));
     setting.start_server();
     let ran = ended(run.wait_with_output().unwrap());
-    ran.assert(3, &["trying again in", "cannot be reached"]);
+    ran.assert(3, &["trying again in", "cannot be reached", "the database `tcmadb` is not open any more, or not yet", "4060"]);
     assert!(content(&setting.archive()) == expected);
     assert!(sealed > 0 && entries(&setting) > sealed, "it went on behind what was sealed");
     setting.run("verify", &[]).assert(0, &[]);

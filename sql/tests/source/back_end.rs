@@ -41,7 +41,7 @@ impl BackEnd {
     pub(crate) async fn serve(&self, database: &Database) -> Serving {
         match self {
             Self::StandIn => Serving::StandIn(start(database).await),
-            Self::Real(address) => Serving::Real(RealDatabase::make(address, database).await),
+            Self::Real(address) => Serving::Real(Box::pin(RealDatabase::make(address, database)).await),
         }
     }
 }

@@ -105,8 +105,8 @@ impl Wire {
         let shears = cut.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect((host.as_str(), port)).await.unwrap();
-                tokio::spawn(pass(client, server, shears.clone()));
+                let behind = TcpStream::connect((host.as_str(), port)).await.unwrap();
+                tokio::spawn(pass(client, behind, shears.clone()));
             }
         });
         Self { config: served.through(front), cut }

@@ -97,7 +97,7 @@ async fn statements_are_drained_while_the_sink_stands_still() {
         let sent = jabber_archive_core::Timestamp::PLAUSIBLE.after(Duration::from_secs(86_400 * day + n));
         jm_row(Value::time(sent), &format!("{n} {text}"))
     };
-    let (rows, megabytes) = (4_000, 4_000 * 2 * 2 * 1_900 >> 20);
+    let (rows, megabytes) = (4_000, (4_000 * 2 * 2 * 1_900) >> 20);
     assert!(megabytes > 25, "{megabytes}");
     let days = (0..2).flat_map(|day| (0..rows).map(move |n| (day, n)));
     let database = database(Vec::new());

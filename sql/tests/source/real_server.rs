@@ -106,7 +106,7 @@ impl Address {
         }
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Session(Client::connect(config, stream.compat_write()).await.unwrap())
+        Session(Box::pin(Client::connect(config, stream.compat_write())).await.unwrap())
     }
 }
 
@@ -305,7 +305,7 @@ fn at(time: &str) -> Value {
 
 async fn real(database: &Database) -> Option<RealDatabase> {
     match BackEnd::real()? {
-        BackEnd::Real(address) => Some(RealDatabase::make(&address, database).await),
+        BackEnd::Real(address) => Some(Box::pin(RealDatabase::make(&address, database)).await),
         BackEnd::StandIn => None,
     }
 }
@@ -360,14 +360,14 @@ async fn a_real_server_says_what_may_not_be_read() {
         return;
     }
     let span = Span::new("2026-11-21T00:00:00Z".parse().unwrap(), "2026-11-22T00:00:00Z".parse().unwrap());
-    let read = async |source: MssqlSource| source.records(span).try_collect::<Vec<Vec<Record>>>().await;
-    assert_eq!(read(source(&real)).await.unwrap().concat().len(), 1);
+    let rows = async |source: MssqlSource| source.records(span).try_collect::<Vec<Vec<Record>>>().await;
+    assert_eq!(rows(source(&real)).await.unwrap().concat().len(), 1);
     // One that may see the table and not read it.
     real.session()
         .await
         .run(&format!("REVOKE SELECT ON [dbo].[jm] FROM [{0}]; GRANT VIEW DEFINITION ON [dbo].[jm] TO [{0}]", real.name))
         .await;
-    let error = read(source(&real)).await.unwrap_err();
+    let error = rows(source(&real)).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::Fatal);
     assert!(error.to_string().contains("may not read it") && error.to_string().contains("GRANT SELECT"), "{error}");
     let survey = source(&real).survey().await.unwrap();
@@ -375,7 +375,7 @@ async fn a_real_server_says_what_may_not_be_read() {
     assert!(jm.found && !jm.readable && jm.fault.as_deref().unwrap().contains("GRANT SELECT"));
     // One that may not even see it.
     real.session().await.run(&format!("REVOKE VIEW DEFINITION ON [dbo].[jm] FROM [{}]", real.name)).await;
-    let error = read(source(&real)).await.unwrap_err();
+    let error = rows(source(&real)).await.unwrap_err();
     assert!(error.to_string().contains("neither `jm` nor `tc_msgarchive`"), "{error}");
 
     let wrong = MssqlSource::new(real.address.reading("jabber_archive_no_such_database", &real.address.user, &real.address.password));

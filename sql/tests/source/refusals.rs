@@ -6,7 +6,7 @@ use futures::StreamExt;
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Secret, Source, Span};
 use jabber_archive_sql::{
     Encrypt, MssqlConfig, MssqlSource,
-    testing::{ColumnType, Database, SqlServer, Table, tables},
+    testing::{ColumnType, Database, Fault, SqlServer, Table, tables},
 };
 
 use crate::setting::{SHORT, config, database, source, start};
@@ -60,6 +60,25 @@ async fn a_wrong_database_is_named() {
     let config = MssqlConfig::new("127.0.0.1", "tcmadb2", "jabber_reader", Secret::new("demo")).port(server.port()).encrypt(Encrypt::Off);
     let error = MssqlSource::new(config).clocks().await.unwrap_err();
     assert_refused(&error, ErrorClass::Fatal, &["no database `tcmadb2`", "4060"]);
+}
+
+#[tokio::test]
+async fn a_database_that_was_open_before_may_open_again() {
+    let database = database(Vec::new());
+    let server = start(&database).await;
+    let source = source(&server);
+    database.inject(Fault::close_database().times(2));
+    let never_seen = source.clocks().await.unwrap_err();
+    assert_refused(&never_seen, ErrorClass::Fatal, &["no database `tcmadb`", "4060"]);
+    let another = MssqlSource::new(config(&server));
+    assert_refused(&another.clocks().await.unwrap_err(), ErrorClass::Fatal, &["4060"]);
+    source.clocks().await.unwrap();
+    database.inject(Fault::close_database().times(2));
+    let closed = source.clocks().await.unwrap_err();
+    assert_refused(&closed, ErrorClass::Transient, &["the database `tcmadb` is not open any more, or not yet", "4060"]);
+    // What one source has seen says nothing of another.
+    assert_refused(&another.clocks().await.unwrap_err(), ErrorClass::Fatal, &["4060"]);
+    source.clocks().await.unwrap();
 }
 
 #[tokio::test]

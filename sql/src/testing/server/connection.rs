@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     answer::{Answer, Piece},
     database::{Answered, Database, SignIn},
-    fault::{Ending, Phase},
+    fault::{Ending, Phase, Refused},
     login::{self, Asked, Encryption, Login},
     query::Session,
     refusal::Refusal,
@@ -170,7 +170,8 @@ impl<S: AsyncRead + AsyncWrite> Client<S> {
     fn refusals(&self, login: &Login) -> Vec<Refusal> {
         let SignIn { user, database, .. } = &login.shown;
         let failed = || Refusal::new(18_456, 14, 1, format!("Login failed for user '{user}'."));
-        if self.database.refuses_login() {
+        let refused = self.database.refuses_login();
+        if refused == Some(Refused::Upgrade) {
             let reason = "Reason: Server is in script upgrade mode. Only administrator can connect at this time.";
             return vec![Refusal::new(18_401, 14, 1, format!("Login failed for user '{user}'. {reason}"))];
         }
@@ -181,7 +182,8 @@ impl<S: AsyncRead + AsyncWrite> Client<S> {
         if !accepted {
             return vec![failed()];
         }
-        if !database.is_empty() && !database.eq_ignore_ascii_case(self.database.name()) {
+        let other = !database.is_empty() && !database.eq_ignore_ascii_case(self.database.name());
+        if other || refused == Some(Refused::NotOpen) {
             let message = format!("Cannot open database \"{database}\" requested by the login. The login failed.");
             return vec![Refusal::new(4060, 11, 1, message), failed()];
         }

@@ -9,7 +9,7 @@ use jabber_archive_core::Timestamp;
 
 use super::{
     collation::Collation,
-    fault::{Ending, Fault, Moment, Phase},
+    fault::{Ending, Fault, Moment, Phase, Refused},
     kind::Kind,
     stored,
 };
@@ -486,9 +486,9 @@ impl Database {
         Connected(self.clone())
     }
 
-    /// Whether a login is refused by a fault.
-    pub(super) fn refuses_login(&self) -> bool {
-        use_up(&mut self.state().faults, Fault::refuses_login).is_some()
+    /// Why a login is refused by a fault.
+    pub(super) fn refuses_login(&self) -> Option<Refused> {
+        use_up(&mut self.state().faults, Fault::refuses_login)
     }
 
     /// What ends a connection in this phase, before a login is accepted.

@@ -13,7 +13,7 @@ pub struct Fault {
 
 #[derive(Debug, Clone)]
 enum Kind {
-    RefuseLogin,
+    RefuseLogin(Refused),
     Begin { phase: Phase, ending: Ending },
     End { table: String, moment: Moment, ending: Ending },
 }
@@ -52,6 +52,15 @@ pub enum Moment {
     WithinDone,
 }
 
+/// Why a login is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The server upgrades its databases.
+    Upgrade,
+    /// The database is not open.
+    NotOpen,
+}
+
 /// How an answer ends before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -69,7 +78,12 @@ pub enum Ending {
 impl Fault {
     /// Logins are refused with error 18401, as while a server upgrades its databases.
     pub fn refuse_logins() -> Self {
-        Self { kind: Kind::RefuseLogin, counts: false, left: Some(1), later: 0 }
+        Self::refuse(Refused::Upgrade)
+    }
+
+    /// The database cannot be opened, error 4060, as while it is recovered after a restart.
+    pub fn close_database() -> Self {
+        Self::refuse(Refused::NotOpen)
     }
 
     /// A connection ends before a login is accepted: by [`Ending::Drop`] or [`Ending::Stall`].
@@ -142,8 +156,15 @@ impl Fault {
         self
     }
 
-    pub(super) fn refuses_login(&self) -> Option<()> {
-        (self.left != Some(0) && matches!(self.kind, Kind::RefuseLogin)).then_some(())
+    fn refuse(why: Refused) -> Self {
+        Self { kind: Kind::RefuseLogin(why), counts: false, left: Some(1), later: 0 }
+    }
+
+    pub(super) fn refuses_login(&self) -> Option<Refused> {
+        match self.kind {
+            Kind::RefuseLogin(why) if self.left != Some(0) => Some(why),
+            _ => None,
+        }
     }
 
     pub(super) fn ends_in(&self, phase: Phase) -> Option<Ending> {
