@@ -3,11 +3,9 @@
 pub mod convert;
 pub mod store;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
+use cpu_time::ThreadTime;
 use jabber_archive_core::{
     Assembler, Conversation, JidIsEmail, Neighbour, People, Record, Rooms, Timestamp, Transcript, TranscriptSettings,
     testing::{generators, rows::Row},
@@ -22,10 +20,11 @@ pub fn transcript() -> Transcript {
     Transcript::new(&generators::facts(), TranscriptSettings::default()).expect("the default settings are valid")
 }
 
-/// The shortest of so many runs of each of two things, run in turns so that both see the same machine.
+/// The shortest of so many runs of each of two things, run in turns so that both see the same machine; the time that this thread has a core,
+/// so that other work on the machine does not count.
 pub fn in_turns(runs: u32, mut one: impl FnMut(), mut other: impl FnMut()) -> (Duration, Duration) {
     let time = |run: &mut dyn FnMut()| {
-        let start = Instant::now();
+        let start = ThreadTime::now();
         run();
         start.elapsed()
     };

@@ -6,7 +6,7 @@ use std::{
 
 use super::Finished;
 
-/// Writes the mails and prints how many seconds that took; reading what is to be written does not count.
+/// Writes the mails and prints for how many seconds that took a core; reading what is to be written does not count.
 const SCRIPT: &str = include_str!("email.py");
 
 /// Python's `email`, as a program that writes the same mails would use it.
