@@ -7,6 +7,7 @@ mod conformance;
 mod encrypted;
 mod faults;
 mod faults_protocol;
+mod large;
 mod refusals;
 mod server;
 mod setting;
