@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
@@ -249,7 +251,7 @@ fn only_canonical_base64_of_whole_blocks_is_ciphertext() {
 #[test]
 fn characters_that_xml_cannot_hold_need_certainty() {
     let key = ArchiverKey::new("k", 1);
-    let ring = ring(&[key.clone()]);
+    let ring = ring(std::slice::from_ref(&key));
     let sealed = |body: &str| row("bob@example.com", "alice@example.com", &key.encrypt(body), None);
     // Fourteen bytes of padding are no chance, one or two may be.
     assert!(ring.open(&sealed("a\u{1}")).is_ok_and(|row| row[place("body_string").unwrap()].as_str() == Some("a\u{1}")));
