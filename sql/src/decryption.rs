@@ -7,8 +7,9 @@
 //!    of one case are plain too: no ciphertext has 64 of them (the chance is 2^-128), a SHA-256 has.
 //! 2. A body is plain where its row says so: both JIDs are plain, and the row's own stanza is plain and holds that very text.
 //! 3. Everything else is tried under every key. A key opens it if the padding is right, it is UTF-8, a JID is one, and a stanza begins as one. Where a text holds characters
-//!    that XML cannot, chance must be ruled out by 2^-64: by padding and length of all values of the row that this key opens.
-//! 4. A value that no key opens, or that keys open to different texts, makes a dead letter of its row, which keeps what the table has.
+//!    that XML cannot, or another key opens it to another text, chance must be ruled out by 2^-64: by padding and length of all values of the row that this key opens.
+//! 4. A value that no key opens, or that keys open to different texts of which chance is ruled out for none or for several, makes a dead letter of its row, which keeps what
+//!    the table has.
 //!
 //! Without keys nothing is tried: all is plain.
 
@@ -77,8 +78,11 @@ impl Keyring {
         };
         let (mut opened, mut shut, mut torn) = (row.to_vec(), Vec::new(), Vec::new());
         for (sealed, openings) in &openings {
-            let mut texts: Vec<&Opening<'_>> =
-                openings.iter().filter(|opening| !opening.odd || certainty(opening.key) >= CERTAIN).collect();
+            let is_certain = |opening: &&Opening<'_>| certainty(opening.key) >= CERTAIN;
+            let mut texts: Vec<&Opening<'_>> = openings.iter().filter(|opening| !opening.odd || is_certain(opening)).collect();
+            if texts.iter().any(|opening| opening.text != texts[0].text) && texts.iter().any(is_certain) {
+                texts.retain(is_certain);
+            }
             texts.dedup_by(|one, other| one.text == other.text);
             match texts[..] {
                 [] => shut.push(sealed.column),

@@ -71,11 +71,13 @@ impl Catalogue {
     fn find(&self, operation: Operation<'_>) -> Result<Option<&TableName>> {
         let wanted = &operation.config.schema;
         let is_near = |table: &&TableName| table.schema.to_lowercase() == wanted.to_lowercase();
-        let near: Vec<&TableName> = match self.0.iter().any(|table| table.schema == *wanted) {
-            true => self.0.iter().filter(|table| table.schema == *wanted).collect(),
-            false => self.0.iter().filter(is_near).collect(),
-        };
-        let found: Vec<&TableName> = near.into_iter().filter(|table| table.name.eq_ignore_ascii_case(operation.table)).collect();
+        let exact = self.0.iter().any(|table| table.schema == *wanted);
+        let found: Vec<&TableName> = self
+            .0
+            .iter()
+            .filter(|table| if exact { table.schema == *wanted } else { is_near(table) })
+            .filter(|table| table.name.eq_ignore_ascii_case(operation.table))
+            .collect();
         match found[..] {
             [] => Ok(None),
             [table] => Ok(Some(table)),

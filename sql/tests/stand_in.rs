@@ -605,12 +605,12 @@ async fn names_are_those_of_the_collation() {
 
 #[tokio::test]
 async fn textsize_cuts_long_texts_where_it_is_set() {
+    const TEXTS: &str = "SELECT [long], CAST([old] AS nvarchar(max)) AS [cast], [old] FROM [dbo].[texts]";
     let database = Database::new("chat");
     let text = "x".repeat(5_000);
     let table = Table::new("texts").column("long", ColumnType::NVarCharMax).column("old", ColumnType::NText);
     database.put(table.rows(vec![vec![Value::text(text.as_str()), Value::text(text.as_str())]]));
     let (_server, mut connection) = served(&database).await;
-    const TEXTS: &str = "SELECT [long], CAST([old] AS nvarchar(max)) AS [cast], [old] FROM [dbo].[texts]";
     for (size, length) in [("4097", 2_048), ("2147483647", 5_000), ("0", 2_048)] {
         connection.simple_query(format!("SET TEXTSIZE {size};")).await.unwrap().into_results().await.unwrap();
         let found = rows(&mut connection, TEXTS, &[]).await.unwrap();

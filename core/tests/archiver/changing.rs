@@ -169,3 +169,24 @@ fn where_the_place_of_one_part_is_taken_all_parts_of_the_conversation_go_to_the_
         assert_eq!(seal.messages, long.messages);
     }
 }
+
+#[test]
+fn rows_that_look_encrypted_are_counted_in_the_seal_of_their_window_and_found() {
+    let mut sealed = chat("2026-11-23T06:30:00Z", "a2", "c2VhbGVk");
+    if let Record::Message(row) = &mut sealed {
+        row.encrypted = true;
+    }
+    let world = World::new(vec![chat("2026-11-23T06:00:00Z", "a1", "plain"), sealed]);
+    world.run_of(Changing::new(&world, |_, _| {})).unwrap();
+    world.check();
+    let seal = world.seal_at("2026-11-23T06:00:00Z");
+    assert!(seal.findings.contains(&Finding::Encrypted { table: Table::Jm, rows: 1 }), "{:?}", seal.findings);
+    assert_eq!((seal.messages.listed, seal.tables[&Table::Jm].encrypted), (2, 1));
+    let json = serde_json::to_value(&seal).unwrap();
+    assert_eq!(json["tables"]["jm"]["encrypted"], 1);
+    // A seal without such rows has the bytes that it always had.
+    let plain = one_chat();
+    plain.run_of(Changing::new(&plain, |_, _| {})).unwrap();
+    let json = serde_json::to_value(plain.seal_at("2026-11-23T06:00:00Z")).unwrap();
+    assert_eq!(json["tables"]["jm"].get("encrypted"), None);
+}

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
@@ -142,6 +144,40 @@ fn a_value_that_keys_open_to_different_texts_is_not_guessed() {
     assert!(ring(&[right, ArchiverKey::new("copy", 1)]).open(&row).is_ok());
 }
 
+/// What the cipher alone makes of a block, found out as an attacker would: by vectors under which the padding is right.
+fn raw(key: &ArchiverKey, block: &[u8]) -> [u8; BLOCK] {
+    let mut raw = [0; BLOCK];
+    for place in (0..BLOCK).rev() {
+        let padding = (BLOCK - place) as u8;
+        let mut iv = raw.map(|byte| byte ^ padding);
+        let fits = |guess: &u8| {
+            iv[place] = *guess;
+            key.clone().with_iv(iv).encryption_key().open(block).is_some_and(|(_, found)| found == usize::from(padding))
+        };
+        raw[place] = (0..=u8::MAX).find(fits).unwrap() ^ padding;
+    }
+    raw
+}
+
+#[test]
+fn a_key_that_opens_a_short_text_by_chance_does_not_hide_the_one_that_opens_the_row() {
+    let right = ArchiverKey::new("2025", 1);
+    let body = BASE64.decode(right.encrypt("exactly fifteen").as_bytes()).unwrap();
+    let mut chance = *b"another reading\x01";
+    let other = ArchiverKey::new("2026", 2);
+    for (byte, raw) in chance.iter_mut().zip(raw(&other, &body)) {
+        *byte ^= raw;
+    }
+    let other = other.with_iv(chance);
+    assert_eq!(other.encryption_key().open(&body).unwrap().0, b"another reading");
+    let both = ring(&[right.clone(), other]);
+    let whole = plain("exactly fifteen");
+    assert_eq!(opens(&both, &encrypted(&whole, &right)), whole);
+    // Where nothing else of the row is encrypted, neither is more than chance.
+    let alone = row("bob@example.com", "alice@example.com", &right.encrypt("exactly fifteen"), None);
+    assert_eq!(both.open(&alone).unwrap_err(), "body_string is opened to different texts by the keys 2025 and 2026");
+}
+
 #[test]
 fn a_mistyped_vector_shows_where_the_stanza_begins() {
     let right = ArchiverKey::new("right", 1);
@@ -215,7 +251,7 @@ fn only_canonical_base64_of_whole_blocks_is_ciphertext() {
 #[test]
 fn characters_that_xml_cannot_hold_need_certainty() {
     let key = ArchiverKey::new("k", 1);
-    let ring = ring(&[key.clone()]);
+    let ring = ring(std::slice::from_ref(&key));
     let sealed = |body: &str| row("bob@example.com", "alice@example.com", &key.encrypt(body), None);
     // Fourteen bytes of padding are no chance, one or two may be.
     assert!(ring.open(&sealed("a\u{1}")).is_ok_and(|row| row[place("body_string").unwrap()].as_str() == Some("a\u{1}")));

@@ -10,6 +10,7 @@ mod end_to_end;
 mod faults;
 mod faults_protocol;
 mod gentle;
+mod large;
 mod reaching;
 mod real_server;
 mod refusals;

@@ -16,6 +16,7 @@ const LONG: [&str; 4] = ["body_text", "message_text", "config", "spacket"];
 
 /// How the tables of a database differ from what Cisco documents.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is there or not, whatever the others")]
 struct Shape {
     collation: &'static str,
     schema: &'static str,

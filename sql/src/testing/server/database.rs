@@ -14,7 +14,7 @@ use super::{
     stored,
 };
 
-/// The type of a column, as `INFORMATION_SCHEMA.COLUMNS` names it.
+/// The type of a column, as `sys.types` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ColumnType {

@@ -52,10 +52,7 @@ impl Request {
         let Value::Text(statement) = Parameter::read(&mut body)?.value else {
             return Err(Refusal::new(214, 16, 2, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'."));
         };
-        let declared = match body.has_remaining() {
-            true => Parameter::read(&mut body)?.value,
-            false => Value::Null,
-        };
+        let declared = if body.has_remaining() { Parameter::read(&mut body)?.value } else { Value::Null };
         let mut parameters = Vec::new();
         while body.has_remaining() {
             parameters.push(Parameter::read(&mut body)?);

@@ -8,19 +8,17 @@ pub(super) const UNITS_A_DAY: u64 = 864_000_000_000;
 /// Makes a value what a column of this type holds of it; none if it can hold nothing of it.
 pub(super) fn store(value: &mut Value, kind: Kind, utf8: bool) -> Option<()> {
     match (&*value, kind) {
-        (Value::Null, _) => Some(()),
+        (Value::Null, _) | (Value::Int(_), Kind::BigInt) | (Value::Text(_) | Value::Utf16(_), Kind::NVarCharMax | Kind::NText) => Some(()),
         (Value::DateTime(..) | Value::DateTime2(..), _) => {
             *value = time(value, kind)?;
             Some(())
         }
         (Value::Int(number), Kind::Int) => i32::try_from(*number).is_ok().then_some(()),
-        (Value::Int(_), Kind::BigInt) => Some(()),
         (Value::Text(text), Kind::NVarChar(length)) => {
             // No text has more code units than bytes.
             (text.len() <= usize::from(length) || text.encode_utf16().count() <= usize::from(length)).then_some(())
         }
         (Value::Utf16(units), Kind::NVarChar(length)) => (units.len() <= usize::from(length)).then_some(()),
-        (Value::Text(_) | Value::Utf16(_), Kind::NVarCharMax | Kind::NText) => Some(()),
         (Value::Text(text), Kind::VarChar(_) | Kind::VarCharMax | Kind::Text) => {
             if !text.is_ascii() && !utf8 {
                 *value = Value::text(code_page::as_stored(text));
