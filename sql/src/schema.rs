@@ -33,6 +33,8 @@ enum Form {
     Text,
     Number,
     Time,
+    /// A time, or a rowversion, which tells none and is not read.
+    Stamp,
 }
 
 const fn text(name: &'static str) -> ColumnSpec {
@@ -45,6 +47,14 @@ const fn optional_text(name: &'static str) -> ColumnSpec {
 
 const fn number(name: &'static str) -> ColumnSpec {
     ColumnSpec { name, form: Form::Number, required: true }
+}
+
+const fn optional_number(name: &'static str) -> ColumnSpec {
+    ColumnSpec { name, form: Form::Number, required: false }
+}
+
+const fn optional_stamp(name: &'static str) -> ColumnSpec {
+    ColumnSpec { name, form: Form::Stamp, required: false }
 }
 
 const fn time(name: &'static str) -> ColumnSpec {
@@ -116,8 +126,29 @@ pub(crate) const TC_ROOMS: TableSpec = TableSpec {
 pub(crate) const TC_USERS: TableSpec =
     TableSpec { name: "tc_users", date: None, lengths: &[], columns: &[text("room_jid"), text("real_jid"), text("nick_jid")] };
 
+/// The log of managed file transfers. What dates its rows is documented as `timestamp`, which is a rowversion, and compared with dates in Cisco's own queries: its
+/// type decides. It is looked up when it is asked for the first time, because an archive without files does without it.
+pub(crate) const AFT_LOG: TableSpec = TableSpec {
+    name: "aft_log",
+    date: None,
+    lengths: &[],
+    columns: &[
+        number("aft_index"),
+        text("method"),
+        text("filename"),
+        text("file_path"),
+        optional_text("real_filename"),
+        optional_text("jid"),
+        optional_text("to_jid"),
+        optional_text("file_server"),
+        optional_number("filesize"),
+        optional_number("bytes_transferred"),
+        optional_stamp("timestampvalue"),
+    ],
+};
+
 /// Every table that is read, those of messages first.
-pub(crate) const TABLES: [&TableSpec; 5] = [&JM, &TC_MSGARCHIVE, &TC_TIMELOG, &TC_ROOMS, &TC_USERS];
+pub(crate) const TABLES: [&TableSpec; 6] = [&JM, &TC_MSGARCHIVE, &TC_TIMELOG, &TC_ROOMS, &TC_USERS, &AFT_LOG];
 
 /// A table as the database has it, and how it is read.
 #[derive(Debug, Clone)]
@@ -125,7 +156,7 @@ pub(crate) struct Layout {
     pub(crate) spec: &'static TableSpec,
     /// Schema and name, quoted.
     pub(crate) table: String,
-    /// The date column, quoted; empty for a table without one.
+    /// The date column, quoted; empty for a table without one, and for a log of transfers that does not date them.
     pub(crate) date: String,
     /// The columns of lengths, quoted.
     pub(crate) lengths: Vec<String>,
@@ -152,7 +183,7 @@ impl Schema {
         let mut connection = Connection::open(config, false).await?;
         let snapshot = Facts::ask(&mut connection, config).await?.snapshot;
         let mut layouts = Vec::new();
-        for spec in TABLES {
+        for spec in TABLES.into_iter().filter(|spec| spec.name != AFT_LOG.name) {
             if let Some(layout) = look(&mut connection, config, spec).await? {
                 layouts.push(layout);
             }
@@ -269,7 +300,13 @@ fn lay_out(operation: Operation<'_>, found: &[(String, String)]) -> Result<Layou
     let mut missing = Vec::new();
     for column in spec.columns {
         match found.iter().find(|(name, _)| name.eq_ignore_ascii_case(column.name)) {
-            Some((name, kind)) => layout.columns.push(read_as(operation, column, name, kind)?),
+            Some((_, kind)) if column.form == Form::Stamp && is_rowversion(kind) => layout.columns.push(statements::absent(column.name)),
+            Some((name, kind)) => {
+                layout.columns.push(read_as(operation, column, name, kind)?);
+                if column.form == Form::Stamp {
+                    layout.date = quote(name);
+                }
+            }
             None if column.required => missing.push(column.name),
             None => {
                 layout.columns.push(statements::absent(column.name));
@@ -288,11 +325,18 @@ fn lay_out(operation: Operation<'_>, found: &[(String, String)]) -> Result<Layou
 /// The expression that reads a column of this type.
 fn read_as(operation: Operation<'_>, column: &ColumnSpec, name: &str, kind: &str) -> Result<String> {
     let convert = match (column.form, kind.to_ascii_lowercase().as_str()) {
-        (Form::Text, "nvarchar" | "nchar") | (Form::Number, "bigint" | "int" | "smallint" | "tinyint") | (Form::Time, "datetime") => false,
+        (Form::Text, "nvarchar" | "nchar")
+        | (Form::Number, "bigint" | "int" | "smallint" | "tinyint")
+        | (Form::Time | Form::Stamp, "datetime") => false,
         (Form::Text, "varchar" | "char" | "text" | "ntext") => true,
         _ => return Err(not_understood(operation, name, kind)),
     };
     Ok(statements::column(name, convert))
+}
+
+/// Whether a type counts changes of rows; `timestamp` is the older name of it.
+fn is_rowversion(kind: &str) -> bool {
+    ["timestamp", "rowversion"].iter().any(|name| kind.eq_ignore_ascii_case(name))
 }
 
 fn not_understood(operation: Operation<'_>, name: &str, kind: &str) -> Error {

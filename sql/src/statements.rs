@@ -15,6 +15,7 @@
 //! | [`tally`] | before and after reading a chunk | rows and lengths by cell |
 //! | [`records`] | once per chunk and table | the rows |
 //! | [`whole`] | once per run | `tc_rooms`, `tc_users` |
+//! | [`records`], [`uploads`] | once per window in which files were sent, if files are archived | rows of `aft_log`, by date and by resource name |
 
 use std::fmt::Write;
 
@@ -108,6 +109,16 @@ pub(crate) fn records(table: &str, date: &str, columns: &[String]) -> String {
     format!("SELECT {} FROM {table} WHERE {date} >= @P1 AND {date} < @P2", columns.join(", "))
 }
 
+/// How many values one statement names at most; SQL Server takes 2,100 parameters.
+pub(crate) const MOST_NAMES: usize = 1_000;
+
+/// The rows with one of so many resource names, `@P1` and those behind it. `resource` is as [`column`] gives it.
+pub(crate) fn uploads(table: &str, resource: &str, names: usize, columns: &[String]) -> String {
+    let resource = resource.rsplit_once(" AS ").map_or(resource, |(value, _)| value);
+    let places: Vec<String> = (1..=names).map(|number| format!("@P{number}")).collect();
+    format!("SELECT {} FROM {table} WHERE {resource} IN ({})", columns.join(", "), places.join(", "))
+}
+
 /// All rows of a small table.
 pub(crate) fn whole(table: &str, columns: &[String]) -> String {
     format!("SELECT {} FROM {table}", columns.join(", "))
@@ -149,6 +160,7 @@ mod tests {
             tally(&table, &date, &[quote("body_len")]),
             records(&table, &date, &columns),
             whole(&table, &columns),
+            uploads(&table, &columns[1], 3, &columns),
         ] {
             assert!(statement.starts_with("SELECT "), "{statement}");
             assert!(!statement.contains(';'), "{statement}");
@@ -161,5 +173,10 @@ mod tests {
             "SELECT [to_jid], CAST([body_text] AS nvarchar(max)) AS [body_text], CAST(NULL AS nvarchar(max)) AS [subject] FROM [dbo].[jm] \
              WHERE [sent_date] >= @P1 AND [sent_date] < @P2"
         );
+        assert_eq!(
+            uploads("[dbo].[aft_log]", "[filename]", 2, &columns[..1]),
+            "SELECT [to_jid] FROM [dbo].[aft_log] WHERE [filename] IN (@P1, @P2)"
+        );
+        assert!(uploads(&table, &columns[1], 1, &columns).ends_with(" WHERE CAST([body_text] AS nvarchar(max)) IN (@P1)"));
     }
 }

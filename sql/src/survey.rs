@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     MssqlSource,
     connection::{Connection, Parameter, Value},
-    schema::{self, Facts, TABLES, TableSpec},
+    schema::{self, AFT_LOG, Facts, TABLES, TableSpec},
     statements::{self, quote},
 };
 
@@ -63,6 +63,9 @@ pub struct TableSurvey {
     pub readable: bool,
     /// Whether an index leads with the date, so that one window is read without a scan; tables without dates have none.
     pub indexed: Option<bool>,
+    /// Whether the log of transfers (`aft_log`) dates them, so that files whose resource name is not logged can be found by time; none of other tables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dated: Option<bool>,
     /// Optional columns that it lacks.
     pub absent: Vec<&'static str>,
     /// Why it cannot be read.
@@ -95,11 +98,13 @@ impl MssqlSource {
         let name = format!("{}.{}", quote(&self.config().schema), quote(spec.name));
         let granted = connection.row("ask for permission on", spec.name, statements::PERMISSION, &[Parameter::Text(&name)]).await?;
         let readable = matches!(granted, [Value::Int(1)]);
-        let mut survey = TableSurvey { name: spec.name, found: false, readable, indexed: None, absent: Vec::new(), fault: None };
+        let mut survey =
+            TableSurvey { name: spec.name, found: false, readable, indexed: None, dated: None, absent: Vec::new(), fault: None };
         match schema::look(connection, self.config(), spec).await {
             Ok(Some(layout)) => {
                 survey.found = true;
                 survey.indexed = spec.date.map(|_| layout.indexed);
+                survey.dated = (spec.name == AFT_LOG.name).then_some(!layout.date.is_empty());
                 survey.absent = layout.absent;
             }
             Ok(None) => {}

@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt, lock::Mutex, stream};
 
 use super::{
     Archiver, RunSettings,
+    files::{FileCounts, WindowFiles},
     retry::{Stop, unless_stopped},
 };
 use crate::{
@@ -34,6 +35,7 @@ struct Issued {
     lines: Vec<ListLine>,
     abandoned: BTreeSet<ItemId>,
     dead: Vec<DeadLetter>,
+    files: FileCounts,
 }
 
 /// What came of storing the mails of one conversation, in their order.
@@ -107,7 +109,9 @@ impl Archiver {
         }
 
         let in_flight = InFlight::new(&self.settings);
-        let conversations = conversations.into_iter().map(|conversation| self.issue(conversation, &in_flight, stop));
+        let files = self.window_files(&conversations, stop).await?;
+        let mut counts = FileCounts::default();
+        let conversations = conversations.into_iter().map(|conversation| self.issue(conversation, files.as_ref(), &in_flight, stop));
         let mut issued = pin!(stream::iter(conversations).buffer_unordered(self.settings.concurrency.max(1)));
         let mut dead = DeadLetter::of_rows(&assembly.undecodable, window);
         let mut lines = Vec::new();
@@ -116,7 +120,10 @@ impl Archiver {
             lines.extend(conversation.lines);
             seal.abandoned.extend(conversation.abandoned);
             dead.extend(conversation.dead);
+            counts.add(conversation.files);
         }
+        seal.files = counts.archived;
+        counts.note(&mut seal.findings);
         let list = List::new(lines);
         seal.abandoned.extend(self.left_over(&window, &list, stop).await?);
         self.patience(stop).attempt(|| self.sink.commit(&window)).await?;
@@ -161,8 +168,23 @@ impl Archiver {
     }
 
     /// Stores a conversation under the first edition that is free or equal.
-    async fn issue(&self, mut conversation: Conversation, in_flight: &InFlight, stop: &Stop<'_>) -> Result<Issued> {
+    async fn issue(
+        &self,
+        mut conversation: Conversation,
+        files: Option<&WindowFiles<'_>>,
+        in_flight: &InFlight,
+        stop: &Stop<'_>,
+    ) -> Result<Issued> {
         let mut issued = Issued::default();
+        // Held until the mails are stored, because they hold what the files hold.
+        let read = match self.read_files(&mut conversation, files, stop).await {
+            Ok(read) => read,
+            Err(error) if error.class() == ErrorClass::Item => {
+                bury(&mut conversation, &error, &[], &mut issued.dead);
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let mut issue = Issue::FIRST;
         while !conversation.messages.is_empty() {
             let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
@@ -202,6 +224,9 @@ impl Archiver {
         for line in &issued.lines {
             issued.abandoned.remove(&line.id);
         }
+        for message in &conversation.messages {
+            issued.files.add(read.as_ref().and_then(|read| read.counts.get(&message.key).copied()).unwrap_or_default());
+        }
         Ok(issued)
     }
 
@@ -230,12 +255,7 @@ impl Archiver {
     /// Stores a file by its digest; who stored the same before does not matter.
     async fn store_object(&self, key: &ObjectKey, content: &Bytes, stop: &Stop<'_>) -> Result<()> {
         let stored = self.patience(stop).attempt(|| self.sink.put_object(key, stream::iter([Ok(content.clone())]).boxed())).await?;
-        match stored {
-            Stored::Created | Stored::AlreadyPresent => Ok(()),
-            Stored::Different => Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "put object", "something else has its place")
-                .about(key)
-                .advise("run `jabber-archive verify`: the object is damaged, or another program writes into this archive")),
-        }
+        confirm(stored, key)
     }
 
     /// Items of the window that its list does not name.
@@ -256,6 +276,16 @@ impl Archiver {
                 Ok(left)
             })
             .await
+    }
+}
+
+/// Whether an object is in the store.
+pub(super) fn confirm(stored: Stored, key: &ObjectKey) -> Result<()> {
+    match stored {
+        Stored::Created | Stored::AlreadyPresent => Ok(()),
+        Stored::Different => Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "put object", "something else has its place")
+            .about(key)
+            .advise("run `jabber-archive verify`: the object is damaged, or another program writes into this archive")),
     }
 }
 

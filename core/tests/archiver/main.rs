@@ -13,5 +13,6 @@ mod patience;
 mod per_message;
 mod raced;
 mod reading;
+mod sent_files;
 mod windows;
 mod world;

@@ -14,8 +14,8 @@ use jabber_archive_core::{
     Link, List, MemoryDirectory, Movement, ObjectKey, Observer, People, Record, Result, RunEntry, RunReport, RunSettings, Seal, Source,
     Table, Timestamp, Transcript, TranscriptSettings, UndecodableRow, Window,
     testing::{
-        faults::{Faults, FaultyLedger, FaultySink, FaultySource},
-        memory::{MemoryLedger, MemorySink, MemorySource},
+        faults::{Faults, FaultyFiles, FaultyLedger, FaultySink, FaultySource},
+        memory::{MemoryFiles, MemoryLedger, MemorySink, MemorySource, MemorySpool},
         rows::{Row, presence},
     },
 };
@@ -39,6 +39,7 @@ pub(crate) struct World {
     pub(crate) source: Arc<MemorySource>,
     pub(crate) sink: Arc<MemorySink>,
     pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) files: Option<Arc<MemoryFiles>>,
     pub(crate) observer: Arc<Log>,
     pub(crate) now: Timestamp,
 }
@@ -66,6 +67,7 @@ impl World {
             source: Arc::new(MemorySource::new(records, now).batches_of(5)),
             sink: Arc::default(),
             ledger: Arc::default(),
+            files: None,
             observer: Arc::default(),
             now,
         }
@@ -89,11 +91,12 @@ impl World {
             log.waits.lock().unwrap().push(wait);
             ready(())
         };
-        Archiver::new(self.facts.clone(), source, self.converter.clone(), sink, ledger, Arc::new(pause))
-            .people(People::new(self.directory.clone()))
-            .filter(self.filter.clone())
-            .settings(self.settings.clone())
-            .observer(observer)
+        let archiver = Archiver::new(self.facts.clone(), source, self.converter.clone(), sink, ledger, Arc::new(pause));
+        let archiver = match &self.files {
+            Some(files) => archiver.files(Arc::new(FaultyFiles::new(files.clone(), faults))).spool(Arc::new(MemorySpool::new())),
+            None => archiver,
+        };
+        archiver.people(People::new(self.directory.clone())).filter(self.filter.clone()).settings(self.settings.clone()).observer(observer)
     }
 
     pub(crate) fn run(&self) -> Result<RunReport> {

@@ -5,6 +5,6 @@ mod server;
 pub mod tables;
 
 pub use self::{
-    office::{Office, TrueMessage},
+    office::{Office, TrueFile, TrueMessage},
     server::{ColumnType, Database, Fault, SqlServer, Table, Value},
 };

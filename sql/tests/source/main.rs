@@ -8,3 +8,4 @@ mod faults;
 mod refusals;
 mod server;
 mod setting;
+mod transfers;

@@ -14,9 +14,10 @@
 //! assert_eq!((faults.calls(), faults.calls_of("commit")), (2, 2));
 //! ```
 
+mod files;
 mod ledger;
 mod schedule;
 mod sink;
 mod source;
 
-pub use self::{ledger::FaultyLedger, schedule::Faults, sink::FaultySink, source::FaultySource};
+pub use self::{files::FaultyFiles, ledger::FaultyLedger, schedule::Faults, sink::FaultySink, source::FaultySource};

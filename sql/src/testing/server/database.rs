@@ -31,6 +31,8 @@ pub enum ColumnType {
     DateTime,
     /// `datetime2(7)`: a type that the source does not understand.
     DateTime2,
+    /// `rowversion`, which the catalogue calls `timestamp` and which tells no time.
+    RowVersion,
 }
 
 /// A value of a row.

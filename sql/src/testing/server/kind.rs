@@ -14,6 +14,7 @@ pub(super) enum Kind {
     BigInt,
     DateTime,
     DateTime2,
+    RowVersion,
     /// `sql_variant`, which only a CAST makes useful.
     Variant,
 }
@@ -26,6 +27,7 @@ pub(super) enum Family {
     LongText,
     Number,
     Time,
+    Binary,
     Variant,
 }
 
@@ -43,6 +45,7 @@ impl Kind {
             Self::BigInt => "bigint",
             Self::DateTime => "datetime",
             Self::DateTime2 => "datetime2",
+            Self::RowVersion => "timestamp",
             Self::Variant => "sql_variant",
         }
     }
@@ -53,6 +56,7 @@ impl Kind {
             Self::NText | Self::Text => Family::LongText,
             Self::Bit | Self::TinyInt | Self::Int | Self::BigInt => Family::Number,
             Self::DateTime | Self::DateTime2 => Family::Time,
+            Self::RowVersion => Family::Binary,
             Self::Variant => Family::Variant,
         }
     }
@@ -80,6 +84,7 @@ impl From<ColumnType> for Kind {
             ColumnType::BigInt => Self::BigInt,
             ColumnType::DateTime => Self::DateTime,
             ColumnType::DateTime2 => Self::DateTime2,
+            ColumnType::RowVersion => Self::RowVersion,
         }
     }
 }

@@ -151,6 +151,10 @@ fn type_info(out: &mut BytesMut, kind: Kind) {
         Kind::BigInt => out.put_slice(&[TypeId::IntN as u8, 8]),
         Kind::DateTime => out.put_slice(&[TypeId::DateTimeN as u8, 8]),
         Kind::DateTime2 => out.put_slice(&[TypeId::DateTime2 as u8, 7]),
+        Kind::RowVersion => {
+            out.put_u8(TypeId::BigBinary as u8);
+            out.put_u16_le(8);
+        }
         Kind::Variant => {
             out.put_u8(TypeId::Variant as u8);
             out.put_u32_le(8009);
@@ -170,7 +174,7 @@ pub(super) fn row(out: &mut BytesMut, columns: &[ResultColumn], values: &[Value]
 
 fn put_value(out: &mut BytesMut, kind: Kind, value: &Value) -> Option<()> {
     match (kind, value) {
-        (Kind::NVarChar(_), Value::Null) => out.put_u16_le(MAX),
+        (Kind::NVarChar(_) | Kind::RowVersion, Value::Null) => out.put_u16_le(MAX),
         (Kind::NVarCharMax | Kind::VarCharMax, Value::Null) => out.put_u64_le(u64::MAX),
         (Kind::Variant, Value::Null) => out.put_u32_le(0),
         (_, Value::Null) => out.put_u8(0),
@@ -209,6 +213,10 @@ fn put_value(out: &mut BytesMut, kind: Kind, value: &Value) -> Option<()> {
         (Kind::BigInt, Value::Int(number)) => {
             out.put_u8(8);
             out.put_i64_le(*number);
+        }
+        (Kind::RowVersion, Value::Int(number)) => {
+            out.put_u16_le(8);
+            out.put_i64(*number);
         }
         (Kind::DateTime, Value::DateTime(days, ticks)) => {
             out.put_u8(8);

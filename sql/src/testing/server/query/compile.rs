@@ -67,6 +67,16 @@ impl<'a> Scope<'a> {
                 comparable(comparison, left.kind, right.kind)?;
                 Ok(Condition::Compare(comparison, left.expression, right.expression))
             }
+            Expr::InList { expr: value, list, negated: false } => {
+                let value = self.typed(value)?;
+                let mut members = Vec::with_capacity(list.len());
+                for member in list {
+                    let member = self.typed(member)?;
+                    comparable(Comparison::Equal, value.kind, member.kind)?;
+                    members.push(member.expression);
+                }
+                Ok(Condition::In(value.expression, members))
+            }
             _ => Err(Refusal::syntax(expr)),
         }
     }
@@ -232,7 +242,7 @@ impl<'a> Scope<'a> {
         let fits = match of.kind.family() {
             Family::Number => of.kind != Kind::Bit,
             Family::Text | Family::Time => name != "sum",
-            Family::LongText | Family::Variant => false,
+            Family::LongText | Family::Binary | Family::Variant => false,
         };
         if !fits {
             let message = format!("Operand data type {} is invalid for {name} operator.", of.kind.name());

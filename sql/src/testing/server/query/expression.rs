@@ -39,6 +39,8 @@ pub(super) enum Subquery {
 /// Holds, does not hold, or is unknown because of a NULL.
 pub(super) enum Condition {
     Compare(Comparison, Expression, Expression),
+    /// Equal to one of these.
+    In(Expression, Vec<Expression>),
     And(Box<Condition>, Box<Condition>),
 }
 
@@ -140,6 +142,18 @@ impl Condition {
                 (Value::Null, _) | (_, Value::Null) => None,
                 (left, right) => Some(comparison.holds(compare(&left, &right)?)),
             },
+            Self::In(value, members) => {
+                let value = value.value(row)?;
+                let mut unknown = value == Value::Null;
+                for member in members.iter_mut().take_while(|_| value != Value::Null) {
+                    match member.value(row)? {
+                        Value::Null => unknown = true,
+                        member if compare(&value, &member)?.is_eq() => return Ok(Some(true)),
+                        _ => {}
+                    }
+                }
+                (!unknown).then_some(false)
+            }
             Self::And(left, right) => match (left.holds(row)?, right.holds(row)?) {
                 (Some(false), _) | (_, Some(false)) => Some(false),
                 (Some(true), Some(true)) => Some(true),
@@ -237,13 +251,13 @@ pub(super) fn castable(from: Kind, to: Kind) -> Result<(), Refusal> {
             let message = format!("Explicit conversion from data type {} to {} is not allowed.", from.name(), to.name());
             Err(Refusal::new(529, 16, 2, message))
         }
-        Family::Time | Family::Variant => Err(Refusal::syntax("CAST")),
+        Family::Time | Family::Binary | Family::Variant => Err(Refusal::syntax("CAST")),
     }
 }
 
 /// Whether SQL Server compares two types.
 pub(super) fn comparable(comparison: Comparison, left: Kind, right: Kind) -> Result<(), Refusal> {
-    let incomparable = |kind: Kind| matches!(kind.family(), Family::LongText | Family::Variant);
+    let incomparable = |kind: Kind| matches!(kind.family(), Family::LongText | Family::Binary | Family::Variant);
     if incomparable(left) || incomparable(right) {
         let message =
             format!("The data types {} and {} are incompatible in the {} operator.", left.name(), right.name(), comparison.name());

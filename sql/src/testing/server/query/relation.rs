@@ -241,7 +241,7 @@ fn scan(table: Table) -> Rows {
 /// Makes a value what a column of this type holds of it; none if it can hold nothing of it.
 fn store(value: &mut Value, kind: Kind) -> Option<()> {
     match (&*value, kind.family()) {
-        (Value::Null, _) | (Value::DateTime(..), Family::Time) => Some(()),
+        (Value::Null, _) | (Value::DateTime(..), Family::Time) | (Value::Int(_), Family::Binary) => Some(()),
         (Value::Int(number), Family::Number) => (kind == Kind::BigInt || i32::try_from(*number).is_ok()).then_some(()),
         (Value::Text(text), Family::Text | Family::LongText) => {
             if kind.has_code_page() && !text.is_ascii() {
