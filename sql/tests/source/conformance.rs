@@ -55,7 +55,7 @@ fn filled(office: Office) -> (Office, Database) {
             text("chen@example.com"),
             text("bob@example.com"),
             text("Post"),
-            text(resource),
+            text(&resource),
             text("a.pdf"),
             Value::Null,
             Value::Null,
