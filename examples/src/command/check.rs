@@ -9,7 +9,7 @@ use jabber_archive_core::{
     ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Frontier, Ledger, MemoryDirectory,
     Neighbour, Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Unmapped, Window,
 };
-use jabber_archive_sql::{MssqlSource, Survey};
+use jabber_archive_sql::{MssqlSource, Survey, TableSurvey};
 use serde::Serialize;
 
 use super::{Outcome, now, report::counted, unmapped};
@@ -17,8 +17,11 @@ use crate::{
     arguments::Resolving,
     config::Config,
     console::Console,
-    wiring::{self, DirectorySurvey, Known, Place},
+    wiring::{self, DirectorySurvey, FilesSurvey, Known, Place},
 };
+
+/// The log of transfers, which matters only where files are archived.
+const AFT_LOG: &str = "aft_log";
 
 /// How many message rows of the last window are read to find people without an address.
 const SAMPLE: u64 = 100_000;
@@ -36,6 +39,9 @@ struct Checked {
     survey: Survey,
     /// What the directory gave, where the people come from one.
     directory: Option<DirectorySurvey>,
+    /// Whether the files that were sent could be read, if they are to be archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<FilesSurvey>,
     /// How far our clock is ahead of the server's.
     clock_ahead_seconds: i64,
     first: Option<Timestamp>,
@@ -68,10 +74,17 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     let Known { people, directory: listed, survey: directory } = wiring::people(&config).await?;
     let filter = config.filter.read(&config)?;
     let source = wiring::source(&config)?;
+    let files = match wiring::files(&config)? {
+        Some(files) => Some(files.survey().await?),
+        None => None,
+    };
 
     let survey = source.survey().await?;
     let now = now();
-    let faults = survey.tables.iter().any(|table| table.fault.is_some());
+    // What is wrong with the log of transfers is wrong for those who archive files.
+    let matters = |table: &&TableSurvey| table.name != AFT_LOG || files.is_some();
+    let faults = survey.tables.iter().filter(matters).any(|table| table.fault.is_some());
+    let unlogged = files.is_some() && !survey.tables.iter().any(|table| table.name == AFT_LOG && table.found);
     let apart = now.distance(survey.clock);
     // As a run asks: rows are written meanwhile, and by clocks that are a little ahead.
     let latest = now.min(survey.clock).after(settings.settle);
@@ -86,6 +99,7 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         clock_ahead_seconds: (now.millis() - survey.clock.millis()) / 1_000,
         survey,
         directory,
+        files,
         first: extent.first,
         last: extent.last,
         undated: extent.undated,
@@ -106,6 +120,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     console.print(&checked)?;
     let findings = faults
         || apart > RunSettings::CLOCK_SKEW
+        || unlogged
+        || checked.files.as_ref().is_some_and(|files| files.fault.is_some())
         || checked.refused.is_some()
         || checked.survey.read_only
         || checked.undated + checked.future > 0
@@ -196,7 +212,11 @@ impl fmt::Display for Checked {
                 (None, false, _) => writeln!(f, "not there, or not to be read")?,
                 (None, true, Some(false)) => writeln!(f, "readable; no index on its date: each run scans it")?,
                 (None, true, Some(true)) => writeln!(f, "readable; an index on its date")?,
-                (None, true, None) => writeln!(f, "readable")?,
+                (None, true, None) => match table.dated {
+                    Some(true) => writeln!(f, "readable; dated")?,
+                    Some(false) => writeln!(f, "readable; not dated: files are found by resource name alone")?,
+                    None => writeln!(f, "readable")?,
+                },
             }
         }
         match (self.first, self.last) {
@@ -208,6 +228,9 @@ impl fmt::Display for Checked {
         }
         if self.future > 0 {
             writeln!(f, "       {} dated in the future: they wait for their day", self.future)?;
+        }
+        if let Some(files) = &self.files {
+            write!(f, "{files}")?;
         }
         if let Some(directory) = &self.directory {
             write!(f, "{directory}")?;

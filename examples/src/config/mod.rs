@@ -1,5 +1,6 @@
 //! The configuration file.
 
+mod files;
 mod filter;
 #[cfg(feature = "ldap")]
 mod ldap;
@@ -17,6 +18,7 @@ use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result, TimeZone
 use serde::Deserialize;
 
 pub(crate) use self::{
+    files::{FilesConfig, FilesKind},
     filter::FilterConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
@@ -33,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) directory: DirectoryConfig,
     #[serde(default)]
     pub(crate) filter: FilterConfig,
+    pub(crate) files: Option<FilesConfig>,
     #[serde(default)]
     pub(crate) converter: ConverterConfig,
     pub(crate) sink: SinkConfig,

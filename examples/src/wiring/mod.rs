@@ -1,7 +1,9 @@
 //! Builds the parts of the line from a configuration.
 
 mod directory;
+mod files;
 mod place;
+mod spool;
 
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use jabber_archive_sql::{Encrypt, MssqlConfig, MssqlSource};
 
 pub(crate) use self::{
     directory::{DirectorySurvey, Known, people, people_patiently},
+    files::{FilesSurvey, files},
     place::Place,
 };
 use crate::config::{Config, Encryption, Mode, SourceConfig, SourceKind};
@@ -141,7 +144,13 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
     let filter = config.filter.read(config)?;
     let settings = settings(config);
     settings.check(&facts)?;
+    let files = files(config)?;
     let archive = place.open(observer.clone()).await?;
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
+    let line = line.spool(Arc::new(spool::TemporaryFiles));
+    let line = match files {
+        Some(files) => line.files(files.store),
+        None => line,
+    };
     Ok(line.people(people).filter(filter).settings(settings).identity(identity(config)).observer(observer))
 }

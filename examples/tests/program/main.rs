@@ -18,5 +18,7 @@ mod output;
 mod people;
 mod program;
 mod run;
+#[cfg(feature = "sftp")]
+mod sent_files;
 mod usage;
 mod verify;

@@ -79,17 +79,17 @@ impl Expected {
         let kind = shown.algorithm();
         let scan = if self.port == 22 { self.host.clone() } else { format!("-p {} {}", self.port, self.host) };
         Err(match &self.key {
-            HostKey::KnownHosts(path) if self.known.is_empty() => self.error(format!("it is not in {}", path.display())).advise(format!(
+            HostKey::KnownHosts(path) if self.known.is_empty() => self.error(&format!("it is not in {}", path.display())).advise(format!(
                 "its key is {kind} {fingerprint}: if that is what its administrator says (ssh-keygen -lf on the server), set host_key = \
                  \"{fingerprint}\", or add the line that `ssh-keyscan {scan}` prints"
             )),
-            _ => self.error(format!("it shows another key than the one that is known: {kind} {fingerprint}")).advise(
+            _ => self.error(&format!("it shows another key than the one that is known: {kind} {fingerprint}")).advise(
                 "somebody may be in between: ask its administrator; only if the key was changed on purpose, change `host_key` or `known_hosts`",
             ),
         })
     }
 
-    fn error(&self, what: String) -> Error {
+    fn error(&self, what: &str) -> Error {
         refuse(format!("the server cannot be trusted: {what}")).about(format_args!("{}:{}", self.host, self.port))
     }
 }

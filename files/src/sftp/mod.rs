@@ -103,7 +103,7 @@ impl Sftp {
                 Some(StatusCode::PermissionDenied) => Err(unreadable(ErrorClass::Fatal, "the folder may not be read")
                     .about(root.place())
                     .advise(format!("let `{}` read it", self.config.user))),
-                _ => Err(failed(error).about(root.place())),
+                _ => Err(failed(&error).about(root.place())),
             },
         }
     }
@@ -124,7 +124,7 @@ impl Sftp {
                     return match status(&error) {
                         Some(StatusCode::NoSuchFile) => Ok(Seen::Missing),
                         Some(StatusCode::PermissionDenied) => Err(denied()),
-                        _ => Err(failed(error)),
+                        _ => Err(failed(&error)),
                     };
                 }
             }
@@ -148,12 +148,12 @@ impl Sftp {
                     // It was there a moment ago.
                     Some(StatusCode::NoSuchFile) => Err(changed()),
                     Some(StatusCode::PermissionDenied) => Err(denied()),
-                    _ => Err(failed(error)),
+                    _ => Err(failed(&error)),
                 };
             }
         };
         let (opened, again) = join(connection.sftp.fstat(handle.name()), self.look(connection, root, names)).await;
-        let opened = opened.map_err(failed)?.attrs;
+        let opened = opened.map_err(|error| failed(&error))?.attrs;
         match again? {
             Seen::File if opened.file_type() == FileType::File => Ok(Opened::Content(content(handle, opened.size.unwrap_or_default()))),
             _ => Err(changed()),
@@ -223,8 +223,8 @@ fn status(error: &SftpError) -> Option<StatusCode> {
 }
 
 /// Whatever else goes wrong may pass. What the server says is not passed on: it may name files.
-fn failed(error: SftpError) -> Error {
-    let what = match &error {
+fn failed(error: &SftpError) -> Error {
+    let what = match error {
         SftpError::Status(status) => format!("the server answers: {}", status.status_code),
         SftpError::Timeout => "the server does not answer in time".to_owned(),
         _ => "the connection broke".to_owned(),

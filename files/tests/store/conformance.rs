@@ -12,7 +12,7 @@ async fn a_folder_keeps_the_contract() {
     let place = Place::new();
     let elsewhere = tempfile::tempdir().unwrap();
     let report = conformance::file_store(async || {
-        let folder = |store: &std::path::Path| Arc::new(Folder::new(place.roots_at(store)).sentinel(SENTINEL));
+        let folder = |store: &std::path::Path| Arc::new(Folder::new(Place::roots_at(store)).sentinel(SENTINEL));
         FileStoreSubject::new(folder(&place.store()), Place::held())
             .missing(Place::missing())
             .refused(place.refused())
@@ -29,7 +29,7 @@ async fn a_server_keeps_the_contract() {
     let place = Place::new();
     let elsewhere = tempfile::tempdir().unwrap();
     let report = conformance::file_store(async || {
-        let sftp = |store: &std::path::Path| Arc::new(Sftp::new(sshd.config(place.roots_at(store)).sentinel(SENTINEL)).unwrap());
+        let sftp = |store: &std::path::Path| Arc::new(Sftp::new(sshd.config(Place::roots_at(store)).sentinel(SENTINEL)).unwrap());
         FileStoreSubject::new(sftp(&place.store()), Place::held())
             .missing(Place::missing())
             .refused(place.refused())

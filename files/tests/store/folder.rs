@@ -29,9 +29,9 @@ async fn a_root_without_its_sentinel_is_unreadable_and_not_empty() {
     for link in [true, false] {
         let sentinel = place.store().join(SENTINEL);
         if link {
-            symlink("status", &sentinel).unwrap()
+            symlink("status", &sentinel).unwrap();
         } else {
-            fs::create_dir(&sentinel).unwrap()
+            fs::create_dir(&sentinel).unwrap();
         }
         assert!(store.check().await.is_err(), "it is no file");
         if link { fs::remove_file(&sentinel).unwrap() } else { fs::remove_dir(&sentinel).unwrap() }
@@ -71,9 +71,9 @@ async fn a_file_that_grows_or_shrinks_while_it_is_read_ends_with_an_error() {
         let first = content.next().await.unwrap().unwrap();
         let mut file = fs::OpenOptions::new().append(true).open(place.store().join("files/im/live.bin")).unwrap();
         if grows {
-            file.write_all(b"more").unwrap()
+            file.write_all(b"more").unwrap();
         } else {
-            file.set_len(1 << 20).unwrap()
+            file.set_len(1 << 20).unwrap();
         }
         let mut read = first.len();
         let error = loop {

@@ -91,10 +91,10 @@ impl Place {
 
     /// The store, and a process, whose memory is a regular file that cannot be read at its start by anybody.
     pub(crate) fn roots(&self) -> [Root; 2] {
-        self.roots_at(&self.store())
+        Self::roots_at(&self.store())
     }
 
-    pub(crate) fn roots_at(&self, store: &Path) -> [Root; 2] {
+    pub(crate) fn roots_at(store: &Path) -> [Root; 2] {
         let process = format!("/proc/{}", std::process::id());
         [Root::new(LOGGED, store.to_str().unwrap()).unwrap(), Root::new(BROKEN, process).unwrap()]
     }

@@ -82,9 +82,9 @@ async fn a_file_that_grows_or_shrinks_while_it_is_read_ends_with_an_error() {
         let mut read = content.next().await.unwrap().unwrap().len();
         let mut file = fs::OpenOptions::new().append(true).open(place.store().join("files/im/large.bin")).unwrap();
         if grows {
-            file.write_all(b"more").unwrap()
+            file.write_all(b"more").unwrap();
         } else {
-            file.set_len(5 << 20).unwrap()
+            file.set_len(5 << 20).unwrap();
         }
         let error = loop {
             match content.next().await.expect("it ends as if it were whole") {

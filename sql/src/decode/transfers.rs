@@ -10,7 +10,7 @@ pub(crate) fn upload(row: &[Value]) -> Option<Transfer> {
     }
     let filled = |value: &Value| text(value).filter(|text| !text.trim().is_empty()).map(str::to_owned);
     let mut transfer = Transfer::new(number(index).unwrap_or_default(), text(resource).unwrap_or_default());
-    transfer.name = text(name).unwrap_or_default().to_owned();
+    text(name).unwrap_or_default().clone_into(&mut transfer.name);
     transfer.from = text(from).and_then(Jid::parse);
     transfer.to = text(to).and_then(Jid::parse);
     transfer.server = filled(server);
