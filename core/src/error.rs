@@ -128,6 +128,13 @@ impl Error {
         self
     }
 
+    /// The same as of another class, where a caller knows more than the place where it arose.
+    #[must_use]
+    pub(crate) fn of_class(mut self, class: ErrorClass) -> Self {
+        self.0.class = class;
+        self
+    }
+
     /// How long the other side asked to be left alone.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteStream, Digest, Result};
+use crate::{ByteStream, Digest, Result, Transfer};
 
 /// A file that was sent with a message, as the message and the transfer log name it, and its content where it was read.
 ///
@@ -40,7 +40,7 @@ pub struct FileRef {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileContent<'a> {
-    /// Nobody has looked for it.
+    /// Nobody has looked for it, or nothing tells where it might be read.
     Unread,
     /// It is known not to be where the transfer log says.
     Missing,
@@ -126,12 +126,42 @@ impl fmt::Debug for FileContent<'_> {
 ///
 /// # Contract
 ///
-/// Missing is not unreadable: `Ok(None)` says that the file is known not to be there; whatever leaves that open is an error.
-/// Only files below configured roots are opened, and no links are followed.
+/// - Missing is not unreadable: [`Opened::Missing`] says that the file is known not to be there; whatever leaves that open is an error. A place that is itself not
+///   there, as a mount that is gone, leaves it open for all its files.
+/// - What the transfer log says is data: only regular files below configured roots are opened, by a path that is written as it is resolved, and no link is followed,
+///   at whatever level. Anything else is [`Opened::Refused`].
+/// - A content ends where the file does. One that breaks off, or changes while it is read, ends with an error.
+/// - Errors are classed where they arise: what may pass is [`Transient`](crate::ErrorClass::Transient), a file that is there and may not be read
+///   [`Item`](crate::ErrorClass::Item), a server that is not the one it should be [`Fatal`](crate::ErrorClass::Fatal).
 #[async_trait]
 pub trait FileStore: fmt::Debug + Send + Sync {
-    /// Opens a file for reading from its start.
-    async fn open(&self, file: &FileRef) -> Result<Option<ByteStream>>;
+    /// Whether files can be read at all. Tells a store that is gone from one file that cannot be read.
+    async fn check(&self) -> Result<()>;
+
+    /// Opens the file of an upload for reading from its start.
+    async fn open(&self, transfer: &Transfer) -> Result<Opened>;
 }
 
 const _: Option<&dyn FileStore> = None;
+
+/// What came of opening a file.
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a caller decides each case")]
+pub enum Opened {
+    /// It is there: this is what it holds.
+    Content(ByteStream),
+    /// It is known not to be there.
+    Missing,
+    /// It is nothing that the store opens, whether or not it is there.
+    Refused,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Content(_) => "Content",
+            Self::Missing => "Missing",
+            Self::Refused => "Refused",
+        })
+    }
+}

@@ -33,6 +33,7 @@ pub mod testing;
 mod time;
 mod time_zone;
 mod transcript;
+mod transfer;
 mod unmapped;
 mod window;
 
@@ -48,7 +49,7 @@ pub use self::{
     digest::{Digest, FieldHasher, ShortDigest},
     directory::{Directory, JidIsEmail, MemoryDirectory, Person},
     error::{Error, ErrorClass, ErrorKind, Result},
-    file::{FileContent, FileRef, FileStore},
+    file::{FileContent, FileRef, FileStore, Opened},
     filter::{Filter, FilterReason, FilterTerm},
     gate::{Gate, Passage},
     header::HeaderText,
@@ -71,6 +72,7 @@ pub use self::{
     time::{PRESENCE_LOOKBACK, Span, Timestamp},
     time_zone::TimeZone,
     transcript::{PerMessage, Transcript, TranscriptSettings},
+    transfer::Transfer,
     unmapped::{Participation, Unmapped},
     window::{Grid, Window},
 };

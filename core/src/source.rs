@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::{Grid, Record, Result, Rooms, Span, Table, Timestamp, Window};
+use crate::{Grid, Record, Result, Rooms, Span, Table, Timestamp, Transfer, Window};
 
 /// Where rows come from.
 ///
@@ -39,6 +39,11 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// Every message row dated in the span and every presence row of the span and of
     /// [`PRESENCE_LOOKBACK`](crate::PRESENCE_LOOKBACK) before it, in batches of some hundred.
     fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>>;
+
+    /// Every logged upload with one of these resource names, whenever it was, and every one dated in the span, where the log dates them; each once, in any order.
+    ///
+    /// Names are compared exactly. Asked only where files are archived; a source without a transfer log knows of no uploads.
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>>;
 }
 
 const _: Option<&dyn Source> = None;

@@ -8,7 +8,8 @@ use futures::{
 };
 
 use crate::{
-    Clock, Error, ErrorClass, ErrorKind, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Window,
+    Clock, Error, ErrorClass, ErrorKind, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
+    Window,
 };
 
 /// Several sources as one: the tables of a cluster lie in databases of their own, on servers of their own, several of each.
@@ -142,5 +143,9 @@ impl Source for Sources {
             Some((batch, rest))
         });
         until_error.boxed()
+    }
+
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        Ok(self.each(|source| source.transfers(span, resources)).await?.concat())
     }
 }

@@ -22,13 +22,13 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    Appended, ArchiveFacts, ByteStream, Capability, Clock, Digest, Entry, Extent, Grid, ItemKey, KeptKind, Ledger, Link, MailItem,
-    Movement, ObjectKey, Record, Result, Rooms, Sink, Source, SourceId, Sources, Span, Spool, SpoolWriter, Stored, Table, Tally, Timestamp,
-    UndecodableRow, Window,
+    Appended, ArchiveFacts, ByteStream, Capability, Clock, Digest, Entry, Extent, FileStore, Grid, ItemKey, KeptKind, Ledger, Link,
+    MailItem, Movement, ObjectKey, Opened, Record, Result, Rooms, Sink, Source, SourceId, Sources, Span, Spool, SpoolWriter, Stored, Table,
+    Tally, Timestamp, Transfer, UndecodableRow, Window,
     testing::{
-        conformance::{self, LedgerSubject, Report, SourceSubject},
-        faults::{Faults, FaultyLedger, FaultySink, FaultySource, FaultySpool},
-        memory::{MemoryLedger, MemorySink, MemorySource, MemorySpool},
+        conformance::{self, FileStoreSubject, LedgerSubject, Report, SourceSubject},
+        faults::{Faults, FaultyFiles, FaultyLedger, FaultySink, FaultySource, FaultySpool},
+        memory::{MemoryFiles, MemoryLedger, MemorySink, MemorySource, MemorySpool},
         rows::{Row, presence, rows},
     },
 };
@@ -81,7 +81,17 @@ fn held() -> Vec<Record> {
 }
 
 fn memory_source() -> Arc<MemorySource> {
-    Arc::new(MemorySource::new(held(), "2026-11-25T12:00:00Z".parse().unwrap()).batches_of(7))
+    Arc::new(MemorySource::new(held(), "2026-11-25T12:00:00Z".parse().unwrap()).with_transfers(transfers()).batches_of(7))
+}
+
+fn transfers() -> Vec<Transfer> {
+    let dates = ["2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z", "2026-11-21T08:00:00Z", "1999-01-01T00:00:00Z", ""];
+    let upload = |(index, date): (i64, &str)| {
+        let mut transfer = Transfer::new(index, format!("resource{}", index % 4));
+        transfer.sent = date.parse().ok();
+        transfer
+    };
+    (0..).zip(dates).map(upload).chain([Transfer::new(77, "")]).collect()
 }
 
 fn memory_sink() -> Arc<MemorySink> {
@@ -92,7 +102,7 @@ fn memory_sink() -> Arc<MemorySink> {
 fn interruptible() -> SourceSubject<Interruptible> {
     let source = Arc::new(Interruptible { inner: memory_source(), next: Arc::default() });
     let next = source.next.clone();
-    SourceSubject::new(source, held()).interrupted_by(move || {
+    SourceSubject::new(source, held()).with_transfers(transfers()).interrupted_by(move || {
         next.store(3, Ordering::Relaxed);
         ready(()).boxed()
     })
@@ -128,6 +138,35 @@ impl Source for Interruptible {
             call => FaultySource::new(self.inner.clone(), &Faults::killed_at(call)).records(span),
         }
     }
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        self.inner.transfers(span, resources).await
+    }
+}
+
+/// A store of files with something of everything, made of one in memory.
+fn files<F: FileStore + ?Sized>(store: impl Fn(Arc<MemoryFiles>) -> Arc<F>) -> FileStoreSubject<F> {
+    let at = |index: i64, path: &str| {
+        let mut transfer = Transfer::new(index, "x");
+        transfer.path = Some(path.to_owned());
+        transfer
+    };
+    let memory = Arc::new(MemoryFiles::new());
+    let mut held = Vec::new();
+    for (index, size) in (0..).zip([0, 1, 70_000, 3 << 20]) {
+        let path = format!("/files/im/20261121/09/{index}.bin");
+        let content: Bytes = (0..size).map(|byte: usize| (byte ^ (byte >> 8)) as u8).collect();
+        memory.put(&path, content.clone());
+        held.push((at(index, &path), content));
+    }
+    memory.put("/files/im/locked", "x");
+    memory.unreadable("/files/im/locked", jabber_archive_core::ErrorClass::Item);
+    let gone = Arc::new(MemoryFiles::new());
+    gone.set_gone(true);
+    FileStoreSubject::new(store(memory), held)
+        .missing(vec![at(7, "/files/im/20261121/09/7.bin"), at(8, "/files/none/8.bin")])
+        .refused(vec![at(9, "/etc/passwd"), at(10, "/filesystem/x"), at(11, "/files")])
+        .unreadable(vec![at(12, "/files/im/locked")])
+        .gone(store(gone))
 }
 
 /// So many sources that hold everything together, one of which breaks off.
@@ -188,6 +227,11 @@ mod implementations_in_memory_keep_every_rule {
         complete(conformance::spool(async || Arc::new(MemorySpool::new())));
     }
 
+    #[test]
+    fn file_store() {
+        complete(conformance::file_store(async || files(|files| files)));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
@@ -195,7 +239,9 @@ mod implementations_in_memory_keep_every_rule {
             let report = block_on(conformance::source(async || {
                 SourceSubject::new(Arc::new(MemorySource::new(rows.clone(), Timestamp::PLAUSIBLE)), rows.clone())
             }));
-            prop_assert!(report.skipped().iter().all(|(rule, _)| rule.contains("interrupted") || rows.is_empty()), "{}", report);
+            prop_assert!(report.skipped().iter().all(|(rule, reason)| {
+                rule.contains("interrupted") || reason == "the caller names no uploads" || rows.is_empty()
+            }), "{}", report);
         }
     }
 }
@@ -209,8 +255,9 @@ mod wrappers_keep_every_rule_while_no_fault_is_due {
 
     #[test]
     fn source() {
-        let report =
-            block_on(conformance::source(async || SourceSubject::new(Arc::new(FaultySource::new(memory_source(), &quiet())), held())));
+        let report = block_on(conformance::source(async || {
+            SourceSubject::new(Arc::new(FaultySource::new(memory_source(), &quiet())), held()).with_transfers(transfers())
+        }));
         assert_eq!(report.skipped().len(), 1, "{report}");
     }
 
@@ -236,7 +283,13 @@ mod wrappers_keep_every_rule_while_no_fault_is_due {
     }
 
     #[test]
+    fn file_store() {
+        complete(conformance::file_store(async || files(|files| Arc::new(FaultyFiles::new(files, &quiet())))));
+    }
+
+    #[test]
     fn objects_behind_a_pointer() {
+        complete(conformance::file_store(async || files(|files| files as Arc<dyn FileStore>)));
         let sink = block_on(conformance::sink(async || memory_sink() as Arc<dyn Sink>));
         assert_eq!(sink.skipped(), []);
         block_on(conformance::source(async || SourceSubject::new(memory_source() as Arc<dyn Source>, held())));
@@ -561,6 +614,8 @@ enum SourceSin {
     ForgetsUndated,
     MixesUpTheExtent,
     ClockGoesBack,
+    ForgetsUploadsOutsideTheSpan,
+    DoublesUploads,
 }
 
 #[derive(Debug)]
@@ -574,10 +629,12 @@ impl BadSource {
     fn subject(sin: SourceSin) -> SourceSubject<Self> {
         let interrupted = Arc::new(AtomicU64::new(0));
         let flag = interrupted.clone();
-        SourceSubject::new(Arc::new(Self { sin, inner: memory_source(), interrupted }), held()).interrupted_by(move || {
-            flag.store(1, Ordering::Relaxed);
-            ready(()).boxed()
-        })
+        SourceSubject::new(Arc::new(Self { sin, inner: memory_source(), interrupted }), held()).with_transfers(transfers()).interrupted_by(
+            move || {
+                flag.store(1, Ordering::Relaxed);
+                ready(()).boxed()
+            },
+        )
     }
 }
 
@@ -652,6 +709,16 @@ impl Source for BadSource {
             _ => batches,
         }
     }
+
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        let mut transfers = self.inner.transfers(span, resources).await?;
+        match self.sin {
+            SourceSin::ForgetsUploadsOutsideTheSpan => transfers.retain(|transfer| transfer.sent.is_some_and(|sent| span.contains(sent))),
+            SourceSin::DoublesUploads => transfers.extend(transfers.first().cloned()),
+            _ => {}
+        }
+        Ok(transfers)
+    }
 }
 
 #[test]
@@ -669,6 +736,8 @@ fn every_fault_of_a_source_is_found_by_the_name_of_its_rule() {
         (SourceSin::ForgetsUndated, "a tally of what is dated before 2000 is of that one window"),
         (SourceSin::MixesUpTheExtent, "the extent is that of the message rows from 2000 to now"),
         (SourceSin::ClockGoesBack, "there is a clock, and none goes back"),
+        (SourceSin::ForgetsUploadsOutsideTheSpan, "every upload with one of the resource names"),
+        (SourceSin::DoublesUploads, "is given once"),
     ] {
         finds(rule, conformance::source(async || BadSource::subject(sin)));
     }
@@ -724,6 +793,64 @@ fn every_fault_of_a_spool_is_found_by_the_name_of_its_rule() {
     finds("places know nothing of each other", conformance::spool(async || Arc::new(BadSpool::Shared)));
     finds("what was appended is given back in order and whole", conformance::spool(async || Arc::new(BadSpool::Truncates)));
     finds("a place is read as often as asked", conformance::spool(async || Arc::new(BadSpool::ReadsOnce)));
+}
+
+/// What is wrong with a [`BadFiles`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FilesSin {
+    EndsEarly,
+    TakesUnreadableForMissing,
+    TakesGoneForMissing,
+    TakesMissingForUnreadable,
+    OpensOutside,
+    ResolvesPaths,
+    NeverChecks,
+}
+
+#[derive(Debug)]
+struct BadFiles {
+    sin: FilesSin,
+    inner: Arc<MemoryFiles>,
+}
+
+#[async_trait]
+impl FileStore for BadFiles {
+    async fn check(&self) -> Result<()> {
+        if self.sin == FilesSin::NeverChecks { Ok(()) } else { self.inner.check().await }
+    }
+
+    async fn open(&self, transfer: &Transfer) -> Result<Opened> {
+        let mut transfer = transfer.clone();
+        if self.sin == FilesSin::ResolvesPaths {
+            transfer.path = transfer.path.map(|path| path.replace("//", "/").replace("/./", "/"));
+        }
+        let is_gone = self.inner.check().await.is_err();
+        match (self.sin, self.inner.open(&transfer).await) {
+            (FilesSin::EndsEarly, Ok(Opened::Content(content))) => Ok(Opened::Content(content.take(2).boxed())),
+            (FilesSin::TakesUnreadableForMissing, Err(_)) if !is_gone => Ok(Opened::Missing),
+            (FilesSin::TakesGoneForMissing, Err(_)) if is_gone => Ok(Opened::Missing),
+            (FilesSin::TakesMissingForUnreadable, Ok(Opened::Missing)) => Err(error(jabber_archive_core::ErrorClass::Item)),
+            (FilesSin::OpensOutside, Ok(Opened::Refused)) if transfer.path.is_some_and(|path| path == "/etc/passwd") => {
+                Ok(Opened::Content(stream::empty().boxed()))
+            }
+            (_, opened) => opened,
+        }
+    }
+}
+
+#[test]
+fn every_fault_of_a_file_store_is_found_by_the_name_of_its_rule() {
+    for (sin, rule) in [
+        (FilesSin::EndsEarly, "a file is given whole"),
+        (FilesSin::TakesUnreadableForMissing, "what cannot be read is an error and not missing"),
+        (FilesSin::TakesGoneForMissing, "of a store that is gone nothing is missing"),
+        (FilesSin::NeverChecks, "of a store that is gone nothing is missing"),
+        (FilesSin::TakesMissingForUnreadable, "what is not there is missing"),
+        (FilesSin::OpensOutside, "links, folders and what lies outside the roots are refused"),
+        (FilesSin::ResolvesPaths, "a path that is not written as it is resolved is refused"),
+    ] {
+        finds(rule, conformance::file_store(async || files(|inner| Arc::new(BadFiles { sin, inner }))));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use futures::{
 };
 use jabber_archive_core::{
     ArchiveFacts, Archiver, Clock, Direction, Extent, Grid, Jid, MessageRow, Record, Result, Rooms, Source, SourceId, Span, Table, Tally,
-    Timestamp, Transcript, TranscriptSettings,
+    Timestamp, Transcript, TranscriptSettings, Transfer,
 };
 use jabber_archive_sink::Archive;
 
@@ -84,6 +84,11 @@ impl Source for Export {
     fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         let records: Vec<Record> = self.dated(span).collect();
         stream::iter([Ok(records)]).boxed()
+    }
+
+    /// An export has no log of transfers: nobody knows of uploads.
+    async fn transfers(&self, _: Span, _: &[String]) -> Result<Vec<Transfer>> {
+        Ok(Vec::new())
     }
 }
 

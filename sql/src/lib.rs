@@ -17,6 +17,7 @@ mod statements;
 mod survey;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transfers;
 
 pub use self::{
     config::{Encrypt, MssqlConfig, TimeLimits},

@@ -51,8 +51,16 @@ const fn number(name: &'static str) -> ColumnSpec {
     ColumnSpec { name, form: Form::Number, required: true }
 }
 
+const fn optional_number(name: &'static str) -> ColumnSpec {
+    ColumnSpec { name, form: Form::Number, required: false }
+}
+
 const fn time(name: &'static str) -> ColumnSpec {
     ColumnSpec { name, form: Form::Time, required: true }
+}
+
+const fn optional_time(name: &'static str) -> ColumnSpec {
+    ColumnSpec { name, form: Form::Time, required: false }
 }
 
 /// The message archiver's table.
@@ -120,8 +128,29 @@ pub(crate) const TC_ROOMS: TableSpec = TableSpec {
 pub(crate) const TC_USERS: TableSpec =
     TableSpec { name: "tc_users", date: None, lengths: &[], columns: &[text("room_jid"), text("real_jid"), text("nick_jid")] };
 
+/// The log of managed file transfers. What dates its rows is documented as `timestamp`, which is a rowversion, and compared with dates in Cisco's own queries: its
+/// type decides. It is looked up when it is asked for the first time, because an archive without files does without it.
+pub(crate) const AFT_LOG: TableSpec = TableSpec {
+    name: "aft_log",
+    date: Some("timestampvalue"),
+    lengths: &[],
+    columns: &[
+        number("aft_index"),
+        text("method"),
+        text("filename"),
+        text("file_path"),
+        optional_text("real_filename"),
+        optional_text("jid"),
+        optional_text("to_jid"),
+        optional_text("file_server"),
+        optional_number("filesize"),
+        optional_number("bytes_transferred"),
+        optional_time("timestampvalue"),
+    ],
+};
+
 /// Every table that is read, those of messages first.
-pub(crate) const TABLES: [&TableSpec; 5] = [&JM, &TC_MSGARCHIVE, &TC_TIMELOG, &TC_ROOMS, &TC_USERS];
+pub(crate) const TABLES: [&TableSpec; 6] = [&JM, &TC_MSGARCHIVE, &TC_TIMELOG, &TC_ROOMS, &TC_USERS, &AFT_LOG];
 
 /// The tables of a database that are read.
 #[derive(Debug, Clone)]
@@ -140,7 +169,7 @@ impl Schema {
         let snapshot = Facts::ask(&mut connection, config).await?.snapshot;
         let catalogue = Catalogue::ask(&mut connection, config).await?;
         let mut layouts = Vec::new();
-        for spec in TABLES {
+        for spec in TABLES.into_iter().filter(|spec| spec.name != AFT_LOG.name) {
             if let Some(layout) = Layout::look(&mut connection, config, &catalogue, spec).await? {
                 layouts.push(layout);
             }

@@ -7,7 +7,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    Clock, ErrorClass, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp,
+    Clock, ErrorClass, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
 };
 use tokio::{
     sync::{OnceCell, mpsc},
@@ -41,6 +41,8 @@ pub struct MssqlSource {
     id: SourceId,
     config: Arc<MssqlConfig>,
     schema: Arc<OnceCell<Arc<Schema>>>,
+    /// Looked up when it is asked for the first time.
+    pub(crate) transfer_log: Arc<OnceCell<Option<Layout>>>,
 }
 
 impl fmt::Debug for MssqlSource {
@@ -52,7 +54,7 @@ impl fmt::Debug for MssqlSource {
 impl MssqlSource {
     /// The source of this database; nothing is connected yet.
     pub fn new(config: MssqlConfig) -> Self {
-        Self { id: config.id(), config: Arc::new(config.anew()), schema: Arc::default() }
+        Self { id: config.id(), config: Arc::new(config.anew()), schema: Arc::default(), transfer_log: Arc::default() }
     }
 
     pub(crate) fn config(&self) -> &MssqlConfig {
@@ -68,7 +70,7 @@ impl MssqlSource {
         }
     }
 
-    async fn schema(&self) -> Result<Arc<Schema>> {
+    pub(crate) async fn schema(&self) -> Result<Arc<Schema>> {
         self.schema.get_or_try_init(|| async { Schema::discover(&self.config).await.map(Arc::new) }).await.cloned()
     }
 
@@ -195,6 +197,10 @@ impl Source for MssqlSource {
     fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         let source = self.clone();
         stream::once(async move { source.schema().await.map(|schema| source.read(&schema, span)) }).try_flatten().boxed()
+    }
+
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        self.uploads(span, resources).await
     }
 }
 

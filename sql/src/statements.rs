@@ -16,6 +16,7 @@
 //! | [`tally`] | before and after reading a chunk | rows and lengths by cell |
 //! | [`records`] | once per chunk and table | the rows |
 //! | [`whole`] | once per run | `tc_rooms`, `tc_users` |
+//! | [`records`], [`uploads`] | once per window in which files were sent, if files are archived | rows of `aft_log`, by date and by resource name |
 
 use std::fmt::Write;
 
@@ -126,6 +127,16 @@ pub(crate) fn records(table: &str, date: &DateColumn, columns: &[String]) -> Str
     format!("SELECT {} FROM {table} WHERE {date} >= {} AND {date} < {}", columns.join(", "), date.bound(1), date.bound(2), date = date.name)
 }
 
+/// How many values one statement names at most; SQL Server takes 2,100 parameters.
+pub(crate) const MOST_NAMES: usize = 1_000;
+
+/// The rows with one of so many resource names, `@P1` and those behind it. `resource` is as [`column`] gives it.
+pub(crate) fn uploads(table: &str, resource: &str, names: usize, columns: &[String]) -> String {
+    let resource = resource.rsplit_once(" AS ").map_or(resource, |(value, _)| value);
+    let places: Vec<String> = (1..=names).map(|number| format!("@P{number}")).collect();
+    format!("SELECT {} FROM {table} WHERE {resource} IN ({})", columns.join(", "), places.join(", "))
+}
+
 /// All rows of a small table.
 pub(crate) fn whole(table: &str, columns: &[String]) -> String {
     format!("SELECT {} FROM {table}", columns.join(", "))
@@ -171,6 +182,7 @@ mod tests {
             records(&table, &date, &columns),
             records(&table, &finer, &columns),
             whole(&table, &columns),
+            uploads(&table, &columns[1], 3, &columns),
         ] {
             assert!(statement.starts_with("SELECT "), "{statement}");
             assert!(!statement.contains(';'), "{statement}");
@@ -187,5 +199,10 @@ mod tests {
             records(&table, &finer, &columns[..1]),
             "SELECT [to_jid] FROM [dbo].[jm] WHERE [sent_date] >= CAST(@P1 AS datetime2(3)) AND [sent_date] < CAST(@P2 AS datetime2(3))"
         );
+        assert_eq!(
+            uploads("[dbo].[aft_log]", "[filename]", 2, &columns[..1]),
+            "SELECT [to_jid] FROM [dbo].[aft_log] WHERE [filename] IN (@P1, @P2)"
+        );
+        assert!(uploads(&table, &columns[1], 1, &columns).ends_with(" WHERE CAST([body_text] AS nvarchar(max)) IN (@P1)"));
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     MssqlSource,
     connection::{Connection, Parameter, Value},
     layout::{Catalogue, Layout},
-    schema::{Facts, TABLES, TableSpec},
+    schema::{AFT_LOG, Facts, TABLES, TableSpec},
     statements,
 };
 
@@ -72,6 +72,9 @@ pub struct TableSurvey {
     pub quoted: Option<String>,
     /// The types of the columns that are read, as T-SQL writes them.
     pub types: BTreeMap<&'static str, String>,
+    /// Whether the log of transfers (`aft_log`) dates them, so that files whose resource name is not logged can be found by time; none of other tables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dated: Option<bool>,
     /// Optional columns that it lacks.
     pub absent: Vec<&'static str>,
     /// Columns that are not read.
@@ -112,6 +115,7 @@ impl MssqlSource {
             found: false,
             readable: false,
             indexed: None,
+            dated: None,
             quoted: None,
             types: BTreeMap::new(),
             absent: Vec::new(),
@@ -124,7 +128,8 @@ impl MssqlSource {
                 let granted = connection.row("ask for permission on", spec.name, statements::PERMISSION, &name).await?;
                 survey.readable = matches!(granted, [Value::Int(1)]);
                 survey.found = true;
-                survey.indexed = layout.date.as_ref().map(|_| layout.indexed);
+                survey.indexed = spec.date.filter(|_| spec.name != AFT_LOG.name).and(layout.date.as_ref()).map(|_| layout.indexed);
+                survey.dated = (spec.name == AFT_LOG.name).then_some(layout.date.is_some());
                 survey.quoted = Some(layout.table);
                 survey.types = layout.types;
                 survey.absent = layout.absent;

@@ -306,6 +306,38 @@ async fn values_of_every_type_come_back() {
 }
 
 #[tokio::test]
+async fn a_rowversion_comes_as_eight_bytes_and_is_compared_with_nothing() {
+    let database = Database::new("chat");
+    let table = Table::new("log").column("stamp", ColumnType::RowVersion).column("name", ColumnType::NVarChar(9));
+    database.put(table.rows(vec![vec![Value::Int(0x7D1), Value::text("a")], vec![Value::Null, Value::text("b")]]));
+    let (_server, mut connection) = served(&database).await;
+    let all = rows(&mut connection, "SELECT [stamp] FROM [dbo].[log]", &[]).await.unwrap();
+    assert_eq!(all[0].get::<&[u8], _>(0), Some(&[0, 0, 0, 0, 0, 0, 7, 0xD1][..]));
+    assert_eq!(all[1].get::<&[u8], _>(0), None);
+    let kinds =
+        rows(&mut connection, "SELECT c.[DATA_TYPE] AS [type] FROM INFORMATION_SCHEMA.COLUMNS AS c WHERE c.[COLUMN_NAME] = N'stamp'", &[]);
+    assert_eq!(kinds.await.unwrap()[0].get(0), Some("timestamp"));
+    let error = rows(&mut connection, "SELECT [name] FROM [dbo].[log] WHERE [stamp] = N'x'", &[]).await.unwrap_err();
+    assert_eq!(error.code(), Some(402));
+}
+
+#[tokio::test]
+async fn a_list_of_values_is_compared_as_one_value_is() {
+    let database = Database::new("chat");
+    let names = [Value::text("a"), Value::text("B "), Value::Null, Value::text("c")];
+    database.put(Table::new("log").column("name", ColumnType::NVarChar(9)).rows(names.map(|name| vec![name]).to_vec()));
+    let (_server, mut connection) = served(&database).await;
+    for (list, expected) in [("N'A', N'b'", vec!["a", "B "]), ("N'c', CAST(NULL AS nvarchar(9))", vec!["c"]), ("N'd'", vec![])] {
+        let found = rows(&mut connection, &format!("SELECT [name] FROM [dbo].[log] WHERE [name] IN ({list})"), &[]).await.unwrap();
+        assert_eq!(found.iter().map(|row| row.get::<&str, _>(0).unwrap()).collect::<Vec<_>>(), expected, "{list}");
+    }
+    let error = rows(&mut connection, "SELECT [name] FROM [dbo].[log] WHERE [name] IN (1)", &[]).await.unwrap_err();
+    assert_eq!(error.code(), Some(206));
+    let error = rows(&mut connection, "SELECT [name] FROM [dbo].[log] WHERE [name] NOT IN (N'a')", &[]).await.unwrap_err();
+    assert_eq!(error.code(), Some(102));
+}
+
+#[tokio::test]
 async fn refusals_are_those_of_sql_server() {
     let database = chat(3);
     let (server, mut connection) = served(&database).await;

@@ -127,6 +127,7 @@ impl Archiver {
             dead_letters: BTreeSet::new(),
             late_copies: BTreeSet::new(),
             filtered_over_end: Vec::new(),
+            files: 0,
             findings: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! Drives the line from source to ledger.
 
 mod chain;
+mod files;
 mod listing;
 mod observer;
 mod plan;
@@ -37,8 +38,8 @@ pub use self::{
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
 use crate::{
-    ArchiveFacts, Clock, Converter, Error, ErrorClass, ErrorKind, Filter, Finding, Ledger, People, Result, Rooms, Sink, Source, Spool,
-    Timestamp,
+    ArchiveFacts, Clock, Converter, Error, ErrorClass, ErrorKind, FileStore, Filter, Finding, Ledger, People, Result, Rooms, Sink, Source,
+    Spool, Timestamp,
 };
 
 /// Reads the source, folds its rows into conversations, stores them as mails and seals each window in the ledger.
@@ -55,6 +56,7 @@ pub struct Archiver {
     spool: Option<Arc<dyn Spool>>,
     people: People,
     filter: Filter,
+    files: Option<Arc<dyn FileStore>>,
     settings: RunSettings,
     identity: RunIdentity,
     observer: Arc<dyn Observer>,
@@ -98,6 +100,7 @@ impl Archiver {
             spool: None,
             people: People::new(Arc::new(crate::MemoryDirectory::new())),
             filter: Filter::default(),
+            files: None,
             settings: RunSettings::default(),
             identity: RunIdentity::default(),
             observer: Arc::new(observer::Silence),
@@ -115,6 +118,16 @@ impl Archiver {
     #[must_use]
     pub fn filter(self, filter: Filter) -> Self {
         Self { filter, ..self }
+    }
+
+    /// Where the files are that were sent; without it mails name files and hold none.
+    ///
+    /// The files of a conversation are read before its mails are made. One of up to 4 MiB is kept in memory for the converter, as long as those of one conversation
+    /// have up to 16 MiB together; every other goes through the [`spool`](Self::spool) into an object of its own, `attachments/<sha256>`, whatever its size. Which is
+    /// which follows from the conversation alone.
+    #[must_use]
+    pub fn files(self, files: Arc<dyn FileStore>) -> Self {
+        Self { files: Some(files), ..self }
     }
 
     /// Where what outgrows memory goes. Without a spool, windows whose rows outgrow it are refused.
@@ -188,6 +201,10 @@ impl Archiver {
     fn check_settings(&self) -> Result<()> {
         self.settings.check(&self.facts)?;
         self.filter.check()?;
+        if self.files.is_some() && self.spool.is_none() {
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "run", "there is no spool for files that outgrow memory")
+                .advise("give the archiver a spool too"));
+        }
         if !self.sink.capability().create_only {
             return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "run", "the sink overwrites")
                 .advise("an archive needs a sink that only creates"));

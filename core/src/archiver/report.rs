@@ -32,6 +32,8 @@ pub struct RunReport {
     pub items: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Files whose content is archived.
+    pub files: u64,
     /// Mails in the store that count for nothing.
     pub abandoned: BTreeSet<ItemId>,
     /// What an auditor ought to know.
@@ -65,6 +67,7 @@ impl RunReport {
         self.dead_letters += seal.dead_letters.len() as u64;
         self.items += seal.items;
         self.bytes += seal.bytes;
+        self.files += seal.files;
         self.abandoned.extend(seal.abandoned.iter().cloned());
         self.findings.extend(seal.findings.iter().cloned());
     }

@@ -10,6 +10,7 @@ use futures::{StreamExt, TryFutureExt, TryStreamExt, lock::Mutex, stream};
 
 use super::{
     Archiver, RunSettings,
+    files::{FileCounts, WindowFiles},
     listing::{Listed, Listing},
     retry::{Stop, unless_stopped},
 };
@@ -32,6 +33,7 @@ pub(super) struct Writing {
     unmapped: Unmapped,
     unresolved_nicks: u64,
     late_copies: u64,
+    files: FileCounts,
     /// Whether mails were put since the last commit.
     uncommitted: bool,
 }
@@ -49,6 +51,7 @@ impl Writing {
             unmapped: Unmapped::default(),
             unresolved_nicks: 0,
             late_copies: 0,
+            files: FileCounts::default(),
             uncommitted: false,
         }
     }
@@ -71,6 +74,7 @@ struct Issued {
     lines: Vec<ListLine>,
     abandoned: BTreeSet<ItemId>,
     dead: Vec<DeadLetter>,
+    files: FileCounts,
 }
 
 /// What came of storing the mails of one conversation, in their order.
@@ -127,10 +131,11 @@ impl Archiver {
         }
 
         writing.uncommitted = true;
+        let files = self.window_files(&conversations, stop).await?;
         let conversations = conversations.into_iter().map(|conversation| {
             let key = conversation.key.digest();
             // The order of lists must not depend on what a converter takes for the key.
-            self.issue(conversation, &writing.in_flight, stop).map_ok(move |mut issued| {
+            self.issue(conversation, files.as_ref(), &writing.in_flight, stop).map_ok(move |mut issued| {
                 issued.lines.iter_mut().for_each(|line| line.key = key);
                 issued
             })
@@ -143,6 +148,7 @@ impl Archiver {
             lines.extend(conversation.lines);
             seal.abandoned.extend(conversation.abandoned);
             dead.extend(conversation.dead);
+            writing.files.add(conversation.files);
         }
         unless_stopped(stop, writing.listing.add(lines)).await??;
         for letter in dead {
@@ -162,7 +168,7 @@ impl Archiver {
     pub(super) async fn finish(&self, mut writing: Writing, tallies: &BTreeMap<Table, (u64, u64)>, stop: &Stop<'_>) -> Result<Written> {
         let left_over = self.left_over(&writing.window, writing.listing.sorted_ids(), stop).await?;
         self.commit(&mut writing, stop).await?;
-        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, .. } = writing;
+        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, .. } = writing;
         seal.abandoned.extend(left_over);
         for (table, (rows, length)) in tallies {
             let account = seal.tables.entry(*table).or_default();
@@ -184,6 +190,8 @@ impl Archiver {
         if window.is_undated() {
             note(&mut seal, tallies.values().map(|(rows, _)| rows).sum(), |rows| Finding::ImplausibleDate { rows });
         }
+        seal.files = files.archived;
+        files.note(&mut seal.findings);
         seal.filtered_over_end.sort_unstable();
         (seal.items, seal.messages.listed, seal.bytes) = (listing.items(), listing.messages(), listing.bytes());
         let Listed { list, ids, near } = self.keep_list(listing, stop).await?;
@@ -218,8 +226,23 @@ impl Archiver {
     }
 
     /// Stores a conversation under the first edition that is free or equal.
-    async fn issue(&self, mut conversation: Conversation, in_flight: &InFlight, stop: &Stop<'_>) -> Result<Issued> {
+    async fn issue(
+        &self,
+        mut conversation: Conversation,
+        files: Option<&WindowFiles<'_>>,
+        in_flight: &InFlight,
+        stop: &Stop<'_>,
+    ) -> Result<Issued> {
         let mut issued = Issued::default();
+        // Held until the mails are stored, because they hold what the files hold.
+        let read = match self.read_files(&mut conversation, files, stop).await {
+            Ok(read) => read,
+            Err(error) if error.class() == ErrorClass::Item => {
+                bury(&mut conversation, &error, &[], &mut issued.dead);
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let mut issue = Issue::FIRST;
         while !conversation.messages.is_empty() {
             let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
@@ -259,6 +282,9 @@ impl Archiver {
         for line in &issued.lines {
             issued.abandoned.remove(&line.id);
         }
+        for message in &conversation.messages {
+            issued.files.add(read.as_ref().and_then(|read| read.counts.get(&message.key).copied()).unwrap_or_default());
+        }
         Ok(issued)
     }
 
@@ -287,12 +313,7 @@ impl Archiver {
     /// Stores a file by its digest; who stored the same before does not matter.
     async fn store_object(&self, key: &ObjectKey, content: &Bytes, stop: &Stop<'_>) -> Result<()> {
         let stored = self.patience(stop).attempt(|| self.sink.put_object(key, stream::iter([Ok(content.clone())]).boxed())).await?;
-        match stored {
-            Stored::Created | Stored::AlreadyPresent => Ok(()),
-            Stored::Different => Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "put object", "something else has its place")
-                .about(key)
-                .advise("run `jabber-archive verify`: the object is damaged, or another program writes into this archive")),
-        }
+        confirm(stored, key)
     }
 
     /// Items of the window that are not listed; `listed` is sorted.
@@ -312,6 +333,16 @@ impl Archiver {
                 Ok(left)
             })
             .await
+    }
+}
+
+/// Whether an object is in the store.
+pub(super) fn confirm(stored: Stored, key: &ObjectKey) -> Result<()> {
+    match stored {
+        Stored::Created | Stored::AlreadyPresent => Ok(()),
+        Stored::Different => Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "put object", "something else has its place")
+            .about(key)
+            .advise("run `jabber-archive verify`: the object is damaged, or another program writes into this archive")),
     }
 }
 

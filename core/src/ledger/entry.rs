@@ -79,8 +79,16 @@ pub struct Seal {
     /// Filtered messages with copies behind the window's end, sorted: the next window does not take those copies for messages of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filtered_over_end: Vec<MessageLine>,
+    /// Files whose content is archived, with a mail or beside it. 0 also where nobody was asked for files.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub files: u64,
     /// What an auditor ought to know.
     pub findings: Vec<Finding>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What became of the rows of one table that are dated in a window:
@@ -111,11 +119,6 @@ pub struct TableAccount {
     /// Rows that look encrypted, archived as they are because no key was set.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub encrypted: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl TableAccount {
@@ -266,6 +269,26 @@ pub enum Finding {
     UnmappedPeople {
         /// How many.
         people: u64,
+    },
+    /// Files that are not where the transfer log says.
+    MissingFile {
+        /// How many.
+        files: u64,
+    },
+    /// Files that mails name and of which the transfer log knows no upload.
+    UnloggedFile {
+        /// How many.
+        files: u64,
+    },
+    /// Files whose upload names no place at which files are read: none at all, one outside the roots, a link, a folder.
+    UnlocatedFile {
+        /// How many.
+        files: u64,
+    },
+    /// Files that are archived and have another size than the transfer log says.
+    FileSize {
+        /// How many.
+        files: u64,
     },
 }
 

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use jabber_archive_core::{
-    Clock, Extent, Finding, Grid, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, testing::memory::MemorySource,
+    Clock, Extent, Finding, Grid, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
+    testing::memory::MemorySource,
 };
 
 use super::world::*;
@@ -54,6 +55,9 @@ impl<F: Fn(u64, &mut Vec<Record>) + Send + Sync> Source for Changing<F> {
     }
     fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         self.inner.records(span)
+    }
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        self.inner.transfers(span, resources).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::{executor::block_on, stream::BoxStream};
 use jabber_archive_core::{
-    Clock, Error, ErrorClass, ErrorKind, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp,
+    Clock, Error, ErrorClass, ErrorKind, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp, Transfer,
     testing::{faults::Faults, rows::rows},
 };
 use proptest::prelude::*;
@@ -113,6 +113,9 @@ impl Source for BadClock {
     }
     fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         self.0.records(span)
+    }
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        self.0.transfers(span, resources).await
     }
 }
 

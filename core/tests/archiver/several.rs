@@ -18,7 +18,7 @@ use futures::{
 };
 use jabber_archive_core::{
     BareJid, Clock, Error, ErrorClass, ErrorKind, Extent, Finding, Grid, Jid, Record, Result, Room, RoomKind, Rooms, Source, SourceId,
-    Sources, Span, Tally, Timestamp,
+    Sources, Span, Tally, Timestamp, Transfer,
     testing::{faults::Faults, memory::MemorySource, rows::rows},
 };
 use proptest::{collection::vec, prelude::*};
@@ -191,6 +191,10 @@ impl<F: Fn(&str) -> Option<Error> + Send + Sync> Source for Odd<F> {
             None => self.inner.records(span),
         }
     }
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        (self.asked)("transfers").map_or(Ok(()), Err)?;
+        self.inner.transfers(span, resources).await
+    }
 }
 
 #[test]
@@ -273,6 +277,10 @@ impl Source for Together {
     fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         let (met, records) = (self.meet(), self.inner.records(span));
         stream::once(met.map(move |()| Ok(records))).try_flatten().boxed()
+    }
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        self.meet().await;
+        self.inner.transfers(span, resources).await
     }
 }
 

@@ -14,8 +14,8 @@ use jabber_archive_core::{
     Link, List, MemoryDirectory, Movement, ObjectKey, Observer, People, Record, Result, RunEntry, RunReport, RunSettings, Seal, Source,
     Table, Timestamp, Transcript, TranscriptSettings, UndecodableRow, Window,
     testing::{
-        faults::{Faults, FaultyLedger, FaultySink, FaultySource, FaultySpool},
-        memory::{MemoryLedger, MemorySink, MemorySource, MemorySpool},
+        faults::{Faults, FaultyFiles, FaultyLedger, FaultySink, FaultySource, FaultySpool},
+        memory::{MemoryFiles, MemoryLedger, MemorySink, MemorySource, MemorySpool},
         rows::{Row, presence},
     },
 };
@@ -41,6 +41,7 @@ pub(crate) struct World {
     pub(crate) ledger: Arc<MemoryLedger>,
     /// Where what outgrows memory goes, if anywhere.
     pub(crate) spool: Option<Arc<MemorySpool>>,
+    pub(crate) files: Option<Arc<MemoryFiles>>,
     pub(crate) observer: Arc<Log>,
     pub(crate) now: Timestamp,
 }
@@ -69,6 +70,7 @@ impl World {
             sink: Arc::default(),
             ledger: Arc::default(),
             spool: None,
+            files: None,
             observer: Arc::default(),
             now,
         }
@@ -95,6 +97,10 @@ impl World {
         let line = Archiver::new(self.facts.clone(), source, self.converter.clone(), sink, ledger, Arc::new(pause));
         let line = match &self.spool {
             Some(spool) => line.spool(Arc::new(FaultySpool::new(spool.clone(), faults))),
+            None => line,
+        };
+        let line = match &self.files {
+            Some(files) => line.files(Arc::new(FaultyFiles::new(files.clone(), faults))),
             None => line,
         };
         line.people(People::new(self.directory.clone())).filter(self.filter.clone()).settings(self.settings.clone()).observer(observer)

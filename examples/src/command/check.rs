@@ -16,7 +16,7 @@ use crate::{
     arguments::Resolving,
     config::Config,
     console::Console,
-    wiring::{self, Databases, DirectorySurvey, Known, Place},
+    wiring::{self, Databases, DirectorySurvey, FilesSurvey, Known, Place},
 };
 
 /// How many message rows of the last window are read to find people without an address.
@@ -33,6 +33,9 @@ struct Checked {
     refused: Option<String>,
     /// What the directory gave, where the people come from one.
     directory: Option<DirectorySurvey>,
+    /// Whether the files that were sent could be read, if they are to be archived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<FilesSurvey>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     undated: u64,
@@ -68,11 +71,17 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     let Known { people, directory: listed, survey: directory } = wiring::people(&config).await?;
     let filter = config.filter.read(&config)?;
     let databases = Databases::of(&config)?;
+    let files = match wiring::files(&config)? {
+        Some(files) => Some(files.survey().await?),
+        None => None,
+    };
 
     let surveys = databases.survey().await?;
     let now = now();
     let sources: Vec<Surveyed> = surveys.into_iter().map(|(source, survey)| Surveyed::new(source, survey, now)).collect();
-    let faults = sources.iter().any(Surveyed::is_faulty);
+    let archives_files = files.is_some();
+    let faults = sources.iter().any(|source| source.is_faulty(archives_files));
+    let unlogged = archives_files && !sources.iter().any(Surveyed::logs_transfers);
     let apart = |source: &Surveyed| now.distance(source.clock());
     let refused = sources.iter().find(|source| apart(source) > settings.settle).map(|source| {
         let name = source.source();
@@ -91,6 +100,7 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         archived_until: frontier.and_then(|frontier| frontier.end),
         refused,
         directory,
+        files,
         first: extent.first,
         last: extent.last,
         undated: extent.undated,
@@ -113,6 +123,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     console.print(&checked)?;
     let findings = faults
         || skewed
+        || unlogged
+        || checked.files.as_ref().is_some_and(|files| files.fault.is_some())
         || checked.refused.is_some()
         || read_only
         || checked.undated + checked.future > 0
@@ -213,6 +225,9 @@ impl fmt::Display for Checked {
         }
         for (reason, rows) in &self.undecodable {
             writeln!(f, "       {rows} of the last window would be dead letters: {reason}")?;
+        }
+        if let Some(files) = &self.files {
+            write!(f, "{files}")?;
         }
         if let Some(directory) = &self.directory {
             write!(f, "{directory}")?;

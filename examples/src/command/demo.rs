@@ -55,6 +55,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         source: vec![source],
         directory: DirectoryConfig::default(),
         filter: FilterConfig::default(),
+        files: None,
         converter: ConverterConfig::default(),
         sink: SinkConfig::file(demo.out.clone()),
         run: RunConfig::default(),

@@ -53,6 +53,9 @@ impl fmt::Display for Report {
                 let filtered: u64 = run.filtered.values().sum();
                 writeln!(f, "filtered   {filtered:>10}  {}", counted(&run.filtered))?;
             }
+            if run.files > 0 {
+                writeln!(f, "files      {:>10}  attached, or in attachments", run.files)?;
+            }
             writeln!(f, "mails      {:>10}", run.items)?;
             writeln!(f, "bytes      {:>10}", run.bytes)?;
             writeln!(f, "seconds    {:>10.1}", self.seconds)?;
@@ -124,6 +127,10 @@ fn words(finding: &Finding) -> (String, u64) {
             (format!("{{}} rows of {table} look encrypted and are archived as ciphertext: set `encryption_keys` under [[source]]"), *rows)
         }
         Finding::UnmappedPeople { people } => ("{} times a participant has no address in the directory".to_owned(), *people),
+        Finding::MissingFile { files } => ("{} files are not where the transfer log says".to_owned(), *files),
+        Finding::UnloggedFile { files } => ("{} files are named by messages, and no upload of them is logged".to_owned(), *files),
+        Finding::UnlocatedFile { files } => ("{} files are logged at no place that is read".to_owned(), *files),
+        Finding::FileSize { files } => ("{} files have another size than the transfer log says".to_owned(), *files),
         other => (format!("{other:?}"), 0),
     }
 }

@@ -4,6 +4,9 @@ use jabber_archive_core::Timestamp;
 use jabber_archive_sql::{Survey, TableSurvey};
 use serde::Serialize;
 
+/// The log of transfers, which matters only where files are archived.
+const AFT_LOG: &str = "aft_log";
+
 /// What one database looks like.
 #[derive(Debug, Serialize)]
 pub(super) struct Surveyed {
@@ -24,9 +27,14 @@ impl Surveyed {
         self.survey.clock
     }
 
-    /// Whether a table cannot be read.
-    pub(super) fn is_faulty(&self) -> bool {
-        self.survey.tables.iter().any(|table| table.fault.is_some())
+    /// Whether a table cannot be read; what is wrong with the log of transfers is wrong for those who archive files.
+    pub(super) fn is_faulty(&self, archives_files: bool) -> bool {
+        self.survey.tables.iter().filter(|table| archives_files || table.name != AFT_LOG).any(|table| table.fault.is_some())
+    }
+
+    /// Whether it has a log of transfers.
+    pub(super) fn logs_transfers(&self) -> bool {
+        self.survey.tables.iter().any(|table| table.name == AFT_LOG && table.found)
     }
 
     /// Whether this is a replica, or a database that was set read-only.
@@ -58,7 +66,11 @@ impl fmt::Display for Surveyed {
                 (None, false, _) => writeln!(f, "not there, or not to be read")?,
                 (None, true, Some(false)) => writeln!(f, "readable; no index on its date: each run scans it")?,
                 (None, true, Some(true)) => writeln!(f, "readable; an index on its date")?,
-                (None, true, None) => writeln!(f, "readable")?,
+                (None, true, None) => match table.dated {
+                    Some(true) => writeln!(f, "readable; dated")?,
+                    Some(false) => writeln!(f, "readable; not dated: files are found by resource name alone")?,
+                    None => writeln!(f, "readable")?,
+                },
             }
             if let Some(quoted) = &table.quoted {
                 writeln!(f, "       {quoted}{}", shape(table))?;

@@ -1,6 +1,7 @@
 //! The configuration file.
 
 mod encryption_key;
+mod files;
 mod filter;
 #[cfg(feature = "ldap")]
 mod ldap;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     encryption_key::EncryptionKeyConfig,
+    files::{FilesConfig, FilesKind},
     filter::FilterConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
@@ -37,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) directory: DirectoryConfig,
     #[serde(default)]
     pub(crate) filter: FilterConfig,
+    pub(crate) files: Option<FilesConfig>,
     #[serde(default)]
     pub(crate) converter: ConverterConfig,
     pub(crate) sink: SinkConfig,

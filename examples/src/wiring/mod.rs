@@ -2,6 +2,7 @@
 
 mod databases;
 mod directory;
+mod files;
 mod place;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use jabber_archive_sink::FileSpool;
 pub(crate) use self::{
     databases::Databases,
     directory::{DirectorySurvey, Known, people, people_patiently},
+    files::{FilesSurvey, files},
     place::Place,
 };
 use crate::config::{Config, Mode};
@@ -109,8 +111,13 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
     let filter = config.filter.read(config)?;
     let settings = settings(config);
     settings.check(&facts)?;
+    let files = files(config)?;
     let spool = Arc::new(spool(config)?);
     let archive = place.open(observer.clone()).await?;
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
+    let line = match files {
+        Some(files) => line.files(files.store),
+        None => line,
+    };
     Ok(line.spool(spool).people(people).filter(filter).settings(settings).identity(identity(config)).observer(observer))
 }

@@ -52,7 +52,7 @@ fn check_tells_what_a_run_would_find_and_writes_nothing() {
         .iter()
         .map(|table| (table["name"].clone(), table["readable"].clone()))
         .collect();
-    assert_eq!(tables.len(), 5);
+    assert_eq!(tables.len(), 6);
     assert!(tables.iter().all(|(_, readable)| *readable == true), "{tables:?}");
     assert!(checked["sources"][0]["version"].as_str().unwrap().contains('.'));
     assert!(checked["last"].as_str().unwrap().starts_with("2026-11-"));

@@ -20,6 +20,8 @@ mod people;
 mod program;
 mod restarted;
 mod run;
+#[cfg(feature = "sftp")]
+mod sent_files;
 mod several;
 mod usage;
 mod verify;

@@ -27,6 +27,7 @@ fn type_name(kind: ColumnType) -> String {
         ColumnType::BigInt => "bigint".to_owned(),
         ColumnType::DateTime => "datetime".to_owned(),
         ColumnType::SmallDateTime => "smalldatetime".to_owned(),
+        ColumnType::RowVersion => "rowversion".to_owned(),
         ColumnType::DateTime2(scale) => format!("datetime2({scale})"),
     }
 }

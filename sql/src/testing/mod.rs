@@ -8,8 +8,6 @@ pub mod tables;
 
 pub use self::{
     archiver_key::ArchiverKey,
-    office::{Office, TrueMessage},
-    server::{
-        Answered, ColumnType, Database, Ending, Fault, Moment, Phase, Setup, SignIn, SqlBrowser, SqlServer, Table, Tls, Value,
-    },
+    office::{Office, TrueFile, TrueMessage},
+    server::{Answered, ColumnType, Database, Ending, Fault, Moment, Phase, Setup, SignIn, SqlBrowser, SqlServer, Table, Tls, Value},
 };

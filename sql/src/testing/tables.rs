@@ -72,3 +72,21 @@ pub fn tc_timelog() -> Table {
         .column("direction", ColumnType::NVarChar(1))
         .column("stamp", ColumnType::DateTime)
 }
+
+/// `aft_log`: the transfers of files, dated as Cisco's own queries take them to be.
+pub fn aft_log() -> Table {
+    Table::new("aft_log")
+        .column("aft_index", ColumnType::BigInt)
+        .column("jid", ColumnType::NVarChar(3071))
+        .column("to_jid", ColumnType::NVarChar(3071))
+        .column("method", ColumnType::NVarChar(63))
+        .column("filename", ColumnType::NVarChar(511))
+        .column("real_filename", ColumnType::NVarChar(511))
+        .column("file_type", ColumnType::NVarChar(10))
+        .column("chat_type", ColumnType::NVarChar(10))
+        .column("file_server", ColumnType::NVarChar(511))
+        .column("file_path", ColumnType::NVarChar(511))
+        .column("filesize", ColumnType::BigInt)
+        .column("bytes_transferred", ColumnType::BigInt)
+        .column("timestampvalue", ColumnType::DateTime)
+}

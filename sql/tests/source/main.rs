@@ -16,3 +16,4 @@ mod real_server;
 mod refusals;
 mod setting;
 mod shapes;
+mod transfers;

@@ -67,7 +67,24 @@ macro_rules! record {
     };
 }
 
-record!(MessageRow { sent, table, direction, to, from, nick, kind, replay, msg_id, subject, thread, body, stanza, length, replaced, encrypted });
+record!(MessageRow {
+    sent,
+    table,
+    direction,
+    to,
+    from,
+    nick,
+    kind,
+    replay,
+    msg_id,
+    subject,
+    thread,
+    body,
+    stanza,
+    length,
+    replaced,
+    encrypted
+});
 record!(PresenceRow { stamp, room, nick, movement, real });
 record!(UndecodableRow { table, sent, length, reason, values });
 

@@ -13,6 +13,7 @@
 //! # assert!(!report.passed().is_empty());
 //! ```
 
+mod file_store;
 mod ledger;
 mod report;
 mod sink;
@@ -20,6 +21,7 @@ mod source;
 mod spool;
 
 pub use self::{
+    file_store::{FileStoreSubject, file_store},
     ledger::{LedgerSubject, ledger},
     report::Report,
     sink::sink,

@@ -11,12 +11,13 @@ use futures::{
 };
 
 use super::report::{Report, Rule};
-use crate::{Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Source, SourceId, Span, Table, Tally, Timestamp, Window};
+use crate::{Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Source, SourceId, Span, Table, Tally, Timestamp, Transfer, Window};
 
 /// A source that does not change, and what it holds.
 pub struct SourceSubject<S: ?Sized> {
     source: Arc<S>,
     records: Vec<Record>,
+    transfers: Vec<Transfer>,
     interrupt: Option<Interrupt>,
 }
 
@@ -26,6 +27,7 @@ impl<S: ?Sized> fmt::Debug for SourceSubject<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SourceSubject")
             .field("records", &self.records.len())
+            .field("transfers", &self.transfers.len())
             .field("interrupt", &self.interrupt.is_some())
             .finish_non_exhaustive()
     }
@@ -35,7 +37,13 @@ impl<S: Source + ?Sized> SourceSubject<S> {
     /// A source that holds these records and no others. Their dates lie from 2000 on or before, in the past or the future, as the caller likes:
     /// the more of each kind, table and day, the more is checked.
     pub fn new(source: Arc<S>, records: Vec<Record>) -> Self {
-        Self { source, records, interrupt: None }
+        Self { source, records, transfers: Vec::new(), interrupt: None }
+    }
+
+    /// With these uploads and no others, each once: some with a date, some with the same resource name.
+    #[must_use]
+    pub fn with_transfers(self, transfers: Vec<Transfer>) -> Self {
+        Self { transfers, ..self }
     }
 
     /// With a way to break the connection: what is read of the source next, and is long enough, is interrupted before its end.
@@ -56,6 +64,7 @@ pub async fn source<S: Source + ?Sized>(make: impl AsyncFn() -> SourceSubject<S>
     let held = if records.is_empty() { Err("the source is empty") } else { Ok(()) };
     rows(&make, &mut report, held).await;
     tallies(&make, &mut report).await;
+    transfers(&make, &mut report).await;
     report
         .check("the extent is that of the message rows from 2000 to now, and counts the others", async |rule| {
             let SourceSubject { source, records, .. } = make().await;
@@ -93,7 +102,7 @@ pub async fn source<S: Source + ?Sized>(make: impl AsyncFn() -> SourceSubject<S>
     });
     report
         .check_if(interruptible, "a stream that is interrupted ends with an error, and the next one is whole", async |rule| {
-            let SourceSubject { source, records, interrupt } = make().await;
+            let SourceSubject { source, records, interrupt, .. } = make().await;
             let Some(interrupt) = interrupt else { return };
             interrupt().await;
             let results: Vec<_> = source.records(whole()).collect().await;
@@ -176,6 +185,36 @@ async fn tallies<S: Source + ?Sized>(make: &impl AsyncFn() -> SourceSubject<S>, 
             let SourceSubject { source, records, .. } = make().await;
             for grid in grids() {
                 ensure_tallied(rule, &*source, &records, Window::UNDATED.span(), &grid).await;
+            }
+        })
+        .await;
+}
+
+async fn transfers<S: Source + ?Sized>(make: &impl AsyncFn() -> SourceSubject<S>, report: &mut Report) {
+    let held = if make().await.transfers.is_empty() { Err("the caller names no uploads") } else { Ok(()) };
+    report
+        .check_if(held, "every upload with one of the resource names, and every one dated in the span, is given once", async |rule| {
+            let SourceSubject { source, transfers, .. } = make().await;
+            let names: BTreeSet<&str> = transfers.iter().map(|transfer| &*transfer.resource).filter(|name| !name.is_empty()).collect();
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let times: BTreeSet<Timestamp> = transfers.iter().filter_map(|transfer| transfer.sent).collect();
+            let times = sample(&times.into_iter().collect::<Vec<_>>(), 5);
+            let never = Span::new(Timestamp::PLAUSIBLE, Timestamp::PLAUSIBLE);
+            let mut spans = vec![never, whole()];
+            spans.extend(times.windows(2).map(|pair| Span::new(pair[0], pair[1])));
+            // More than one statement takes, most of them unknown.
+            let many: Vec<String> = (0..2_500).map(|number| format!("no such resource {number}")).chain(names.clone()).collect();
+            let altered: Vec<String> = names.iter().flat_map(|name| [name.to_uppercase(), format!("{name} ")]).collect();
+            for span in spans {
+                for asked in [&names[..0], &names[..1.min(names.len())], &names, &many, &altered] {
+                    let mut found = rule.works(source.transfers(span, asked).await);
+                    let is_asked_for =
+                        |transfer: &&Transfer| asked.contains(&transfer.resource) || transfer.sent.is_some_and(|sent| span.contains(sent));
+                    let mut expected: Vec<Transfer> = transfers.iter().filter(is_asked_for).cloned().collect();
+                    found.sort();
+                    expected.sort();
+                    rule.ensure(found == expected, format_args!("{found:?} instead of {expected:?}"));
+                }
             }
         })
         .await;

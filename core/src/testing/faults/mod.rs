@@ -14,10 +14,11 @@
 //! assert_eq!((faults.calls(), faults.calls_of("commit")), (2, 2));
 //! ```
 
+mod files;
 mod ledger;
 mod schedule;
 mod sink;
 mod source;
 mod spool;
 
-pub use self::{ledger::FaultyLedger, schedule::Faults, sink::FaultySink, source::FaultySource, spool::FaultySpool};
+pub use self::{files::FaultyFiles, ledger::FaultyLedger, schedule::Faults, sink::FaultySink, source::FaultySource, spool::FaultySpool};

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use super::Faults;
-use crate::{Clock, ErrorKind::Source as KIND, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp};
+use crate::{Clock, ErrorKind::Source as KIND, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp, Transfer};
 
 /// A source whose calls fail as [`Faults`] say, and whose streams break.
 #[derive(Debug)]
@@ -44,5 +44,9 @@ impl<S: Source + ?Sized> Source for FaultySource<S> {
 
     fn records(&self, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         self.faults.stream(KIND, "records", self.inner.records(span))
+    }
+
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        self.faults.call(KIND, "transfers", self.inner.transfers(span, resources)).await
     }
 }

@@ -1,8 +1,9 @@
 //! Implementations of the traits that hold everything in memory, without a runtime.
 
+mod files;
 mod ledger;
 mod sink;
 mod source;
 mod spool;
 
-pub use self::{ledger::MemoryLedger, sink::MemorySink, source::MemorySource, spool::MemorySpool};
+pub use self::{files::MemoryFiles, ledger::MemoryLedger, sink::MemorySink, source::MemorySource, spool::MemorySpool};

@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
-use crate::{Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp};
+use crate::{Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer};
 
 /// A source that gives the records it was given.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct MemorySource {
 struct State {
     records: Vec<Record>,
     rooms: Rooms,
+    transfers: Vec<Transfer>,
     clock: Timestamp,
     indexed: bool,
 }
@@ -27,7 +28,7 @@ struct State {
 impl MemorySource {
     /// A source of these records, whose clock shows `clock`.
     pub fn new(records: Vec<Record>, clock: Timestamp) -> Self {
-        let state = State { records, rooms: Rooms::new(), clock, indexed: true };
+        let state = State { records, rooms: Rooms::new(), transfers: Vec::new(), clock, indexed: true };
         Self { id: SourceId::new("memory"), state: Mutex::new(state), batch: 256 }
     }
 
@@ -41,6 +42,13 @@ impl MemorySource {
     #[must_use]
     pub fn with_rooms(self, rooms: Rooms) -> Self {
         self.change(|state| state.rooms = rooms);
+        self
+    }
+
+    /// With what it knows of uploads.
+    #[must_use]
+    pub fn with_transfers(self, transfers: Vec<Transfer>) -> Self {
+        self.change(|state| state.transfers = transfers);
         self
     }
 
@@ -123,5 +131,11 @@ impl Source for MemorySource {
         let records: Vec<Record> = self.state(|state| state.records.iter().filter(wanted).cloned().collect());
         let batches: Vec<Result<Vec<Record>>> = records.chunks(self.batch).map(|batch| Ok(batch.to_vec())).collect();
         stream::iter(batches).boxed()
+    }
+
+    async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
+        let is_asked_for =
+            |transfer: &&Transfer| resources.contains(&transfer.resource) || transfer.sent.is_some_and(|sent| span.contains(sent));
+        Ok(self.state(|state| state.transfers.iter().filter(is_asked_for).cloned().collect()))
     }
 }

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, fmt, sync::OnceLock, time::Duration};
 use fastrand::Rng;
 use jabber_archive_core::{SkipReason, Timestamp};
 
-pub use self::truth::TrueMessage;
+pub use self::truth::{TrueFile, TrueMessage};
 use self::{
     scene::{Days, Scene},
     truth::Truth,
@@ -107,7 +107,7 @@ impl Office {
         self
     }
 
-    /// Puts `jm`, `tc_msgarchive`, `tc_rooms`, `tc_users` and `tc_timelog` into a database, rows in no order.
+    /// Puts `jm`, `tc_msgarchive`, `tc_rooms`, `tc_users`, `tc_timelog` and `aft_log` into a database, rows in no order.
     pub fn fill(&self, database: &Database) {
         for table in &self.chats().tables {
             database.put(table.clone());
@@ -117,6 +117,11 @@ impl Office {
     /// What was really said, in order of time.
     pub fn truth(&self) -> &[TrueMessage] {
         &self.chats().truth.messages
+    }
+
+    /// What lies on the file server.
+    pub fn stored_files(&self) -> impl Iterator<Item = &TrueFile> {
+        self.truth().iter().flat_map(|message| &message.stored).flatten()
     }
 
     /// How many rows are no message, by table and reason.

@@ -47,6 +47,20 @@ pub(super) struct Tables {
     pub(super) rooms: Vec<Vec<Value>>,
     pub(super) users: Vec<Vec<Value>>,
     pub(super) timelog: Vec<Vec<Value>>,
+    pub(super) transfers: Vec<Vec<Value>>,
+}
+
+/// A row of `aft_log`.
+#[derive(Debug)]
+pub(super) struct TransferRow<'a> {
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
+    pub(super) method: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) name: &'a str,
+    pub(super) path: Option<&'a str>,
+    pub(super) size: u64,
+    pub(super) sent: Timestamp,
 }
 
 impl Tables {
@@ -85,6 +99,27 @@ impl Tables {
         ]);
     }
 
+    /// Adds to `aft_log`.
+    pub(super) fn transfer(&mut self, row: &TransferRow<'_>) {
+        let index = Value::Int(self.transfers.len() as i64 + 1);
+        let size = || Value::Int(row.size as i64);
+        self.transfers.push(vec![
+            index,
+            Value::text(row.from),
+            Value::text(row.to),
+            Value::text(row.method),
+            Value::text(row.resource),
+            Value::text(row.name),
+            Value::text(row.name.rsplit('.').next().unwrap_or_default().chars().take(10).collect::<String>()),
+            Value::text("im"),
+            Value::text("files1.example.com"),
+            row.path.map_or(Value::Null, Value::text),
+            size(),
+            size(),
+            Value::time(row.sent),
+        ]);
+    }
+
     /// The tables in no order of their rows; `seal` may change those of `jm` before.
     pub(super) fn finish(mut self, indexed: bool, rng: &mut fastrand::Rng, seal: impl FnOnce(&mut [Vec<Value>])) -> Vec<Table> {
         let archive = self.number();
@@ -100,6 +135,7 @@ impl Tables {
             (tables::tc_rooms(), self.rooms),
             (tables::tc_users(), self.users),
             (tables::tc_timelog(), self.timelog),
+            (tables::aft_log(), self.transfers),
         ];
         tables
             .into_iter()

@@ -24,6 +24,8 @@ pub struct TrueMessage {
     pub body: String,
     /// The names of files sent with it.
     pub files: Vec<String>,
+    /// Where each of them lies on the file server; none where nothing lies there, or nothing tells where.
+    pub stored: Vec<Option<TrueFile>>,
     /// The stanza's id, where it has one that can be read.
     pub stanza_id: Option<String>,
     /// The subject.
@@ -32,6 +34,33 @@ pub struct TrueMessage {
     pub thread: Option<String>,
     /// How many rows are copies of it.
     pub copies: u32,
+}
+
+/// A file as it lies on the file server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrueFile {
+    /// Where, by the log.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    seed: u64,
+}
+
+impl TrueFile {
+    /// One of thirty is too large to be held in memory with its mail.
+    pub(super) fn new(path: String, seed: u64) -> Self {
+        let size = if seed % 30 == 5 { (4 << 20) + 4_711 } else { 1_000 + seed * 977 % 40_000 };
+        Self { path, size, seed }
+    }
+
+    /// What it holds, which no other file does.
+    pub fn content(&self) -> Vec<u8> {
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let mut content = vec![0; self.size as usize];
+        rng.fill(&mut content);
+        content
+    }
 }
 
 /// The true list, and what else the tables hold.

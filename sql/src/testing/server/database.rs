@@ -40,6 +40,8 @@ pub enum ColumnType {
     SmallDateTime,
     /// `datetime2(n)`, n from 0 to 7.
     DateTime2(u8),
+    /// `rowversion`, which the catalogue calls `timestamp` and which tells no time.
+    RowVersion,
 }
 
 impl ColumnType {

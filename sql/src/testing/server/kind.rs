@@ -17,6 +17,7 @@ pub(super) enum Kind {
     DateTime,
     /// With so many digits behind the second.
     DateTime2(u8),
+    RowVersion,
     /// `sql_variant`, which only a CAST makes useful.
     Variant,
 }
@@ -29,6 +30,7 @@ pub(super) enum Family {
     LongText,
     Number,
     Time,
+    Binary,
     Variant,
 }
 
@@ -47,6 +49,7 @@ impl Kind {
             Self::DateTime => "datetime",
             Self::SmallDateTime => "smalldatetime",
             Self::DateTime2(_) => "datetime2",
+            Self::RowVersion => "timestamp",
             Self::Variant => "sql_variant",
         }
     }
@@ -57,6 +60,7 @@ impl Kind {
             Self::NText | Self::Text => Family::LongText,
             Self::Bit | Self::TinyInt | Self::Int | Self::BigInt => Family::Number,
             Self::SmallDateTime | Self::DateTime | Self::DateTime2(_) => Family::Time,
+            Self::RowVersion => Family::Binary,
             Self::Variant => Family::Variant,
         }
     }
@@ -91,6 +95,7 @@ impl From<ColumnType> for Kind {
             ColumnType::DateTime => Self::DateTime,
             ColumnType::SmallDateTime => Self::SmallDateTime,
             ColumnType::DateTime2(scale) => Self::DateTime2(scale),
+            ColumnType::RowVersion => Self::RowVersion,
         }
     }
 }

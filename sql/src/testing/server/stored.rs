@@ -8,7 +8,9 @@ pub(super) const UNITS_A_DAY: u64 = 864_000_000_000;
 /// Makes a value what a column of this type holds of it; none if it can hold nothing of it.
 pub(super) fn store(value: &mut Value, kind: Kind, utf8: bool) -> Option<()> {
     match (&*value, kind) {
-        (Value::Null, _) | (Value::Int(_), Kind::BigInt) | (Value::Text(_) | Value::Utf16(_), Kind::NVarCharMax | Kind::NText) => Some(()),
+        (Value::Null, _)
+        | (Value::Int(_), Kind::BigInt | Kind::RowVersion)
+        | (Value::Text(_) | Value::Utf16(_), Kind::NVarCharMax | Kind::NText) => Some(()),
         (Value::DateTime(..) | Value::DateTime2(..), _) => {
             *value = time(value, kind)?;
             Some(())

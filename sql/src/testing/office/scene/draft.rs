@@ -7,6 +7,7 @@ use super::super::{
     rows::{ArchiveRow, JmRow},
     stanza::{Shape, Stanza},
     texts,
+    truth::TrueFile,
 };
 use crate::testing::server::Value;
 
@@ -37,6 +38,7 @@ pub(super) struct Draft {
     pub(super) children: String,
     pub(super) shape: Shape,
     pub(super) files: Vec<String>,
+    pub(super) stored: Vec<Option<TrueFile>>,
     pub(super) jm: Vec<JmRow>,
     pub(super) archive: Vec<ArchiveRow>,
 }
@@ -66,6 +68,7 @@ impl Draft {
             children: String::new(),
             shape: Shape::Whole,
             files: Vec::new(),
+            stored: Vec::new(),
             jm: Vec::new(),
             archive: Vec::new(),
         }

@@ -123,6 +123,8 @@ pub(super) struct Scene {
     /// Every kind was played once.
     warm: bool,
     serial: u32,
+    /// How many files were sent.
+    files: u64,
     /// Where "ok" was said without an id.
     oks: Vec<(String, String, Timestamp)>,
     tables: Tables,
@@ -136,7 +138,7 @@ impl Scene {
         let mut tables = Tables::default();
         let rooms = Rooms::new(&people, &mut tables, &mut rng);
         let mut scene =
-            Self { rng, days, people, rooms, kind: "", warm: false, serial: 0, oks: Vec::new(), tables, truth: Truth::default() };
+            Self { rng, days, people, rooms, kind: "", warm: false, serial: 0, files: 0, oks: Vec::new(), tables, truth: Truth::default() };
         for kind in KINDS {
             scene.play_one(kind);
         }
@@ -190,6 +192,7 @@ impl Scene {
             sender: draft.sender,
             recipients: draft.recipients,
             files: draft.files,
+            stored: draft.stored,
             subject: draft.subject,
         });
         self.tables.jm.append(&mut draft.jm);

@@ -7,8 +7,10 @@ use jabber_archive_core::{SkipReason, Table, Timestamp};
 use super::{
     super::{
         people::Person,
+        rows::TransferRow,
         stanza::{Shape, file, xhtml},
         texts,
+        truth::TrueFile,
     },
     Draft, Scene, tick,
 };
@@ -159,16 +161,48 @@ impl Scene {
         });
     }
 
-    /// A file.
+    /// A file, in turn: logged; logged under another resource name; not logged, beside an upload that no message announces; logged and gone; logged without a path.
     pub(super) fn file(&mut self) {
         let name = texts::file_name(&mut self.rng);
         let typed = format!("see {name}");
-        self.odd(|draft| {
-            "Your chat application does not support downloading this file".clone_into(&mut draft.body);
-            draft.children = file(&name, "8F21C0_upload.bin", &typed);
-            draft.typed = Some(typed);
-            draft.files = vec![name];
-        });
+        let (alice, bob) = self.people.pair(&mut self.rng);
+        let at = self.moment();
+        let mut draft = self.chatter(&alice, &bob);
+        let number = self.files;
+        self.files += 1;
+        let resource = format!("8F21C0_{number}.bin");
+        "Your chat application does not support downloading this file".clone_into(&mut draft.body);
+        draft.children = file(&name, &resource, &typed);
+        draft.typed = Some(typed);
+        draft.files = vec![name.clone()];
+
+        let hour = at.to_string();
+        let path = format!("/opt/mftFileStore/files/im/{}{}{}/{}/{resource}", &hour[..4], &hour[5..7], &hour[8..10], &hour[11..13]);
+        let stored = TrueFile::new(path.clone(), number);
+        let upload = TransferRow {
+            from: alice.desk(),
+            to: &bob.jid,
+            method: ["Post", "POST", "post"][number as usize % 3],
+            resource: &resource,
+            name: &name,
+            path: Some(&path),
+            size: stored.size,
+            sent: tick(at.before(Duration::from_millis(400))),
+        };
+        match number % 5 {
+            0 => {
+                self.tables.transfer(&upload);
+                self.tables.transfer(&TransferRow { from: bob.desk(), to: "", method: "Get", sent: at.after(MINUTE), ..upload });
+            }
+            1 => {
+                self.tables.transfer(&TransferRow { resource: "renamed.bin", sent: tick(at.after(Duration::from_millis(2_900))), ..upload })
+            }
+            2 => self.tables.transfer(&TransferRow { resource: "never-announced.bin", sent: at.before(60 * MINUTE), ..upload }),
+            3 => self.tables.transfer(&upload),
+            _ => self.tables.transfer(&TransferRow { path: None, ..upload }),
+        }
+        draft.stored = vec![Some(stored).filter(|_| number % 5 < 2)];
+        self.say_both_ways(draft, &alice, &bob, at);
     }
 
     /// Arabic, Hebrew, Chinese, emoji, combining marks; once in two with rich text besides.

@@ -156,7 +156,7 @@ fn described(id: i64, table: &Table) -> Vec<Row> {
             ColumnType::NVarCharMax | ColumnType::VarCharMax => (-1, 0),
             ColumnType::NText | ColumnType::Text => (16, 0),
             ColumnType::Int | ColumnType::SmallDateTime => (4, 0),
-            ColumnType::BigInt => (8, 0),
+            ColumnType::BigInt | ColumnType::RowVersion => (8, 0),
             ColumnType::DateTime => (8, 3),
             ColumnType::DateTime2(scale) => (8, (*scale).into()),
         };

@@ -260,7 +260,7 @@ impl<'a> Scope<'a> {
         let fits = match of.kind.family() {
             Family::Number => of.kind != Kind::Bit,
             Family::Text | Family::Time => name != "sum",
-            Family::LongText | Family::Variant => false,
+            Family::LongText | Family::Binary | Family::Variant => false,
         };
         if !fits {
             return Err(operand(of.kind, name));

@@ -257,7 +257,7 @@ pub(super) fn castable(from: Kind, to: Kind) -> Result<(), Refusal> {
 
 /// Whether SQL Server compares two types.
 pub(super) fn comparable(comparison: Comparison, left: Kind, right: Kind) -> Result<(), Refusal> {
-    let incomparable = |kind: Kind| matches!(kind.family(), Family::LongText | Family::Variant);
+    let incomparable = |kind: Kind| matches!(kind.family(), Family::LongText | Family::Binary | Family::Variant);
     if incomparable(left) || incomparable(right) {
         let message =
             format!("The data types {} and {} are incompatible in the {} operator.", left.name(), right.name(), comparison.name());

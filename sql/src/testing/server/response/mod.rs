@@ -198,6 +198,10 @@ fn type_info(out: &mut BytesMut, kind: Kind, collation: [u8; 5]) {
         Kind::DateTime => out.put_slice(&[TypeId::DateTimeN as u8, 8]),
         Kind::SmallDateTime => out.put_slice(&[TypeId::DateTimeN as u8, 4]),
         Kind::DateTime2(scale) => out.put_slice(&[TypeId::DateTime2 as u8, scale]),
+        Kind::RowVersion => {
+            out.put_u8(TypeId::BigBinary as u8);
+            out.put_u16_le(8);
+        }
         Kind::Variant => {
             out.put_u8(TypeId::Variant as u8);
             out.put_u32_le(8009);
@@ -229,7 +233,7 @@ pub(super) fn row(out: &mut BytesMut, columns: &[ResultColumn], values: &[Value]
 
 fn put_value(out: &mut BytesMut, kind: Kind, value: &Value, form: &Form) -> Option<()> {
     match (kind, value) {
-        (Kind::NVarChar(_) | Kind::VarChar(_), Value::Null) => out.put_u16_le(MAX),
+        (Kind::NVarChar(_) | Kind::VarChar(_) | Kind::RowVersion, Value::Null) => out.put_u16_le(MAX),
         (Kind::NVarCharMax | Kind::VarCharMax, Value::Null) => out.put_u64_le(u64::MAX),
         (Kind::Variant, Value::Null) => out.put_u32_le(0),
         (_, Value::Null) => out.put_u8(0),
@@ -269,6 +273,10 @@ fn put_value(out: &mut BytesMut, kind: Kind, value: &Value, form: &Form) -> Opti
         (Kind::BigInt, Value::Int(number)) => {
             out.put_u8(8);
             out.put_i64_le(*number);
+        }
+        (Kind::RowVersion, Value::Int(number)) => {
+            out.put_u16_le(8);
+            out.put_i64(*number);
         }
         (Kind::SmallDateTime | Kind::DateTime | Kind::DateTime2(_), _) => put_time(out, kind, &stored::time(value, kind)?)?,
         _ => return None,
