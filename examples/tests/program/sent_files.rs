@@ -89,7 +89,7 @@ fn files_of_a_folder_are_attached_or_beside_the_mails_and_the_others_are_finding
     let setting = setting(31, 1_600, folder);
     let (sent, stored) = fates(&setting);
     assert!(sent >= 6, "{sent}");
-    setting.run("check", &[]).assert(3, &["files  ", ": can be read", "table  aft_log        readable; dated"]);
+    setting.run("check", &[]).assert(3, &["files  ", ": can be read", "table  aft_log       readable; dated"]);
     let report = setting.run("run", &["--json"]).assert(3, &[]).json();
     assert_eq!(report["files"], stored);
     let count = |finding: &str| -> u64 {

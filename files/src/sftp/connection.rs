@@ -1,6 +1,15 @@
 //! One connection: the server verified, we signed in, SFTP begun.
 
-use std::{fmt, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use jabber_archive_core::{Error, ErrorClass, Result, SecretSource};
 use russh::{
@@ -8,7 +17,7 @@ use russh::{
     client::{self, AuthResult, Config, Handle, Handler},
     keys::{self, PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key},
 };
-use russh_sftp::client::{Config as SftpSettings, RawSftpSession};
+use russh_sftp::client::{Config as SftpSettings, RawSftpSession, error::Error as SftpError};
 use tokio::time::timeout;
 
 use super::{SftpConfig, SignIn, host_key::Expected};
@@ -20,6 +29,8 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 pub(super) struct Connection {
     ssh: Handle<Verifier>,
     pub(super) sftp: RawSftpSession,
+    /// Whether an answer has failed to come: nobody knows what comes next.
+    broken: AtomicBool,
 }
 
 impl fmt::Debug for Connection {
@@ -51,11 +62,24 @@ impl Connection {
         sftp.init().await.map_err(|error| {
             unreachable(config, "it does not begin SFTP").advise("check that the account may use the subsystem `sftp`").because(error)
         })?;
-        Ok(Self { ssh, sftp })
+        Ok(Self { ssh, sftp, broken: AtomicBool::new(false) })
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.ssh.is_closed()
+        self.broken.load(Ordering::Relaxed) || self.ssh.is_closed()
+    }
+
+    /// What may pass. Where the server did not answer, nobody uses this connection again. What it says is not passed on: it may name files.
+    pub(super) fn failed(&self, error: &SftpError) -> Error {
+        let what = match error {
+            SftpError::Status(status) => format!("the server answers: {}", status.status_code),
+            SftpError::Timeout => "the server does not answer in time".to_owned(),
+            _ => "the connection broke".to_owned(),
+        };
+        if !matches!(error, SftpError::Status(_)) {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+        unreadable(ErrorClass::Transient, what)
     }
 }
 

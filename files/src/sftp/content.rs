@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::{self, StreamExt};
 use jabber_archive_core::{ByteStream, Result};
 
-use super::{connection::Connection, failed, status};
+use super::{connection::Connection, status};
 use crate::fault::changed;
 
 /// How many bytes are asked for at a time: what every server gives (draft-ietf-secsh-filexfer-02, section 3).
@@ -57,7 +57,7 @@ pub(super) fn content(handle: Handle, size: u64) -> ByteStream {
         match handle.connection.sftp.read(handle.name(), size, 1).await {
             Ok(_) => Err(changed()),
             Err(error) if is_end(&error) => Ok(Bytes::new()),
-            Err(error) => Err(failed(&error)),
+            Err(error) => Err(handle.connection.failed(&error)),
         }
     });
     let all = pieces.chain(end).filter(|piece| std::future::ready(!matches!(piece, Ok(piece) if piece.is_empty())));
@@ -74,7 +74,7 @@ async fn piece(handle: Arc<Handle>, start: u64, length: u64) -> Result<Bytes> {
             Ok(data) if whole.is_empty() && data.data.len() as u64 == length => return Ok(data.data.into()),
             Ok(data) => whole.extend_from_slice(&data.data),
             Err(error) if is_end(&error) => return Err(changed()),
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(handle.connection.failed(&error)),
         }
     }
     Ok(whole.freeze())

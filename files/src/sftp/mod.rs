@@ -84,14 +84,6 @@ impl Sftp {
         Ok(connection)
     }
 
-    /// Lets a connection go that no longer answers.
-    async fn drop_connection(&self, broken: &Arc<Connection>) {
-        let mut held = self.connection.lock().await;
-        if held.as_ref().is_some_and(|connection| Arc::ptr_eq(connection, broken)) {
-            *held = None;
-        }
-    }
-
     /// Whether a root is the one that it should be.
     async fn enter(&self, connection: &Connection, root: &Root) -> Result<()> {
         let sentinel = joined(root.place(), [self.config.sentinel.as_str()]);
@@ -103,7 +95,7 @@ impl Sftp {
                 Some(StatusCode::PermissionDenied) => Err(unreadable(ErrorClass::Fatal, "the folder may not be read")
                     .about(root.place())
                     .advise(format!("let `{}` read it", self.config.user))),
-                _ => Err(failed(&error).about(root.place())),
+                _ => Err(connection.failed(&error).about(root.place())),
             },
         }
     }
@@ -124,7 +116,7 @@ impl Sftp {
                     return match status(&error) {
                         Some(StatusCode::NoSuchFile) => Ok(Seen::Missing),
                         Some(StatusCode::PermissionDenied) => Err(denied()),
-                        _ => Err(failed(&error)),
+                        _ => Err(connection.failed(&error)),
                     };
                 }
             }
@@ -148,12 +140,12 @@ impl Sftp {
                     // It was there a moment ago.
                     Some(StatusCode::NoSuchFile) => Err(changed()),
                     Some(StatusCode::PermissionDenied) => Err(denied()),
-                    _ => Err(failed(&error)),
+                    _ => Err(connection.failed(&error)),
                 };
             }
         };
         let (opened, again) = join(connection.sftp.fstat(handle.name()), self.look(connection, root, names)).await;
-        let opened = opened.map_err(|error| failed(&error))?.attrs;
+        let opened = opened.map_err(|error| connection.failed(&error))?.attrs;
         match again? {
             Seen::File if opened.file_type() == FileType::File => Ok(Opened::Content(content(handle, opened.size.unwrap_or_default()))),
             _ => Err(changed()),
@@ -174,10 +166,7 @@ impl FileStore for Sftp {
     async fn check(&self) -> Result<()> {
         let connection = self.connection().await?;
         for root in &self.config.roots {
-            if let Err(error) = self.enter(&connection, root).await {
-                self.drop_connection(&connection).await;
-                return Err(error);
-            }
+            self.enter(&connection, root).await?;
         }
         Ok(())
     }
@@ -185,11 +174,7 @@ impl FileStore for Sftp {
     async fn open(&self, transfer: &Transfer) -> Result<Opened> {
         let Some((root, names)) = locate(&self.config.roots, transfer) else { return Ok(Opened::Refused) };
         let connection = self.connection().await?;
-        let opened = self.open_on(&connection, root, &names).await;
-        if opened.as_ref().is_err_and(|error| error.class() == ErrorClass::Transient) && connection.is_closed() {
-            self.drop_connection(&connection).await;
-        }
-        match opened {
+        match self.open_on(&connection, root, &names).await {
             Ok(Opened::Content(content)) => {
                 use futures::StreamExt;
                 let transfer = transfer.clone();
@@ -220,14 +205,4 @@ fn status(error: &SftpError) -> Option<StatusCode> {
         SftpError::Status(status) => Some(status.status_code),
         _ => None,
     }
-}
-
-/// Whatever else goes wrong may pass. What the server says is not passed on: it may name files.
-fn failed(error: &SftpError) -> Error {
-    let what = match error {
-        SftpError::Status(status) => format!("the server answers: {}", status.status_code),
-        SftpError::Timeout => "the server does not answer in time".to_owned(),
-        _ => "the connection broke".to_owned(),
-    };
-    unreadable(ErrorClass::Transient, what)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::{
@@ -16,6 +16,7 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     connections: Arc<AtomicU64>,
     cut_after: Arc<AtomicU64>,
+    stalls: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -25,12 +26,13 @@ impl Proxy {
             port: listener.local_addr().unwrap().port(),
             connections: Arc::default(),
             cut_after: Arc::new(AtomicU64::new(u64::MAX)),
+            stalls: Arc::default(),
         };
-        let (connections, cut_after) = (proxy.connections.clone(), proxy.cut_after.clone());
+        let (connections, cut_after, stalls) = (proxy.connections.clone(), proxy.cut_after.clone(), proxy.stalls.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(pass(client, port, cut_after.clone()));
+                tokio::spawn(pass(client, port, cut_after.clone(), stalls.clone()));
             }
         });
         proxy
@@ -45,12 +47,18 @@ impl Proxy {
         self.cut_after.store(bytes, Ordering::Relaxed);
     }
 
+    /// As [`cut_after`](Self::cut_after), but the connection stays, and carries nothing any more.
+    pub(crate) fn stall_after(&self, bytes: u64) {
+        self.stalls.store(true, Ordering::Relaxed);
+        self.cut_after(bytes);
+    }
+
     pub(crate) fn is_cut(&self) -> bool {
         self.cut_after.load(Ordering::Relaxed) == u64::MAX
     }
 }
 
-async fn pass(client: TcpStream, port: u16, cut_after: Arc<AtomicU64>) {
+async fn pass(client: TcpStream, port: u16, cut_after: Arc<AtomicU64>, stalls: Arc<AtomicBool>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -61,6 +69,9 @@ async fn pass(client: TcpStream, port: u16, cut_after: Arc<AtomicU64>) {
         passed += bytes as u64;
         if passed >= cut_after.load(Ordering::Relaxed) {
             cut_after.store(u64::MAX, Ordering::Relaxed);
+            if stalls.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
             break;
         }
         if to_client.write_all(&buffer[..bytes]).await.is_err() {

@@ -123,6 +123,21 @@ async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_falls_silent_in_mid_file_is_given_up_and_made_anew() {
+    let Some(sshd) = Sshd::start() else { return };
+    let (place, large) = with_large();
+    let proxy = Proxy::before(sshd.port()).await;
+    let store = Sftp::new(config(&sshd, &place).port(proxy.port).answer_timeout(Duration::from_secs(1))).unwrap();
+    store.check().await.unwrap();
+    proxy.stall_after(5 << 20);
+    let error = read(&store, LARGE).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Transient);
+    assert!(error.to_string().ends_with("the server does not answer in time"), "{error}");
+    assert!(read(&store, LARGE).await.unwrap().unwrap() == large);
+    assert_eq!(proxy.connections(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_may_be_confined_to_the_store() {
     // Only root can confine, and every folder on the way has to be root's alone.
     let Ok(folder) = tempfile::tempdir_in("/run") else {

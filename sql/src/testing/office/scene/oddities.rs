@@ -195,7 +195,8 @@ impl Scene {
                 self.tables.transfer(&TransferRow { from: bob.desk(), to: "", method: "Get", sent: at.after(MINUTE), ..upload });
             }
             1 => {
-                self.tables.transfer(&TransferRow { resource: "renamed.bin", sent: tick(at.after(Duration::from_millis(2_900))), ..upload })
+                let sent = tick(at.after(Duration::from_millis(2_900)));
+                self.tables.transfer(&TransferRow { resource: "renamed.bin", sent, ..upload });
             }
             2 => self.tables.transfer(&TransferRow { resource: "never-announced.bin", sent: at.before(60 * MINUTE), ..upload }),
             3 => self.tables.transfer(&upload),
