@@ -239,8 +239,11 @@ fn a_database_that_comes_back_is_read_again_with_all_others() {
 fn an_error_of_one_stream_ends_all() {
     let asked = |what: &str| (what == "records").then(|| Error::new(ErrorKind::Source, ErrorClass::Transient, "read", "lost"));
     let whole = Span::new(Timestamp::MIN, Timestamp::MAX);
-    let sources = together([named("a", company()), Arc::new(Odd { inner: named("b", company()), asked })]);
+    // Of the one there is still much to come when the other fails.
+    let long = Arc::new(MemorySource::new(large_company(), at("2026-11-24T06:30:00Z")).named("a").batches_of(1));
+    let sources = together([long, Arc::new(Odd { inner: named("b", company()), asked })]);
     let results: Vec<_> = block_on(sources.records(whole).collect());
+    assert!(results.len() < large_company().len(), "{}", results.len());
     assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
     assert_eq!(results.last().unwrap().as_ref().unwrap_err().to_string(), "read b: lost");
 }

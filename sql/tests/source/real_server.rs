@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::TryStreamExt;
-use jabber_archive_core::{ErrorClass, Grid, Record, Secret, Source, Span, Window};
+use jabber_archive_core::{ErrorClass, Grid, Record, Secret, Source, Span, Timestamp, Window};
 use jabber_archive_sql::{
     Encrypt, Isolation, MssqlConfig, MssqlSource, TimeLimits,
     testing::{Database, Office, Table, Value, ddl},
@@ -18,7 +18,7 @@ use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use crate::{
     back_end::BackEnd,
-    setting::{Served, database, jm_row, source},
+    setting::{Served, database, jm_row, source, start},
 };
 
 static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -354,6 +354,39 @@ async fn a_real_server_tells_what_it_is_to_a_login_that_may_only_select() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_tallies_and_rooms_of_a_company_are_those_that_the_stand_in_gives() {
+    for indexed in [false, true] {
+        let office = Office::new(6, 400).indexed(indexed).with_future(true);
+        let filled = Database::new("tcmadb");
+        office.fill(&filled);
+        let Some(real) = real(&filled).await else { return };
+        let stand_in = start(&filled).await;
+        let (real, stand_in) = (source(&real), source(&stand_in));
+        let whole = Span::new(Timestamp::MIN, Timestamp::MAX);
+        let rows = async |source: &MssqlSource| {
+            let mut rows = source.records(whole).try_collect::<Vec<Vec<Record>>>().await.unwrap().concat();
+            rows.sort();
+            rows
+        };
+        let (found, expected) = (rows(&real).await, rows(&stand_in).await);
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!(found == expected, "{found:?} is not {expected:?}");
+        }
+        for grid in [Grid::daily(), Grid::new(Duration::from_hours(1), Duration::ZERO).unwrap()] {
+            let tallies = async |source: &MssqlSource| {
+                let mut tallies = source.tally(whole, &grid).await.unwrap();
+                tallies.sort_by_key(|tally| (tally.window, tally.table));
+                tallies
+            };
+            assert_eq!(tallies(&real).await, tallies(&stand_in).await);
+        }
+        assert_eq!(real.extent(office.end()).await.unwrap(), stand_in.extent(office.end()).await.unwrap());
+        assert!(real.context().await.unwrap() == stand_in.context().await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_real_server_says_what_may_not_be_read() {
     let Some(real) = real(&database(vec![jm_row(at("2026-11-21T10:00:00Z"), "x")])).await else { return };
     if real.password.is_none() {
@@ -388,7 +421,7 @@ async fn a_real_server_says_what_may_not_be_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_a_writer_whose_transaction_is_open_and_no_writer_waits_for_a_reader() {
-    let day = "2026-11-21T00:00:00Z".parse::<jabber_archive_core::Timestamp>().unwrap();
+    let day = "2026-11-21T00:00:00Z".parse::<Timestamp>().unwrap();
     let rows = (0..2_000).map(|n| jm_row(Value::time(day.after(Duration::from_secs(n))), "committed"));
     let Some(real) = real(&database(rows.collect())).await else { return };
     let span = Span::new(day, day.after(Duration::from_hours(24)));
