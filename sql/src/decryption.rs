@@ -9,11 +9,13 @@
 //! 3. Everything else is tried under every key. A key opens it if the padding is right, it is UTF-8, a JID is one, and a stanza begins as one. Where a text holds characters
 //!    that XML cannot, or another key opens it to another text, chance must be ruled out by 2^-64: by padding and length of all values of the row that this key opens.
 //! 4. A value that no key opens, or that keys open to different texts of which chance is ruled out for none or for several, makes a dead letter of its row, which keeps what
-//!    the table has.
+//!    the table has. So does a row whose JIDs are not those of its stanza in the way that a wrong initialization vector brings about.
 //!
 //! Without keys nothing is tried: all is plain.
 
-use std::borrow::Cow;
+mod vector;
+
+use std::{borrow::Cow, collections::BTreeSet};
 
 use data_encoding::BASE64;
 use jabber_archive_core::Jid;
@@ -99,6 +101,19 @@ impl Keyring {
         if !shut.is_empty() {
             let keys: Vec<&str> = self.0.iter().map(EncryptionKey::id).collect();
             return Err(format!("{} looks encrypted and is not opened by any of the keys {}", shut.join(" and "), keys.join(", ")));
+        }
+        let of_role = |role| sealed.iter().find(|sealed| sealed.role == role);
+        let stanza = of_role(Role::Stanza).and_then(|sealed| as_text(&opened[sealed.place]));
+        if let (2, Some(stanza)) = (sealed.iter().filter(|sealed| sealed.role == Role::Jid).count(), stanza)
+            && let (Some(to), Some(from)) = (text(&opened, "to_jid"), text(&opened, "from_jid"))
+            && vector::is_wrong(to, from, stanza)
+        {
+            let keys: BTreeSet<&str> = openings.iter().flat_map(|(_, openings)| openings).map(|opening| opening.key.id()).collect();
+            let keys: Vec<&str> = keys.into_iter().collect();
+            return Err(format!(
+                "to_jid and from_jid differ from those of the stanza as under a wrong iv of the key {}",
+                keys.join(" or ")
+            ));
         }
         Ok(Cow::Owned(opened))
     }
