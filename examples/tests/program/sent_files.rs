@@ -4,13 +4,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use jabber_archive_core::{Conversation, Digest, FileContent};
 use jabber_archive_files::{SENTINEL, testing::Sshd};
+use jabber_archive_sql::testing::Value;
 use mail_parser::{MessageParser, MimeHeaders};
 
-use crate::program::{Setting, conversations, files};
+use crate::program::{Setting, command, conversations, files};
 
 /// What the office's log of transfers calls its file store.
 const LOGGED: &str = "/opt/mftFileStore";
@@ -162,6 +164,44 @@ fn files_of_a_server_are_archived_too_and_a_server_that_is_not_known_is_refused_
     let store = store(&setting);
     setting.configure(|text| format!("{text}\n[files]\n{}", sftp("known_hosts = \"known_hosts\"")(&store)));
     setting.run("check", &[]).assert(2, &["the server cannot be trusted", &sshd.fingerprint(), "ssh-keyscan -p"]);
+}
+
+#[test]
+fn a_file_far_larger_than_memory_is_archived_whole_in_a_little_of_it() {
+    const SIZE: u64 = 400_000_000;
+    let setting = setting(36, 60, folder);
+    let sent = || Value::time("2026-11-20T10:00:00Z".parse().unwrap());
+    let text = Value::text;
+    let stanza = "<message id='large'><body>x</body><advanced-file-transfer><filename>large.iso</filename>\
+                  <url>https://imp/files/large.iso</url></advanced-file-transfer></message>";
+    let (length, none) = (Value::Int(1), || Value::Null);
+    let jm = ["bob@example.com", "alice@example.com/x"].map(text).into_iter().chain([sent(), none(), none(), text("c"), text("I")]);
+    let jm = jm.chain([length.clone(), length, text("x"), text(stanza), none(), none(), text("N")]);
+    setting.database.insert("jm", vec![jm.collect()]);
+    let path = format!("{LOGGED}/large.iso");
+    let log = [Value::Int(9_999), text("alice@example.com"), text("bob@example.com"), text("Post"), text("large.iso"), text("large.iso")];
+    let log =
+        log.into_iter().chain([none(), none(), none(), text(path.as_str()), Value::Int(SIZE as i64), Value::Int(SIZE as i64), sent()]);
+    setting.database.insert("aft_log", vec![log.collect()]);
+    fs::File::create(store(&setting).join("large.iso")).unwrap().set_len(SIZE).unwrap();
+
+    let mut child = command().arg("run").arg("--config").arg(setting.config()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let code = loop {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(kilobytes.unwrap_or(0_u64));
+        if let Some(code) = child.try_wait().unwrap() {
+            break code;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    assert_eq!(code.code(), Some(3));
+    println!("at most {} MiB", peak >> 10);
+    assert!(peak > 0 && peak < 200 << 10, "{peak} kB");
+    let sizes = fs::read_dir(setting.archive().join("attachments")).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
+    assert!(sizes.collect::<Vec<_>>().contains(&SIZE));
 }
 
 #[test]
