@@ -9,7 +9,10 @@ use std::{
     process::{self, Command},
 };
 
-use jabber_archive_benches::store::{Items, Programs, Rounds, Way};
+use jabber_archive_benches::{
+    load,
+    store::{Items, Programs, Rounds, Way},
+};
 use jabber_archive_sink::testing::Azurite;
 
 #[tokio::main]
@@ -80,8 +83,4 @@ impl Bench {
             }
         }
     }
-}
-
-fn load() -> String {
-    fs::read_to_string("/proc/loadavg").map_or_else(|_| "unknown".to_owned(), |load| load.trim().to_owned())
 }

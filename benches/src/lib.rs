@@ -1,15 +1,21 @@
 //! What the benchmarks measure, and what they measure it against.
 
 pub mod convert;
+pub mod run;
 pub mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use cpu_time::ThreadTime;
 use jabber_archive_core::{
     Assembler, Conversation, JidIsEmail, Neighbour, People, Record, Rooms, Timestamp, Transcript, TranscriptSettings,
     testing::{generators, rows::Row},
 };
+
+/// How busy the machine is, as Linux says it.
+pub fn load() -> String {
+    fs::read_to_string("/proc/loadavg").map_or_else(|_| "unknown".to_owned(), |load| load.trim().to_owned())
+}
 
 /// The converter as most people run it.
 ///

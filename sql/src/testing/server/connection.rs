@@ -213,6 +213,7 @@ impl<S: AsyncRead + AsyncWrite> Client<S> {
     async fn answer(&mut self, request: Request) -> io::Result<Next> {
         self.database.received(&request.statement);
         let (statement, mut began) = (request.statement.clone(), None);
+        let parameters = request.parameters.iter().map(|parameter| parameter.value.clone()).collect();
         let (pieces, mut made) = mpsc::channel(WAITING);
         let answer = Answer::new(self.database.clone(), self.session, pieces);
         tokio::task::spawn_blocking(move || answer.to(&request));
@@ -227,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite> Client<S> {
                     Some(Piece::Done) => {
                         self.writer.end().await?;
                         let ended = Instant::now();
-                        self.database.answered(Answered { statement, began: began.unwrap_or(ended), ended });
+                        self.database.answered(Answered { statement, parameters, began: began.unwrap_or(ended), ended });
                         return Ok(Next::Go);
                     }
                     Some(Piece::Cut(ending)) => {

@@ -120,6 +120,8 @@ pub struct SignIn {
 pub struct Answered {
     /// The statement.
     pub statement: String,
+    /// Its parameters, `@P1` and those behind it.
+    pub parameters: Vec<Value>,
     /// When the first row was about to be sent.
     pub began: Instant,
     /// When the last one, and that it was the last, had been sent.
