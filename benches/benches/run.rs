@@ -44,9 +44,9 @@ async fn main() {
         let folder = |name: &str| scratch.join(format!("{round}-{name}"));
         for turn in 0..2 {
             if (round + turn) % 2 == 0 {
-                measured.add(RUN.to_owned(), timed(archive(server.port(), &folder("run"))).await);
+                measured.add(RUN.to_owned(), timed(Box::pin(archive(server.port(), &folder("run")))).await);
             } else {
-                measured.add(DRAIN.to_owned(), timed(drain(server.port(), &statements)).await);
+                measured.add(DRAIN.to_owned(), timed(Box::pin(drain(server.port(), &statements))).await);
             }
         }
         match script.archive(server.port(), &folder("script")) {

@@ -30,7 +30,7 @@ pub fn chats(rows: u64, days: u64) -> Table {
             let sent = first.after(Duration::from_millis(message * step + copy * 10));
             let (one, turn) = (message % people, message / people);
             let other = (one + 1 + turn % OTHERS) % people;
-            let (from, to) = if turn / OTHERS % 2 == 0 { (one, other) } else { (other, one) };
+            let (from, to) = if (turn / OTHERS).is_multiple_of(2) { (one, other) } else { (other, one) };
             let body = format!("Message {message}: {}", "the figures of the third quarter ".repeat(2 + message as usize % 7));
             let stanza = format!(
                 "<message from='user{from}@example.com/jabber_1' to='user{to}@example.com' type='chat' id='id{message}' xml:lang='en'><body>{body}</body>\

@@ -19,7 +19,7 @@ pub async fn drain(port: u16, statements: &[Answered]) -> u64 {
     config.authentication(AuthMethod::sql_server("jabber_reader", "demo"));
     let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("the stand-in");
     stream.set_nodelay(true).expect("a socket");
-    let mut client = Client::connect(config, stream.compat_write()).await.expect("a login");
+    let mut client = Box::pin(Client::connect(config, stream.compat_write())).await.expect("a login");
     let mut rows = 0;
     for asked in statements {
         if asked.statement.starts_with("SET ") {
