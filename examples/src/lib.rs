@@ -20,3 +20,6 @@ pub mod extending {}
 
 #[doc = include_str!("../../docs/export.md")]
 pub mod export {}
+
+#[doc = include_str!("../../docs/performance.md")]
+pub mod performance {}
