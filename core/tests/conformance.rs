@@ -174,16 +174,16 @@ fn several_sources_of(several: usize) -> SourceSubject<Sources> {
     let shares: Vec<Arc<MemorySource>> = (0..several)
         .map(|share| {
             let records = held().into_iter().skip(share).step_by(several).collect();
-            Arc::new(
-                MemorySource::new(records, "2026-11-25T12:00:00Z".parse().unwrap()).batches_of(3 + share).named(&format!("share {share}")),
-            )
+            let source = MemorySource::new(records, "2026-11-25T12:00:00Z".parse().unwrap());
+            let transfers = transfers().into_iter().skip(share).step_by(several).collect();
+            Arc::new(source.with_transfers(transfers).batches_of(3 + share).named(&format!("share {share}")))
         })
         .collect();
     let next = Arc::new(AtomicU64::new(0));
     let broken = Arc::new(Interruptible { inner: shares[several / 2].clone(), next: next.clone() });
     let whole = shares.into_iter().enumerate().filter(|(share, _)| *share != several / 2).map(|(_, share)| share as Arc<dyn Source>);
     let sources = Sources::new(whole.chain([broken as Arc<dyn Source>])).unwrap();
-    SourceSubject::new(Arc::new(sources), held()).interrupted_by(move || {
+    SourceSubject::new(Arc::new(sources), held()).with_transfers(transfers()).interrupted_by(move || {
         next.store(3, Ordering::Relaxed);
         ready(()).boxed()
     })

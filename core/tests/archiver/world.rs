@@ -95,9 +95,11 @@ impl World {
             ready(())
         };
         let line = Archiver::new(self.facts.clone(), source, self.converter.clone(), sink, ledger, Arc::new(pause));
-        let line = match &self.spool {
-            Some(spool) => line.spool(Arc::new(FaultySpool::new(spool.clone(), faults))),
-            None => line,
+        // Files need a spool.
+        let line = match (&self.spool, &self.files) {
+            (Some(spool), _) => line.spool(Arc::new(FaultySpool::new(spool.clone(), faults))),
+            (None, Some(_)) => line.spool(Arc::new(MemorySpool::new())),
+            (None, None) => line,
         };
         let line = match &self.files {
             Some(files) => line.files(Arc::new(FaultyFiles::new(files.clone(), faults))),
