@@ -4,9 +4,7 @@
 //! the median of all rounds, and the slowest and fastest. pymssql is installed by `benches/setup`; where it cannot be had, it is not measured.
 
 use std::{
-    env, fs,
-    path::Path,
-    process,
+    env, fs, process,
     time::{Duration, Instant},
 };
 
@@ -56,7 +54,6 @@ async fn main() {
             }
             Err(error) => println!("  {SCRIPT}: not measured: {error}"),
         }
-        remove(&scratch);
     }
     println!("  rows/s, median (slowest to fastest), load {}", load());
     for (name, rate) in measured.rates(rows as usize) {
@@ -67,14 +64,12 @@ async fn main() {
             println!("  {:<32}{ratio:.2}", format!("run / {other}"));
         }
     }
+    // Not before: some file systems are slow to make files just behind others that were removed.
+    fs::remove_dir_all(&scratch).expect("to remove what was archived");
 }
 
 async fn timed<T>(work: impl Future<Output = T>) -> Duration {
     let begun = Instant::now();
     work.await;
     begun.elapsed()
-}
-
-fn remove(folder: &Path) {
-    fs::remove_dir_all(folder).expect("to remove what was archived");
 }
