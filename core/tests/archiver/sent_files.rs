@@ -8,7 +8,7 @@ use jabber_archive_core::{
     Archiver, DeadLetter, Digest, ErrorClass, ErrorKind, Filter, FilterTerm, Finding, Jid, ObjectKey, Record, Transfer,
     testing::{
         faults::Faults,
-        memory::{MemoryFiles, MemorySource},
+        memory::{MemoryFiles, MemorySource, MemorySpool},
         rows::Row,
     },
 };
@@ -121,6 +121,24 @@ fn a_small_file_is_attached_and_a_large_one_is_an_object() {
     assert_eq!(report.files, 4);
     assert!(texts(&world).contains("File (7 bytes, not found where it should be): gone.txt"));
     assert!(texts(&world).contains("File (size unknown): nowhere.txt"));
+}
+
+#[test]
+fn however_little_memory_rows_have_their_files_are_archived_and_counted_the_same() {
+    let whole = company_with_files();
+    let report = whole.run().unwrap();
+    for memory in [0, 4_000, 16_000] {
+        let mut spilled = whole.anew();
+        spilled.settings.memory = memory;
+        spilled.spool = Some(Arc::new(MemorySpool::new()));
+        let faults = Faults::none();
+        let spilled_report = spilled.run_with(&faults).unwrap();
+        spilled.check();
+        assert!(faults.calls_of("read spool") > 2, "{faults:?}");
+        assert!(spilled.outcome() == whole.outcome(), "memory of {memory}");
+        assert!(spilled.sink.objects() == whole.sink.objects());
+        assert_eq!((spilled_report.files, spilled_report.findings), (report.files, report.findings.clone()));
+    }
 }
 
 #[test]
