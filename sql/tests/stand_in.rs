@@ -314,9 +314,9 @@ async fn a_rowversion_comes_as_eight_bytes_and_is_compared_with_nothing() {
     let all = rows(&mut connection, "SELECT [stamp] FROM [dbo].[log]", &[]).await.unwrap();
     assert_eq!(all[0].get::<&[u8], _>(0), Some(&[0, 0, 0, 0, 0, 0, 7, 0xD1][..]));
     assert_eq!(all[1].get::<&[u8], _>(0), None);
-    let kinds =
-        rows(&mut connection, "SELECT c.[DATA_TYPE] AS [type] FROM INFORMATION_SCHEMA.COLUMNS AS c WHERE c.[COLUMN_NAME] = N'stamp'", &[]);
-    assert_eq!(kinds.await.unwrap()[0].get(0), Some("timestamp"));
+    let kind = "SELECT t.[name] AS [type] FROM sys.columns AS c JOIN sys.types AS t ON t.[user_type_id] = c.[system_type_id] \
+                WHERE c.[name] = N'stamp'";
+    assert_eq!(rows(&mut connection, kind, &[]).await.unwrap()[0].get(0), Some("timestamp"));
     let error = rows(&mut connection, "SELECT [name] FROM [dbo].[log] WHERE [stamp] = N'x'", &[]).await.unwrap_err();
     assert_eq!(error.code(), Some(402));
 }

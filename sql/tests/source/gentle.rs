@@ -109,8 +109,8 @@ async fn statements_are_drained_while_the_sink_stands_still() {
     let converter = Transcript::new(&facts, TranscriptSettings::default()).unwrap();
     let source: Arc<dyn Source> = Arc::new(source(&server));
     let mut settings = jabber_archive_core::RunSettings::default();
-    // A chunk in hand and one that is read: nothing else may wait in memory.
-    settings.memory = 48 << 20;
+    // Of which rows that are read have a quarter, those of both chunks: nothing else may wait in memory.
+    settings.memory = 4 * (48 << 20);
     let ledger = Arc::new(MemoryLedger::default());
     let archiver = Archiver::new(facts, source, Arc::new(converter), sink.clone(), ledger, Arc::new(tokio::time::sleep)).settings(settings);
     let now = jabber_archive_core::Timestamp::PLAUSIBLE.after(Duration::from_hours(72));
