@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
+    sync::Arc,
     time::Duration,
 };
 
@@ -81,48 +82,48 @@ impl fmt::Debug for Transfer {
 /// The place of a file: the number of its message in the conversation, and its own in the message.
 pub(crate) type Place = (usize, usize);
 
-/// Uploads, found by resource name or by name and time.
+/// Uploads, found by resource name or by name and time. Rows that are equal, as of a database that is read twice, are one.
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
-    all: BTreeSet<Transfer>,
+    by_resource: HashMap<String, BTreeSet<Arc<Transfer>>>,
+    by_name: HashMap<String, BTreeSet<Arc<Transfer>>>,
 }
 
 impl Uploads {
-    /// Uploads in any order; rows that are equal, as of a database that is read twice, are one.
-    pub(crate) fn new(transfers: impl IntoIterator<Item = Transfer>) -> Self {
-        Self { all: transfers.into_iter().collect() }
+    /// Adds uploads, in any order.
+    pub(crate) fn add(&mut self, transfers: impl IntoIterator<Item = Transfer>) {
+        for transfer in transfers.into_iter().map(Arc::new) {
+            self.by_resource.entry(transfer.resource.clone()).or_default().insert(transfer.clone());
+            self.by_name.entry(transfer.name.clone()).or_default().insert(transfer);
+        }
+    }
+
+    /// Whether there is an upload of this resource name.
+    pub(crate) fn holds(&self, resource: &str) -> bool {
+        self.by_resource.contains_key(resource)
     }
 
     /// Which upload each file of a conversation is: the one with its resource name, else one of the same name by the same sender for the same room or peer within
     /// [`NEAR`] of the message. Of several the nearest in time, then the one with the lowest number.
     ///
     /// Several messages may announce one resource. What is joined by time alone is the file of one message.
-    pub(crate) fn join(&self, conversation: &Conversation) -> BTreeMap<Place, &Transfer> {
+    pub(crate) fn join(&self, conversation: &Conversation) -> BTreeMap<Place, Arc<Transfer>> {
         let files: Vec<(Place, &Message, &FileRef)> = placed(conversation).collect();
-        let resources: BTreeSet<&str> = files.iter().filter_map(|(_, _, file)| resource(file)).collect();
-        let names: BTreeSet<&str> = files.iter().map(|(_, _, file)| &*file.name).filter(|name| !name.is_empty()).collect();
-        let mut by_resource: HashMap<&str, Vec<&Transfer>> = HashMap::new();
-        let mut by_name: HashMap<&str, Vec<&Transfer>> = HashMap::new();
-        for transfer in &self.all {
-            if resources.contains(&*transfer.resource) {
-                by_resource.entry(&transfer.resource).or_default().push(transfer);
-            } else if names.contains(&*transfer.name) {
-                by_name.entry(&transfer.name).or_default().push(transfer);
-            }
-        }
+        let announced: BTreeSet<&str> = files.iter().filter_map(|(_, _, file)| resource(file)).collect();
 
         let mut joined = BTreeMap::new();
         let mut near = Vec::new();
         for (place, message, file) in files {
-            let equal = resource(file).and_then(|resource| by_resource.get(resource));
-            if let Some(transfer) = equal.and_then(|equal| equal.iter().min_by_key(|transfer| (distance(transfer, message), **transfer))) {
-                joined.insert(place, *transfer);
+            let equal = resource(file).and_then(|resource| self.by_resource.get(resource));
+            if let Some(transfer) = equal.and_then(|equal| equal.iter().min_by_key(|transfer| (distance(transfer, message), *transfer))) {
+                joined.insert(place, transfer.clone());
                 continue;
             }
-            for transfer in by_name.get(&*file.name).into_iter().flatten() {
+            let alike = if file.name.is_empty() { None } else { self.by_name.get(&*file.name) };
+            for transfer in alike.into_iter().flatten().filter(|transfer| !announced.contains(&*transfer.resource)) {
                 let distance = distance(transfer, message);
                 if distance <= NEAR && is_of(transfer, message, &conversation.key) {
-                    near.push((distance, *transfer, place));
+                    near.push((distance, transfer, place));
                 }
             }
         }
@@ -130,7 +131,7 @@ impl Uploads {
         let mut taken = BTreeSet::new();
         for (_, transfer, place) in near {
             if !joined.contains_key(&place) && taken.insert(transfer) {
-                joined.insert(place, transfer);
+                joined.insert(place, transfer.clone());
             }
         }
         joined
@@ -218,6 +219,16 @@ mod tests {
         }
     }
 
+    fn uploads_of(transfers: impl IntoIterator<Item = Transfer>) -> Uploads {
+        let mut uploads = Uploads::default();
+        uploads.add(transfers);
+        uploads
+    }
+
+    fn all(uploads: &Uploads) -> impl Iterator<Item = &Arc<Transfer>> {
+        uploads.by_resource.values().flatten()
+    }
+
     fn indexes(uploads: &Uploads, conversation: &Conversation) -> Vec<(Place, i64)> {
         uploads.join(conversation).into_iter().map(|(place, transfer)| (place, transfer.index)).collect()
     }
@@ -226,7 +237,7 @@ mod tests {
     fn a_resource_name_joins_whatever_else_the_log_says() {
         let mut undated = upload(1, "r1", "another", 0);
         (undated.sent, undated.from, undated.to) = (None, None, None);
-        let uploads = Uploads::new([undated, upload(2, "r2", "a.pdf", 0)]);
+        let uploads = uploads_of([undated, upload(2, "r2", "a.pdf", 0)]);
         let chat = chat(vec![message("alice@example.com", 0, 0, vec![file("a.pdf", Some("r1"))])]);
         assert_eq!(indexes(&uploads, &chat), [((0, 0), 1)]);
     }
@@ -235,7 +246,7 @@ mod tests {
     fn of_uploads_with_one_resource_name_the_nearest_counts_then_the_lowest_number() {
         let uploads = [upload(9, "r", "a", 5_000), upload(4, "r", "a", 7_000), upload(2, "r", "a", 900_000)];
         let chat = chat(vec![message("alice@example.com", 6_000, 0, vec![file("a", Some("r"))])]);
-        assert_eq!(indexes(&Uploads::new(uploads), &chat), [((0, 0), 4)]);
+        assert_eq!(indexes(&uploads_of(uploads), &chat), [((0, 0), 4)]);
     }
 
     #[test]
@@ -244,7 +255,7 @@ mod tests {
             let mut transfer = upload(1, "other", "a.pdf", 1_000);
             change(&mut transfer);
             let chat = chat(vec![message("alice@example.com", 4_000, 0, vec![file("a.pdf", Some("r"))])]);
-            indexes(&Uploads::new([transfer]), &chat).len()
+            indexes(&uploads_of([transfer]), &chat).len()
         };
         assert_eq!(sent(&|_| {}), 1);
         assert_eq!(sent(&|transfer| transfer.from = None), 1, "an old log does not say who");
@@ -262,7 +273,7 @@ mod tests {
         let mut transfer = upload(1, "", "a.pdf", 0);
         transfer.to = Jid::parse(room.as_str());
         let conversation = conversation(ConversationKey::Room(room), vec![message("alice@example.com", 0, 0, vec![file("a.pdf", None)])]);
-        assert_eq!(indexes(&Uploads::new([transfer, upload(2, "", "a.pdf", 0)]), &conversation), [((0, 0), 1)]);
+        assert_eq!(indexes(&uploads_of([transfer, upload(2, "", "a.pdf", 0)]), &conversation), [((0, 0), 1)]);
     }
 
     #[test]
@@ -270,7 +281,7 @@ mod tests {
         let named = || vec![file("image.png", None)];
         let messages = vec![message("alice@example.com", 1_000, 0, named()), message("alice@example.com", 2_000, 1, named())];
         let uploads = [upload(1, "x", "image.png", 900), upload(2, "y", "image.png", 1_100)];
-        assert_eq!(indexes(&Uploads::new(uploads), &chat(messages)), [((0, 0), 1), ((1, 0), 2)]);
+        assert_eq!(indexes(&uploads_of(uploads), &chat(messages)), [((0, 0), 1), ((1, 0), 2)]);
     }
 
     fn a_transfer() -> impl Strategy<Value = Transfer> {
@@ -298,7 +309,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_rows_and_reading_one_twice_change_nothing(
+        fn the_order_of_rows_how_they_come_and_reading_one_twice_change_nothing(
             transfers in vec(a_transfer(), 0..12), conversation in a_chat(), turn in 0_usize..12,
         ) {
             let mut turned = transfers.clone();
@@ -306,7 +317,10 @@ mod tests {
             turned.reverse();
             let middle = turn % turned.len().max(1);
             turned.rotate_left(middle);
-            let (one, other) = (Uploads::new(transfers), Uploads::new(turned));
+            let (one, mut other) = (uploads_of(transfers), Uploads::default());
+            for transfer in turned {
+                other.add([transfer]);
+            }
             prop_assert_eq!(one.join(&conversation), other.join(&conversation));
         }
 
@@ -314,21 +328,21 @@ mod tests {
         fn every_joined_upload_has_the_resource_name_or_is_near_and_of_one_message(
             transfers in vec(a_transfer(), 0..12), conversation in a_chat(),
         ) {
-            let uploads = Uploads::new(transfers);
+            let uploads = uploads_of(transfers);
             let joined = uploads.join(&conversation);
             let mut by_time = BTreeSet::new();
             for (place, message, file) in placed(&conversation) {
-                let named: Vec<&Transfer> =
-                    uploads.all.iter().filter(|transfer| resource(file) == Some(&*transfer.resource)).collect();
+                let named: Vec<&Arc<Transfer>> =
+                    all(&uploads).filter(|transfer| resource(file) == Some(&*transfer.resource)).collect();
                 match joined.get(&place) {
                     Some(found) if !named.is_empty() => {
-                        prop_assert!(named.contains(found));
+                        prop_assert!(named.contains(&found));
                         prop_assert!(named.iter().all(|other| distance(found, message) <= distance(other, message)));
                     }
                     Some(found) => {
                         prop_assert_eq!(&found.name, &file.name);
                         prop_assert!(distance(found, message) <= NEAR);
-                        prop_assert!(by_time.insert(*found), "one upload for two files");
+                        prop_assert!(by_time.insert(found), "one upload for two files");
                     }
                     None => prop_assert!(named.is_empty()),
                 }
@@ -337,17 +351,17 @@ mod tests {
 
         #[test]
         fn no_file_is_left_without_an_upload_that_nobody_else_takes(transfers in vec(a_transfer(), 0..12), conversation in a_chat()) {
-            let uploads = Uploads::new(transfers);
+            let uploads = uploads_of(transfers);
             let joined = uploads.join(&conversation);
             let announced: BTreeSet<&str> = placed(&conversation).filter_map(|(_, _, file)| resource(file)).collect();
             for (place, message, file) in placed(&conversation).filter(|(place, ..)| !joined.contains_key(place)) {
-                let free = uploads.all.iter().find(|transfer| {
+                let free = all(&uploads).find(|transfer| {
                     !file.name.is_empty()
                         && transfer.name == file.name
                         && !announced.contains(&*transfer.resource)
                         && distance(transfer, message) <= NEAR
                         && is_of(transfer, message, &conversation.key)
-                        && !joined.values().any(|taken| taken == transfer)
+                        && !joined.values().any(|taken| taken == *transfer)
                 });
                 prop_assert!(free.is_none(), "{place:?} could have {free:?}");
             }

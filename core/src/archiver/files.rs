@@ -2,17 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    sync::Arc,
 };
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use sha2::{Digest as _, Sha256};
 
-use super::{Archiver, retry::Stop, sealing::confirm};
+use super::{Archiver, issuing::confirm, retry::Stop};
 use crate::{
     Conversation, Digest, ErrorClass, ErrorKind, FileRef, FileStore, Finding, Gate, MessageKey, ObjectKey, Opened, Passage, Result, Span,
-    Spool, SpoolWriter, Transfer,
+    Spool, SpoolWriter, Timestamp, Transfer, Window,
     transfer::{NEAR, Place, Uploads, placed, resource},
 };
 
@@ -23,13 +23,37 @@ const HELD: usize = 4 << 20;
 const HELD_TOGETHER: usize = 16 << 20;
 
 /// What the files of a window are read with.
-pub(super) struct WindowFiles<'a> {
+pub(super) struct FileReader<'a> {
     store: &'a dyn FileStore,
     spool: &'a dyn Spool,
-    uploads: Uploads,
     /// Bounds what is held of all conversations. Whoever has passed may wait for room for mails, and never the other way round.
     gate: Gate,
 }
+
+/// The uploads that files of a window may be: those of its time, and of older ones those with a resource name that was asked for.
+#[derive(Debug)]
+pub(super) struct WindowUploads {
+    /// The time of the window, until it is asked for.
+    span: Option<Span>,
+    uploads: Uploads,
+    /// Resource names that no upload of the window's time has.
+    asked: BTreeSet<String>,
+}
+
+impl WindowUploads {
+    pub(super) fn new(window: &Window) -> Self {
+        let span = Span::new(window.start().before(NEAR), window.end().after(NEAR));
+        Self { span: Some(span), uploads: Uploads::default(), asked: BTreeSet::new() }
+    }
+
+    /// The upload of each file of a conversation.
+    pub(super) fn of(&self, conversation: &Conversation) -> Joined {
+        self.uploads.join(conversation)
+    }
+}
+
+/// Which upload each file of a conversation is.
+pub(super) type Joined = BTreeMap<Place, Arc<Transfer>>;
 
 /// What came of the files of one conversation.
 pub(super) struct ReadFiles {
@@ -78,17 +102,34 @@ enum Read {
 }
 
 impl Archiver {
-    /// Asks once for the uploads of all files that these conversations name; none where no files are read.
-    pub(super) async fn window_files(&self, conversations: &[Conversation], stop: &Stop<'_>) -> Result<Option<WindowFiles<'_>>> {
-        let (Some(store), Some(spool)) = (self.files.as_deref(), self.spool.as_deref()) else { return Ok(None) };
+    /// With what the files of a window are read; none where no files are read.
+    pub(super) fn file_reader(&self) -> Option<FileReader<'_>> {
+        let (store, spool) = (self.files.as_deref()?, self.spool.as_deref()?);
+        Some(FileReader { store, spool, gate: Gate::new(self.settings.in_flight as u64) })
+    }
+
+    /// Asks for the uploads of files that these conversations name, as far as they are not known: once for all of the window's time, because a log without an index is
+    /// scanned for every question, then for names that were not among them.
+    pub(super) async fn look_up(&self, known: &mut WindowUploads, conversations: &[Conversation], stop: &Stop<'_>) -> Result<()> {
         let named = || conversations.iter().flat_map(placed);
-        let times = || named().map(|(_, message, _)| message.sent());
-        let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(None) };
-        let resources: BTreeSet<&str> = named().filter_map(|(_, _, file)| resource(file)).collect();
-        let resources: Vec<String> = resources.into_iter().map(str::to_owned).collect();
-        let span = Span::new(first.before(NEAR), last.after(NEAR + Duration::from_millis(1)));
-        let transfers = self.patience(stop).attempt(|| self.source.transfers(span, &resources)).await?;
-        Ok(Some(WindowFiles { store, spool, uploads: Uploads::new(transfers), gate: Gate::new(self.settings.in_flight as u64) }))
+        if self.files.is_none() || named().next().is_none() {
+            return Ok(());
+        }
+        if let Some(span) = known.span {
+            known.uploads.add(self.patience(stop).attempt(|| self.source.transfers(span, &[])).await?);
+            known.span = None;
+        }
+        let unknown: BTreeSet<&str> = named()
+            .filter_map(|(_, _, file)| resource(file))
+            .filter(|name| !known.uploads.holds(name) && !known.asked.contains(*name))
+            .collect();
+        if !unknown.is_empty() {
+            let unknown: Vec<String> = unknown.into_iter().map(str::to_owned).collect();
+            let never = Span::new(Timestamp::PLAUSIBLE, Timestamp::PLAUSIBLE);
+            known.uploads.add(self.patience(stop).attempt(|| self.source.transfers(never, &unknown)).await?);
+            known.asked.extend(unknown);
+        }
+        Ok(())
     }
 
     /// Reads the files of a conversation, in their order. None, and no change, where no files are read.
@@ -100,7 +141,8 @@ impl Archiver {
     pub(super) async fn read_files(
         &self,
         conversation: &mut Conversation,
-        files: Option<&WindowFiles<'_>>,
+        joined: &Joined,
+        files: Option<&FileReader<'_>>,
         stop: &Stop<'_>,
     ) -> Result<Option<ReadFiles>> {
         let Some(files) = files else { return Ok(None) };
@@ -108,7 +150,6 @@ impl Archiver {
         if number == 0 {
             return Ok(None);
         }
-        let joined = files.uploads.join(conversation);
         let room = files.gate.enter(joined.len().saturating_mul(HELD).min(HELD_TOGETHER) as u64).await;
         let mut left = HELD_TOGETHER;
         let mut counts: BTreeMap<MessageKey, FileCounts> = BTreeMap::new();
@@ -154,7 +195,7 @@ impl Archiver {
     }
 
     /// Reads one file again and again while that may help. What then fails is one file, or, where the store as a whole cannot be read, the run.
-    async fn patiently(&self, files: &WindowFiles<'_>, transfer: &Transfer, most: usize, stop: &Stop<'_>) -> Result<Read> {
+    async fn patiently(&self, files: &FileReader<'_>, transfer: &Transfer, most: usize, stop: &Stop<'_>) -> Result<Read> {
         let error = match self.patience(stop).attempt(|| self.read_file(files, transfer, most)).await {
             Err(error) if error.kind() == ErrorKind::File && error.class().is_retried() => error,
             ended => return ended,
@@ -164,7 +205,7 @@ impl Archiver {
     }
 
     /// Reads one file: at most so many bytes of it stay in memory.
-    async fn read_file(&self, files: &WindowFiles<'_>, transfer: &Transfer, most: usize) -> Result<Read> {
+    async fn read_file(&self, files: &FileReader<'_>, transfer: &Transfer, most: usize) -> Result<Read> {
         let mut content = match files.store.open(transfer).await? {
             Opened::Content(content) => content,
             Opened::Missing => return Ok(Read::Missing),

@@ -2,6 +2,7 @@
 
 mod chain;
 mod files;
+mod issuing;
 mod listing;
 mod observer;
 mod plan;
@@ -316,7 +317,7 @@ impl Archiver {
 
     async fn write_chunk(&self, chunk: Chunk, start: Option<Timestamp>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
         let Chunk { mut rows, windows, mut tallies, mut findings } = chunk;
-        let next = windows.iter().skip(1).map(Some).chain([None]);
+        let next = windows.iter().skip(1).copied().map(Some).chain([None]);
         for (window, next) in windows.iter().copied().zip(next) {
             if stopped(stop) {
                 return Err(retry::cancelled());
@@ -326,11 +327,10 @@ impl Archiver {
             {
                 return Ok(Outcome::Raced);
             }
-            let mut earlier = self.neighbour(&window, progress, stop).await?;
+            let earlier = self.neighbour(&window, progress, stop).await?;
+            let parts = unless_stopped(stop, rows.window(window, next, earlier)).await??;
             let mut writing = Writing::new(self, window, findings.remove(&window).unwrap_or_default());
-            while let Some(assembly) = unless_stopped(stop, rows.assemble(&window, next, &mut earlier)).await?? {
-                self.write(&mut writing, assembly, stop).await?;
-            }
+            self.write(&mut writing, parts, stop).await?;
             let Written { seal, ids, near, unmapped } = self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
             let near = (!window.is_undated()).then(|| self.near(&seal, &near, &self.facts.grid.next(&window)));
             let abandoned = seal.abandoned.clone();

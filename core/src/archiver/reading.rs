@@ -90,7 +90,6 @@ impl Archiver {
                 return Ok(Drained::TooLarge(weight));
             }
         }
-        rows.complete().await?;
         Ok(Drained::Whole(Box::new(rows)))
     }
 

@@ -1,26 +1,29 @@
 //! Writes one window: mails, then lists, then the seal.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    pin::pin,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use futures::{StreamExt, TryFutureExt, TryStreamExt, lock::Mutex, stream};
+use futures::{
+    FutureExt, StreamExt, TryStreamExt,
+    future::BoxFuture,
+    stream::{self, FuturesUnordered},
+};
 
 use super::{
-    Archiver, RunSettings,
-    files::{FileCounts, WindowFiles},
+    Archiver,
+    files::{FileCounts, WindowUploads},
+    issuing::{InFlight, Issued},
     listing::{Listed, Listing},
     retry::{Stop, unless_stopped},
+    rows::Parts,
 };
 use crate::{
-    Accounts, Assembly, Context, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Gate,
-    Issue, ItemId, KeptKind, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Unmapped, Window,
+    Accounts, Assembly, Context, Conversation, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, ItemId, KeptKind,
+    MessageLine, Result, Seal, ShortDigest, Table, Unmapped, Window,
 };
 
-/// More editions than this are not left over from interrupted attempts: something else writes here.
-const EDITIONS: u32 = 1_000;
+/// After so many mails those that are stored are made durable, while others are on their way: what is not yet durable does not grow with the window.
+const UNCOMMITTED: usize = 1_024;
 
 /// A window whose mails are being stored.
 #[derive(Debug)]
@@ -29,13 +32,12 @@ pub(super) struct Writing {
     seal: Seal,
     context: Context,
     listing: Listing,
-    in_flight: InFlight,
     unmapped: Unmapped,
     unresolved_nicks: u64,
     late_copies: u64,
     files: FileCounts,
-    /// Whether mails were put since the last commit.
-    uncommitted: bool,
+    /// Mails that were put since the last commit began.
+    uncommitted: usize,
 }
 
 impl Writing {
@@ -47,13 +49,42 @@ impl Writing {
             seal: Seal { findings, ..archiver.empty_seal(window.span()) },
             context: Context::default(),
             listing: Listing::new(next, archiver.facts.margin(), archiver.settings.memory / 32, archiver.spool.clone()),
-            in_flight: InFlight::new(&archiver.settings),
             unmapped: Unmapped::default(),
             unresolved_nicks: 0,
             late_copies: 0,
             files: FileCounts::default(),
-            uncommitted: false,
+            uncommitted: 0,
         }
+    }
+}
+
+/// What of a window is on its way, once it has come to an end.
+enum Ended {
+    /// A conversation; its place among those of the window, in the order of the list.
+    Issued(usize, Issued),
+    Committed,
+}
+
+/// Hands on in order what comes out of order.
+#[derive(Debug)]
+struct InOrder<T> {
+    next: usize,
+    early: BTreeMap<usize, T>,
+}
+
+impl<T> InOrder<T> {
+    fn new() -> Self {
+        Self { next: 0, early: BTreeMap::new() }
+    }
+
+    /// Takes what stands at this place, and gives what is now complete.
+    fn put(&mut self, place: usize, one: T) -> impl Iterator<Item = T> {
+        self.early.insert(place, one);
+        std::iter::from_fn(|| {
+            let next = self.early.remove(&self.next)?;
+            self.next += 1;
+            Some(next)
+        })
     }
 }
 
@@ -68,54 +99,52 @@ pub(super) struct Written {
     pub(super) unmapped: Unmapped,
 }
 
-/// What became of one conversation.
-#[derive(Debug, Default)]
-struct Issued {
-    lines: Vec<ListLine>,
-    abandoned: BTreeSet<ItemId>,
-    dead: Vec<DeadLetter>,
-    files: FileCounts,
-}
-
-/// What came of storing the mails of one conversation, in their order.
-#[derive(Debug)]
-enum Placed {
-    All,
-    /// Something different stands in the place of this one.
-    Taken(usize),
-    /// The sink takes this one from nobody.
-    Refused(usize, Error),
-}
-
-/// Bounds the mails of a window that are made and not yet stored.
-#[derive(Debug)]
-struct InFlight {
-    gate: Gate,
-    /// How large mails are is known when they are made: one conversation at a time makes them and waits for room, so that those that wait do not add up.
-    turn: Mutex<()>,
-}
-
-impl InFlight {
-    fn new(settings: &RunSettings) -> Self {
-        Self { gate: Gate::new(settings.in_flight as u64), turn: Mutex::new(()) }
-    }
-
-    /// Makes mails and waits until there is room for them. The room is theirs until the passage is dropped: nobody may hold one and ask for another.
-    async fn admit(&self, make: impl FnOnce() -> Result<Vec<MailItem>>) -> Result<(Vec<MailItem>, Passage)> {
-        let turn = self.turn.lock().await;
-        let mails = make()?;
-        let passage = self.gate.enter(mails.iter().map(MailItem::weight).sum()).await;
-        drop(turn);
-        Ok((mails, passage))
-    }
-}
-
 impl Archiver {
-    /// Stores some conversations of a window, in the order of their keys' digests, and what could not be archived of them.
-    pub(super) async fn write(&self, writing: &mut Writing, assembly: Assembly, stop: &Stop<'_>) -> Result<()> {
-        if writing.uncommitted {
-            self.commit(writing, stop).await?;
+    /// Stores the conversations of a window, and what could not be archived of them.
+    pub(super) async fn write(&self, writing: &mut Writing, mut parts: Parts<'_>, stop: &Stop<'_>) -> Result<()> {
+        let window = writing.window;
+        let (in_flight, files) = (InFlight::new(&self.settings), self.file_reader());
+        let mut uploads = WindowUploads::new(&window);
+        let mut next: VecDeque<(ShortDigest, Conversation)> = VecDeque::new();
+        let mut under_way: FuturesUnordered<BoxFuture<'_, Result<Ended>>> = FuturesUnordered::new();
+        let (mut places, mut in_order) = (0, InOrder::new());
+        loop {
+            while under_way.len() < self.settings.concurrency.max(1) {
+                if writing.uncommitted >= UNCOMMITTED {
+                    writing.uncommitted = 0;
+                    under_way.push(self.commit(window, stop).map(|committed| committed.map(|()| Ended::Committed)).boxed());
+                } else if let Some((key, conversation)) = next.pop_front() {
+                    let place = places;
+                    places += 1;
+                    let joined = uploads.of(&conversation);
+                    let issued = self.issue(key, conversation, joined, files.as_ref(), &in_flight, stop);
+                    under_way.push(issued.map(move |issued| Ok(Ended::Issued(place, issued?))).boxed());
+                } else if let Some(assembly) = unless_stopped(stop, parts.next()).await?? {
+                    let conversations = self.account(writing, assembly, stop).await?;
+                    self.look_up(&mut uploads, &conversations, stop).await?;
+                    let mut keyed: Vec<_> =
+                        conversations.into_iter().map(|conversation| (conversation.key.digest(), conversation)).collect();
+                    keyed.sort_unstable_by_key(|(key, _)| *key);
+                    next = keyed.into();
+                } else {
+                    break;
+                }
+            }
+            match unless_stopped(stop, under_way.try_next()).await?? {
+                None => return Ok(()),
+                Some(Ended::Committed) => {}
+                Some(Ended::Issued(place, issued)) => {
+                    writing.uncommitted += issued.lines.len();
+                    for issued in in_order.put(place, issued) {
+                        self.note(writing, issued, stop).await?;
+                    }
+                }
+            }
         }
+    }
+
+    /// Accounts for rows of a window, and gives the conversations that are to be archived.
+    async fn account(&self, writing: &mut Writing, assembly: Assembly, stop: &Stop<'_>) -> Result<Vec<Conversation>> {
         let seal = &mut writing.seal;
         for (table, account) in &assembly.tables {
             seal.tables.entry(*table).or_default().add(account);
@@ -129,45 +158,37 @@ impl Archiver {
         for conversation in &conversations {
             writing.unmapped.count(conversation);
         }
+        self.bury(writing, DeadLetter::of_rows(&assembly.undecodable, writing.window), stop).await?;
+        Ok(conversations)
+    }
 
-        writing.uncommitted = true;
-        let files = self.window_files(&conversations, stop).await?;
-        let conversations = conversations.into_iter().map(|conversation| {
-            let key = conversation.key.digest();
-            // The order of lists must not depend on what a converter takes for the key.
-            self.issue(conversation, files.as_ref(), &writing.in_flight, stop).map_ok(move |mut issued| {
-                issued.lines.iter_mut().for_each(|line| line.key = key);
-                issued
-            })
-        });
-        let mut issued = pin!(stream::iter(conversations).buffer_unordered(self.settings.concurrency.max(1)));
-        let mut dead = DeadLetter::of_rows(&assembly.undecodable, writing.window);
-        let mut lines = Vec::new();
-        while let Some(conversation) = unless_stopped(stop, issued.try_next()).await?? {
-            seal.messages.dead_letters += conversation.dead.len() as u64;
-            lines.extend(conversation.lines);
-            seal.abandoned.extend(conversation.abandoned);
-            dead.extend(conversation.dead);
-            writing.files.add(conversation.files);
-        }
+    /// Notes what became of a conversation; they come in the order of the list.
+    async fn note(&self, writing: &mut Writing, issued: Issued, stop: &Stop<'_>) -> Result<()> {
+        let Issued { lines, abandoned, dead, files } = issued;
+        writing.seal.messages.dead_letters += dead.len() as u64;
+        writing.seal.abandoned.extend(abandoned);
+        writing.files.add(files);
         unless_stopped(stop, writing.listing.add(lines)).await??;
+        self.bury(writing, dead, stop).await
+    }
+
+    /// Keeps what cannot be archived.
+    async fn bury(&self, writing: &mut Writing, dead: Vec<DeadLetter>, stop: &Stop<'_>) -> Result<()> {
         for letter in dead {
-            seal.dead_letters.insert(self.keep(KeptKind::DeadLetter, letter.to_bytes(), stop).await?);
+            writing.seal.dead_letters.insert(self.keep(KeptKind::DeadLetter, letter.to_bytes(), stop).await?);
         }
         Ok(())
     }
 
     /// Makes durable what was put.
-    async fn commit(&self, writing: &mut Writing, stop: &Stop<'_>) -> Result<()> {
-        self.patience(stop).attempt(|| self.sink.commit(&writing.window)).await?;
-        writing.uncommitted = false;
-        Ok(())
+    async fn commit(&self, window: Window, stop: &Stop<'_>) -> Result<()> {
+        self.patience(stop).attempt(|| self.sink.commit(&window)).await
     }
 
     /// Makes everything of a window durable and says what its seal is to hold.
     pub(super) async fn finish(&self, mut writing: Writing, tallies: &BTreeMap<Table, (u64, u64)>, stop: &Stop<'_>) -> Result<Written> {
         let left_over = self.left_over(&writing.window, writing.listing.sorted_ids(), stop).await?;
-        self.commit(&mut writing, stop).await?;
+        self.commit(writing.window, stop).await?;
         let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, .. } = writing;
         seal.abandoned.extend(left_over);
         for (table, (rows, length)) in tallies {
@@ -225,97 +246,6 @@ impl Archiver {
         self.patience(stop).attempt(|| self.ledger.keep(kind, stream::iter([Ok(content.clone())]).boxed())).await
     }
 
-    /// Stores a conversation under the first edition that is free or equal.
-    async fn issue(
-        &self,
-        mut conversation: Conversation,
-        files: Option<&WindowFiles<'_>>,
-        in_flight: &InFlight,
-        stop: &Stop<'_>,
-    ) -> Result<Issued> {
-        let mut issued = Issued::default();
-        // Held until the mails are stored, because they hold what the files hold.
-        let read = match self.read_files(&mut conversation, files, stop).await {
-            Ok(read) => read,
-            Err(error) if error.class() == ErrorClass::Item => {
-                bury(&mut conversation, &error, &[], &mut issued.dead);
-                None
-            }
-            Err(error) => return Err(error),
-        };
-        let mut issue = Issue::FIRST;
-        while !conversation.messages.is_empty() {
-            let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
-                Ok(admitted) => admitted,
-                Err(error) if error.class() == ErrorClass::Item => {
-                    bury(&mut conversation, &error, &[], &mut issued.dead);
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            match self.store(&mails, stop).await? {
-                Placed::Taken(index) => {
-                    issued.abandoned.extend(mails[..=index].iter().map(|mail| mail.key.id.clone()));
-                    issue = issue.next_edition();
-                    if issue.edition > EDITIONS {
-                        return Err(Error::new(
-                            ErrorKind::Sink,
-                            ErrorClass::Fatal,
-                            "put",
-                            "every edition's place is taken by something else",
-                        )
-                        .about(conversation.window)
-                        .advise("another program writes into this archive: give each its own"));
-                    }
-                }
-                Placed::All => {
-                    issued.lines.extend(mails.iter().map(MailItem::line));
-                    break;
-                }
-                Placed::Refused(index, error) => {
-                    issued.abandoned.extend(mails[..index].iter().map(|mail| mail.key.id.clone()));
-                    bury(&mut conversation, &error, listed_by(&mails[..=index]), &mut issued.dead);
-                }
-            }
-        }
-        // Where a mail holds one message, those put before one was refused are the same the second time.
-        for line in &issued.lines {
-            issued.abandoned.remove(&line.id);
-        }
-        for message in &conversation.messages {
-            issued.files.add(read.as_ref().and_then(|read| read.counts.get(&message.key).copied()).unwrap_or_default());
-        }
-        Ok(issued)
-    }
-
-    /// Stores all mails of one conversation, each after the objects that it names, up to the first that cannot be.
-    async fn store(&self, mails: &[MailItem], stop: &Stop<'_>) -> Result<Placed> {
-        for (index, mail) in mails.iter().enumerate() {
-            match self.store_one(mail, stop).await {
-                Ok(Stored::Created | Stored::AlreadyPresent) => {}
-                Ok(Stored::Different) => return Ok(Placed::Taken(index)),
-                Err(error) if error.class() == ErrorClass::Item => return Ok(Placed::Refused(index, error)),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Placed::All)
-    }
-
-    async fn store_one(&self, mail: &MailItem, stop: &Stop<'_>) -> Result<Stored> {
-        for object in &mail.objects {
-            if let Some(content) = &object.content {
-                self.store_object(&object.key, content, stop).await?;
-            }
-        }
-        self.patience(stop).attempt(|| self.sink.put(mail)).await
-    }
-
-    /// Stores a file by its digest; who stored the same before does not matter.
-    async fn store_object(&self, key: &ObjectKey, content: &Bytes, stop: &Stop<'_>) -> Result<()> {
-        let stored = self.patience(stop).attempt(|| self.sink.put_object(key, stream::iter([Ok(content.clone())]).boxed())).await?;
-        confirm(stored, key)
-    }
-
     /// Items of the window that are not listed; `listed` is sorted.
     pub(super) async fn left_over(&self, window: &Window, listed: &[ItemId], stop: &Stop<'_>) -> Result<BTreeSet<ItemId>> {
         if !self.sink.capability().listable {
@@ -334,39 +264,6 @@ impl Archiver {
             })
             .await
     }
-}
-
-/// Whether an object is in the store.
-pub(super) fn confirm(stored: Stored, key: &ObjectKey) -> Result<()> {
-    match stored {
-        Stored::Created | Stored::AlreadyPresent => Ok(()),
-        Stored::Different => Err(Error::new(ErrorKind::Sink, ErrorClass::Fatal, "put object", "something else has its place")
-            .about(key)
-            .advise("run `jabber-archive verify`: the object is damaged, or another program writes into this archive")),
-    }
-}
-
-/// What the last of these mails is about: its messages, or those of the mail before that it goes on with, as a further report of it or a further
-/// piece of its message.
-fn listed_by(mails: &[MailItem]) -> &[MessageLine] {
-    mails.iter().rfind(|mail| !mail.messages.is_empty()).map_or(&[], |mail| mail.messages.as_slice())
-}
-
-/// Makes dead letters of the message that an error names, else of those in the mail that it is about, else of all.
-fn bury(conversation: &mut Conversation, error: &Error, in_mail: &[MessageLine], dead: &mut Vec<DeadLetter>) {
-    let is_named = |message: &Message| error.message() == Some(&message.key);
-    let is_in_mail = |message: &Message| in_mail.contains(&MessageLine::of(message));
-    let messages = std::mem::take(&mut conversation.messages);
-    let (buried, left): (Vec<Message>, Vec<Message>) = if messages.iter().any(is_named) {
-        messages.into_iter().partition(is_named)
-    } else if messages.iter().any(is_in_mail) {
-        messages.into_iter().partition(is_in_mail)
-    } else {
-        (messages, Vec::new())
-    };
-    conversation.messages = left;
-    let reason = error.to_string();
-    dead.extend(buried.into_iter().map(|message| DeadLetter::of_message(conversation, message, reason.clone())));
 }
 
 fn note(seal: &mut Seal, count: u64, finding: impl FnOnce(u64) -> Finding) {

@@ -192,3 +192,16 @@ fn a_conversation_that_moves_to_the_next_edition_does_not_wait_for_itself() {
         });
     }
 }
+
+#[test]
+fn a_large_window_is_made_durable_bit_by_bit_while_it_is_written() {
+    let message = |number: u32| {
+        let time = format!("2026-11-20T09:{:02}:{:02}Z", number / 60 % 60, number % 60);
+        Row::jm(&format!("u{number}@example.com"), BOB).at(&time).id(&format!("m{number}")).body("hi").record()
+    };
+    let world = World::new((0..2_500).map(message).collect());
+    let faults = Faults::none();
+    let report = world.run_with(&faults).unwrap();
+    world.check();
+    assert_eq!((report.items, faults.calls_of("commit")), (2_500, 3), "after 1,024, after 2,048, and before the seal");
+}

@@ -142,6 +142,30 @@ fn however_little_memory_rows_have_their_files_are_archived_and_counted_the_same
 }
 
 #[test]
+fn in_however_many_parts_a_window_is_written_the_log_is_asked_once_for_its_time() {
+    let named: Vec<String> = (0..60).map(|number| format!("f{number}")).collect();
+    let when = |number: usize| format!("2026-11-20T09:{number:02}:00Z");
+    let records = named.iter().enumerate().map(|(number, name)| announced(&format!("u{number}@example.com"), &when(number), name, name));
+    let uploads = named.iter().zip(1..).map(|(name, index)| {
+        let mut upload = upload(index, name, 7);
+        upload.sent = Some(at(&when(index as usize - 1)));
+        upload
+    });
+    let files = MemoryFiles::new();
+    for name in &named {
+        files.put(path(name), content(name.as_bytes()[1], 7));
+    }
+    let mut world = with_files(records.collect(), uploads.collect(), files);
+    world.settings.memory = 8_000;
+    world.spool = Some(Arc::new(MemorySpool::new()));
+    let faults = Faults::none();
+    let report = world.run_with(&faults).unwrap();
+    world.check();
+    assert!(faults.calls_of("read spool") > 10, "one part of the window for some messages: {faults:?}");
+    assert_eq!((faults.calls_of("transfers"), report.files), (1, 60));
+}
+
+#[test]
 fn what_an_auditor_ought_to_know_of_files_is_counted_in_the_seal_and_the_report() {
     let world = company_with_files();
     let report = world.run().unwrap();

@@ -5,7 +5,10 @@ use std::{
     collections::{BinaryHeap, binary_heap::PeekMut},
 };
 
-use super::run::{Entry, Key, Run, RunReader, RunWriter};
+use super::{
+    held::HeldRun,
+    run::{Entry, Key, Row, Run, RunReader, RunWriter},
+};
 use crate::{Result, Spool};
 
 /// Runs that together hold all rows of a chunk.
@@ -23,10 +26,6 @@ impl Runs {
         Self { most: most.max(2), levels: Vec::new() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.levels.is_empty()
-    }
-
     /// Adds a run; if they become too many, some are merged into one in the spool.
     pub(super) async fn add(&mut self, mut run: Run, spool: &dyn Spool) -> Result<()> {
         for level in 0.. {
@@ -39,8 +38,8 @@ impl Runs {
             }
             let mut merge = Merge::of(std::mem::take(&mut self.levels[level])).await?;
             let mut merged = RunWriter::new(spool).await?;
-            while let Some(entry) = merge.next().await? {
-                merged.push_entry(&entry).await?;
+            while let (Some(key), Some(row)) = (merge.key(), merge.next().await?) {
+                merged.push_row(key, &row).await?;
             }
             run = merged.finish().await?;
         }
@@ -62,21 +61,48 @@ pub(super) struct Merge {
 
 struct Head {
     entry: Entry,
-    rest: RunReader,
+    rest: Rest,
+}
+
+/// What is behind the next row of a run.
+pub(super) enum Rest {
+    Held(HeldRun),
+    Spooled(RunReader),
+}
+
+impl From<HeldRun> for Rest {
+    fn from(run: HeldRun) -> Self {
+        Self::Held(run)
+    }
+}
+
+impl From<RunReader> for Rest {
+    fn from(run: RunReader) -> Self {
+        Self::Spooled(run)
+    }
+}
+
+impl Rest {
+    async fn next(&mut self) -> Result<Option<Entry>> {
+        match self {
+            Self::Held(run) => Ok(run.next().map(|(key, row)| Entry { key, row: Row::Held(row) })),
+            Self::Spooled(run) => run.next().await,
+        }
+    }
 }
 
 impl Merge {
     async fn of(runs: impl IntoIterator<Item = Run>) -> Result<Self> {
         let mut merge = Self::default();
         for run in runs {
-            merge.add(run).await?;
+            merge.add(run.read().await?).await?;
         }
         Ok(merge)
     }
 
     /// Another run, whose rows come behind those that were given.
-    pub(super) async fn add(&mut self, run: Run) -> Result<()> {
-        let mut rest = run.read().await?;
+    pub(super) async fn add(&mut self, run: impl Into<Rest>) -> Result<()> {
+        let mut rest = run.into();
         if let Some(entry) = rest.next().await? {
             self.next.push(Reverse(Head { entry, rest }));
         }
@@ -88,11 +114,11 @@ impl Merge {
         self.next.peek().map(|Reverse(head)| head.entry.key)
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<Entry>> {
+    pub(super) async fn next(&mut self) -> Result<Option<Row>> {
         let Some(mut first) = self.next.peek_mut() else { return Ok(None) };
         match first.0.rest.next().await? {
-            Some(following) => Ok(Some(std::mem::replace(&mut first.0.entry, following))),
-            None => Ok(Some(PeekMut::pop(first).0.entry)),
+            Some(following) => Ok(Some(std::mem::replace(&mut first.0.entry, following).row)),
+            None => Ok(Some(PeekMut::pop(first).0.entry.row)),
         }
     }
 }

@@ -1,19 +1,20 @@
 //! The rows of a chunk: in memory as long as they fit, then in a spool, from which what belongs together comes back together.
 
 mod encoding;
+mod held;
+mod inside;
 mod merge;
 mod run;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use self::{
+    held::HeldRun,
+    inside::Inside,
     merge::{Merge, Runs},
     run::{Key, RunWriter},
 };
-use crate::{
-    ArchiveFacts, Assembler, Assembly, ConversationKey, Grid, Neighbour, People, Record, Result, Rooms, Span, Spool, Table, Timestamp,
-    Window,
-};
+use crate::{ArchiveFacts, Assembler, Assembly, Grid, Neighbour, People, Record, Result, Rooms, Span, Spool, Table, Timestamp, Window};
 
 /// The most runs of one level that are read side by side: each is an open file.
 const MOST_RUNS: usize = 160;
@@ -21,10 +22,13 @@ const MOST_RUNS: usize = 160;
 /// What a run takes while it is read, in bytes, if the spool gives it back in pieces of 64 KiB: its next row, and what has been read of those behind.
 const READING: usize = 192 << 10;
 
+/// How many bytes of rows are assembled at a time. Nothing else is done meanwhile, so that a source that is being read would wait for more.
+const PART: usize = 2 << 20;
+
 /// The rows of a chunk.
 ///
-/// What outgrows memory is sorted by window and conversation and written to a spool as a run, again and again. In the end the runs are merged: conversation after
-/// conversation comes back whole, in the order of the window's list, and as many as fit are assembled at a time.
+/// What outgrows memory is sorted by window and conversation and written to a spool as a run, again and again. In the end the runs, and the rows that are still in
+/// memory, are merged: conversation after conversation comes back whole, in the order of the window's list, and some are assembled at a time.
 #[derive(Debug)]
 pub(super) struct Rows {
     /// Those that are in memory.
@@ -38,23 +42,18 @@ pub(super) struct Rows {
     limit: usize,
     spool: Option<Arc<dyn Spool>>,
     runs: Runs,
-    giving: Giving,
+    /// All rows, once they are being given out.
+    merged: Option<Merge>,
 }
 
-/// How far rows have been given out.
+/// The rows of one window, part by part.
 #[derive(Debug)]
-enum Giving {
-    NotYet,
-    /// All rows of this window were in memory, and have been assembled.
-    Whole(Window),
-    Merged(Merging),
-}
-
-#[derive(Debug)]
-struct Merging {
-    rows: Merge,
-    /// Who is inside at the end of the window, for the next one.
-    inside: Option<RunWriter>,
+pub(super) struct Parts<'r> {
+    rows: &'r mut Rows,
+    window: Window,
+    next: Option<Window>,
+    earlier: Neighbour,
+    inside: Inside,
 }
 
 impl Rows {
@@ -78,7 +77,7 @@ impl Rows {
             limit,
             spool,
             runs: Runs::new(most),
-            giving: Giving::NotYet,
+            merged: None,
         }
     }
 
@@ -88,10 +87,12 @@ impl Rows {
         if self.held.weight() <= self.limit {
             return Ok(None);
         }
-        if self.spool.is_none() {
-            return Ok(Some(self.held.weight()));
+        let Some(spool) = self.spool.clone() else { return Ok(Some(self.held.weight())) };
+        let mut run = RunWriter::new(&*spool).await?;
+        for (key, row) in self.give_away() {
+            run.push(key, &row).await?;
         }
-        self.spill().await?;
+        self.runs.add(run.finish().await?, &*spool).await?;
         Ok(None)
     }
 
@@ -100,71 +101,29 @@ impl Rows {
         self.held.tally(window)
     }
 
-    /// All rows have been accepted.
-    pub(super) async fn complete(&mut self) -> Result<()> {
-        if !self.runs.is_empty() {
-            self.spill().await?;
+    /// The rows of a window, once all have been accepted. Windows are asked for in their order, each once; `next` is the one after. Every conversation takes what is its own from `earlier`,
+    /// what the window before has listed.
+    pub(super) async fn window(&mut self, window: Window, next: Option<Window>, earlier: Neighbour) -> Result<Parts<'_>> {
+        if self.merged.is_none() {
+            let mut merged = self.runs.merge().await?;
+            merged.add(self.give_away()).await?;
+            self.merged = Some(merged);
         }
-        Ok(())
+        // Those who are inside take no more than other rows that are held.
+        let inside = Inside::new(self.limit / 2, self.spool.clone());
+        Ok(Parts { rows: self, window, next, earlier, inside })
     }
 
-    /// The next conversations of a window, as many as fit into memory; `None` when there are no more. Windows are asked for in their order; `next` is the
-    /// one after.
-    ///
-    /// Each takes what is its own from `earlier`, what the window before has listed.
-    pub(super) async fn assemble(&mut self, window: &Window, next: Option<&Window>, earlier: &mut Neighbour) -> Result<Option<Assembly>> {
-        if let Giving::NotYet = self.giving
-            && !self.runs.is_empty()
-        {
-            self.giving = Giving::Merged(Merging { rows: self.runs.merge().await?, inside: None });
+    /// All rows that are held, in order of their keys.
+    fn give_away(&mut self) -> HeldRun {
+        let mut run = HeldRun::default();
+        let mut keys = Vec::new();
+        for row in self.held.give_away() {
+            let group = self.held.group(&row);
+            keys.extend(self.decided(&row).map(|window| Key { window, group }));
+            run.add(keys.drain(..), row);
         }
-        let Giving::Merged(merging) = &mut self.giving else {
-            if matches!(self.giving, Giving::Whole(given) if given == *window) {
-                return Ok(None);
-            }
-            self.giving = Giving::Whole(*window);
-            return Ok(Some(self.held.assemble_part(window, earlier)));
-        };
-        let mut part = self.empty.clone().since(window.start());
-        if !merging.fill(&mut part, window, self.limit / 2).await? {
-            if let Some(inside) = merging.inside.take() {
-                merging.rows.add(inside.finish().await?).await?;
-            }
-            return Ok(None);
-        }
-        let assembly = part.assemble_part(window, earlier);
-        if let (Some(next), Some(spool)) = (next, &self.spool) {
-            let mut inside: Vec<_> =
-                part.give_away_presence().map(|row| (ConversationKey::Room(row.room.clone()).digest(), Record::Presence(row))).collect();
-            inside.sort_unstable();
-            for (group, row) in inside {
-                let writer = match &mut merging.inside {
-                    Some(writer) => writer,
-                    none => none.insert(RunWriter::new(&**spool).await?),
-                };
-                writer.push(Key { window: next.start(), group }, &row).await?;
-            }
-        }
-        Ok(Some(assembly))
-    }
-
-    /// Moves all rows that are held into a run.
-    async fn spill(&mut self) -> Result<()> {
-        let Some(spool) = &self.spool else { return Ok(()) };
-        let rows = self.held.give_away();
-        let mut order: Vec<(Key, usize)> = Vec::with_capacity(rows.len());
-        for (index, row) in rows.iter().enumerate() {
-            let group = self.held.group(row);
-            order.extend(self.decided(row).map(|window| (Key { window, group }, index)));
-        }
-        order.sort_unstable();
-        let mut run = RunWriter::new(&**spool).await?;
-        for (key, index) in order {
-            run.push(key, &rows[index]).await?;
-        }
-        drop(rows);
-        let run = run.finish().await?;
-        self.runs.add(run, &**spool).await
+        run.sorted()
     }
 
     /// The starts of the chunk's windows that a row decides. Who was inside a room before is handed on from window to window.
@@ -185,19 +144,37 @@ impl Rows {
     }
 }
 
-impl Merging {
-    /// Takes rows of the window until `enough` bytes of whole conversations are in hand; says whether there were any.
-    async fn fill(&mut self, part: &mut Assembler, window: &Window, enough: usize) -> Result<bool> {
+impl Parts<'_> {
+    /// The next conversations; `None` when there are no more.
+    pub(super) async fn next(&mut self) -> Result<Option<Assembly>> {
+        let mut part = self.rows.empty.clone().since(self.window.start());
+        if !self.fill(&mut part).await? {
+            if let Some(merged) = &mut self.rows.merged {
+                std::mem::take(&mut self.inside).hand_on(merged).await?;
+            }
+            return Ok(None);
+        }
+        let assembly = part.assemble_part(&self.window, &mut self.earlier);
+        if let Some(next) = &self.next {
+            self.inside.add(next, part.give_away_presence()).await?;
+        }
+        Ok(Some(assembly))
+    }
+
+    /// Takes rows of the window until enough whole conversations are in hand; says whether there were any.
+    async fn fill(&mut self, part: &mut Assembler) -> Result<bool> {
+        let enough = PART.min(self.rows.limit / 2);
+        let Some(merged) = &mut self.rows.merged else { return Ok(false) };
         let mut group = None;
-        while let Some(key) = self.rows.key().filter(|key| key.window <= window.start()) {
+        while let Some(key) = merged.key().filter(|key| key.window <= self.window.start()) {
             if group.is_some_and(|group| group != key.group) && part.weight() >= enough {
                 break;
             }
-            let Some(entry) = self.rows.next().await? else { break };
+            let Some(row) = merged.next().await? else { break };
             // What only decides windows in which nothing is dated is not asked for.
-            if key.window == window.start() {
+            if key.window == self.window.start() {
                 group = Some(key.group);
-                part.hold(entry.record()?);
+                part.hold(row.record()?);
             }
         }
         Ok(group.is_some())
@@ -235,12 +212,11 @@ mod tests {
             for batch in records.chunks(9) {
                 assert_eq!(rows.accept(batch.to_vec()).await.unwrap(), None);
             }
-            rows.complete().await.unwrap();
             let mut all = Vec::new();
             for (index, window) in windows.iter().enumerate() {
                 let mut parts = Vec::new();
-                let mut earlier = Neighbour::default();
-                while let Some(assembly) = rows.assemble(window, windows.get(index + 1), &mut earlier).await.unwrap() {
+                let mut given = rows.window(*window, windows.get(index + 1).copied(), Neighbour::default()).await.unwrap();
+                while let Some(assembly) = given.next().await.unwrap() {
                     parts.push(assembly.conversations);
                 }
                 all.push(parts);

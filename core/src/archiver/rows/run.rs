@@ -18,16 +18,26 @@ pub(super) struct Key {
 
 const KEY: usize = 8 + 16;
 
-/// A row as it stands in a run.
+/// What stands in a run.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) key: Key,
-    row: Bytes,
+    pub(super) row: Row,
 }
 
-impl Entry {
-    pub(super) fn record(&self) -> Result<Record> {
-        encoding::read(&self.row)
+/// A row, as it is kept where its run is.
+#[derive(Debug)]
+pub(super) enum Row {
+    Held(Record),
+    Spooled(Bytes),
+}
+
+impl Row {
+    pub(super) fn record(self) -> Result<Record> {
+        match self {
+            Self::Held(record) => Ok(record),
+            Self::Spooled(bytes) => encoding::read(&bytes),
+        }
     }
 }
 
@@ -56,8 +66,11 @@ impl RunWriter {
         Ok(())
     }
 
-    pub(super) async fn push_entry(&mut self, entry: &Entry) -> Result<()> {
-        self.push_bytes(entry.key, &entry.row).await
+    pub(super) async fn push_row(&mut self, key: Key, row: &Row) -> Result<()> {
+        match row {
+            Row::Held(record) => self.push(key, record).await,
+            Row::Spooled(bytes) => self.push_bytes(key, bytes).await,
+        }
     }
 
     async fn push_bytes(&mut self, key: Key, row: &[u8]) -> Result<()> {
@@ -117,7 +130,7 @@ impl RunReader {
         if self.begun.len() < length {
             return Err(encoding::damaged());
         }
-        Ok(Some(Entry { key: Key { window, group }, row: self.begun.split_to(length).freeze() }))
+        Ok(Some(Entry { key: Key { window, group }, row: Row::Spooled(self.begun.split_to(length).freeze()) }))
     }
 
     /// Reads on until so many bytes are there, or no more.
