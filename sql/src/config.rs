@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeSet,
+    num::NonZeroU8,
     path::PathBuf,
     sync::{
         Arc,
@@ -37,6 +38,7 @@ pub struct MssqlConfig {
     pub(crate) tables: Option<BTreeSet<String>>,
     pub(crate) limits: TimeLimits,
     pub(crate) read_only_intent: bool,
+    pub(crate) connections: NonZeroU8,
     pub(crate) encryption_keys: Vec<EncryptionKey>,
     /// Whether the database has been open for us before.
     seen: Arc<AtomicBool>,
@@ -115,6 +117,7 @@ impl MssqlConfig {
             tables: None,
             limits: TimeLimits::default(),
             read_only_intent: true,
+            connections: NonZeroU8::MIN,
             encryption_keys: Vec::new(),
             seen: Arc::default(),
         }
@@ -195,6 +198,13 @@ impl MssqlConfig {
     #[must_use]
     pub fn read_only_intent(self, intent: bool) -> Self {
         Self { read_only_intent: intent, ..self }
+    }
+
+    /// How many connections read an indexed table at the same time, each a share of the time in question; one until told otherwise. The driver decodes on one core for each: more are
+    /// faster where both sides have cores to spare, as in a long backfill. A table without an index is always read by one scan.
+    #[must_use]
+    pub fn connections(self, connections: NonZeroU8) -> Self {
+        Self { connections, ..self }
     }
 
     /// With keys for values that the message archiver encrypted: those of all times, in any order. Each is tried on each such value; ids that are alike are refused before

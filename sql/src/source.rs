@@ -1,4 +1,9 @@
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt, mem,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::{
@@ -205,20 +210,32 @@ impl Source for MssqlSource {
 }
 
 impl MssqlSource {
-    /// One task and one connection a table. Dropping the stream ends the tasks.
+    /// A task for each connection: one a table, of a table with an index as many as the configuration says. Dropping the stream ends the tasks.
     fn read(&self, schema: &Schema, span: Span) -> BoxStream<'static, Result<Vec<Record>>> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let mut tasks = JoinSet::new();
         for (layout, date) in schema.dated() {
-            let (config, layout, date) = (self.config.clone(), layout.clone(), date.clone());
-            let (sender, snapshot) = (sender.clone(), schema.snapshot);
-            tasks.spawn(async move {
-                if let Err(error) = read_table(&config, &layout, &date, snapshot, span, &sender).await {
-                    // Nobody takes it if the stream was dropped.
-                    let _: Result<(), _> = sender.send(Err(error)).await;
-                }
-            });
+            let connections = if layout.indexed { self.config.connections.get() } else { 1 };
+            let start = if table(layout) == Table::TcTimelog { span.start.before(PRESENCE_LOOKBACK) } else { span.start };
+            let shares = Arc::new(Mutex::new(shares(Span::new(start, span.end), connections)));
+            for _ in 0..connections {
+                let reader = Reader {
+                    config: self.config.clone(),
+                    layout: layout.clone(),
+                    date: date.clone(),
+                    snapshot: schema.snapshot,
+                    shares: shares.clone(),
+                    sender: sender.clone(),
+                };
+                tasks.spawn(async move {
+                    if let Err(error) = reader.read().await {
+                        // Nobody takes it if the stream was dropped.
+                        let _: Result<(), _> = reader.sender.send(Err(error)).await;
+                    }
+                });
+            }
         }
+        drop(sender);
         let reading = Some(Reading { source: self.clone(), receiver, tasks });
         stream::unfold(reading, |reading| async move {
             let mut reading = reading?;
@@ -255,39 +272,83 @@ impl Reading {
     }
 }
 
-/// Reads one table to its end; ends early only if nobody takes the rows.
-async fn read_table(
-    config: &MssqlConfig,
-    layout: &Layout,
-    date: &DateColumn,
+/// How a span is shared by several connections: each takes the next share when it has read one, because of the hours of a day some have most of the rows.
+fn shares(span: Span, connections: u8) -> VecDeque<Span> {
+    let number = if connections == 1 { 1 } else { 4 * i64::from(connections) };
+    let length = span.end.millis() - span.start.millis();
+    let border = |share: i64| span.start.after(Duration::from_millis((i128::from(length) * i128::from(share) / i128::from(number)) as u64));
+    (0..number).map(|share| Span::new(border(share), border(share + 1))).filter(|share| !share.is_empty()).collect()
+}
+
+/// Reads shares of one table over one connection.
+struct Reader {
+    config: Arc<MssqlConfig>,
+    layout: Layout,
+    date: DateColumn,
     snapshot: bool,
-    span: Span,
-    sender: &mpsc::Sender<Result<Vec<Record>>>,
-) -> Result<()> {
-    let table = table(layout);
-    let start = if table == Table::TcTimelog { span.start.before(PRESENCE_LOOKBACK) } else { span.start };
-    let keys = Keyring::new(config.encryption_keys.iter().cloned());
-    let record = |row: &[Value]| match table {
-        Table::Jm => decode::jm(row, &keys),
-        Table::TcMsgarchive => decode::tc_msgarchive(row),
-        _ => decode::tc_timelog(row),
-    };
-    let statement = statements::records(&layout.table, date, &layout.columns);
-    let mut connection = Connection::open(config, snapshot).await?;
-    let bounds = [Parameter::Time(date.kind, start), Parameter::Time(date.kind, span.end)];
-    let mut answer = connection.query("read", layout.spec.name, &statement, &bounds).await?;
-    if layout.indexed {
-        answer = answer.sought();
+    /// Those that nobody has taken yet.
+    shares: Arc<Mutex<VecDeque<Span>>>,
+    sender: mpsc::Sender<Result<Vec<Record>>>,
+}
+
+impl Reader {
+    /// Reads share after share to its end; ends early only if nobody takes the rows.
+    async fn read(&self) -> Result<()> {
+        let keys = Keyring::new(self.config.encryption_keys.iter().cloned());
+        let table = table(&self.layout);
+        let record = |row: &[Value]| match table {
+            Table::Jm => decode::jm(row, &keys),
+            Table::TcMsgarchive => decode::tc_msgarchive(row),
+            _ => decode::tc_timelog(row),
+        };
+        let statement = statements::records(&self.layout.table, &self.date, &self.layout.columns);
+        let mut connection = None;
+        while let Some(share) = self.next_share() {
+            let connection = match &mut connection {
+                Some(open) => open,
+                none => none.insert(Connection::open(&self.config, self.snapshot).await?),
+            };
+            let bounds = [share.start, share.end].map(|time| Parameter::Time(self.date.kind, time));
+            let mut answer = connection.query("read", self.layout.spec.name, &statement, &bounds).await?;
+            if self.layout.indexed {
+                answer = answer.sought();
+            }
+            let mut batch = Vec::with_capacity(BATCH);
+            while let Some(row) = answer.next().await? {
+                batch.push(record(&row));
+                if batch.len() == BATCH && self.sender.send(Ok(mem::replace(&mut batch, Vec::with_capacity(BATCH)))).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if !batch.is_empty() && self.sender.send(Ok(batch)).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
-    let mut batch = Vec::with_capacity(BATCH);
-    while let Some(row) = answer.next().await? {
-        batch.push(record(&row));
-        if batch.len() == BATCH && sender.send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))).await.is_err() {
-            return Ok(());
+
+    fn next_share(&self) -> Option<Span> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_follow_each_other_from_the_start_to_the_end() {
+        let [start, end] = ["2026-11-20T23:50:00Z", "2026-11-22T00:05:00Z"].map(|time| time.parse::<Timestamp>().unwrap());
+        for span in [
+            Span::new(start, end),
+            Span::new(Timestamp::MIN, Timestamp::PLAUSIBLE),
+            Span::new(start, start.after(Duration::from_millis(2))),
+        ] {
+            for (connections, most) in [(1, 1), (2, 8), (u8::MAX, 1_020)] {
+                let shares = shares(span, connections);
+                assert_eq!((shares[0].start, shares[shares.len() - 1].end), (span.start, span.end));
+                assert!(shares.len() <= most && shares.iter().zip(shares.iter().skip(1)).all(|(one, next)| one.end == next.start));
+            }
         }
     }
-    if !batch.is_empty() {
-        let _: Result<(), _> = sender.send(Ok(batch)).await;
-    }
-    Ok(())
 }

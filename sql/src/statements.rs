@@ -14,7 +14,7 @@
 //! | [`PERMISSION`] | once per run and table | whether the login may read it |
 //! | [`extent`], [`extent_by_scan`] | once per run and message table | first and last date, rows outside |
 //! | [`tally`] | before and after reading a chunk | rows and lengths by cell |
-//! | [`records`] | once per chunk and table | the rows |
+//! | [`records`] | once per chunk and table; where several connections read a table, once for each share of the chunk's time | the rows |
 //! | [`whole`] | once per run | `tc_rooms`, `tc_users` |
 //! | [`records`], [`uploads`] | once per window in which files were sent, if files are archived | rows of `aft_log`, by date and by resource name |
 

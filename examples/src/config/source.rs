@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{num::NonZeroU8, path::PathBuf};
 
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 use jabber_archive_sql::{Encrypt, Login, MssqlConfig, TimeLimits};
@@ -37,6 +37,7 @@ pub(crate) struct SourceConfig {
     schema: Option<String>,
     tables: Option<Vec<String>>,
     read_only_intent: Option<bool>,
+    connections: Option<NonZeroU8>,
     connect_timeout: Option<Span>,
     first_row_timeout: Option<Span>,
     idle_timeout: Option<Span>,
@@ -86,6 +87,7 @@ impl SourceConfig {
             schema: None,
             tables: None,
             read_only_intent: None,
+            connections: None,
             connect_timeout: None,
             first_row_timeout: None,
             idle_timeout: None,
@@ -135,6 +137,9 @@ impl SourceConfig {
         }
         if let Some(intent) = self.read_only_intent {
             built = built.read_only_intent(intent);
+        }
+        if let Some(connections) = self.connections {
+            built = built.connections(connections);
         }
         let keys = self.encryption_keys.iter().map(|key| key.fetch(config)).collect::<Result<Vec<_>>>()?;
         Ok(built.encryption_keys(keys).limits(self.limits()))

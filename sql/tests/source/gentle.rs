@@ -2,15 +2,16 @@
 
 use std::{
     future::pending,
+    num::NonZeroU8,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::{TryStreamExt, stream::BoxStream};
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, ByteStream, Capability, ItemKey, MailItem, ObjectKey, Result, Sink, Source, Stored, Transcript,
+    ArchiveFacts, Archiver, ByteStream, Capability, ItemKey, MailItem, ObjectKey, Record, Result, Sink, Source, Span, Stored, Transcript,
     TranscriptSettings, Window,
     testing::memory::{MemoryLedger, MemorySink},
 };
@@ -140,4 +141,35 @@ async fn statements_are_drained_while_the_sink_stands_still() {
     sink.go.add_permits(1_000);
     let report = run.await.unwrap().unwrap();
     assert_eq!(report.messages, 2 * rows);
+}
+
+#[tokio::test]
+async fn several_connections_read_each_row_of_a_table_once_and_only_where_an_index_spares_each_a_scan() {
+    let span = Span::new("2026-11-20T23:50:00Z".parse().unwrap(), "2026-11-22T00:05:00Z".parse().unwrap());
+    let rows =
+        (0..2_000).map(|number| jm_row(Value::time(span.start.after(Duration::from_secs(number * 37))), &format!("message {number}")));
+    let rows: Vec<_> = rows.collect();
+    for (indexed, connections, reads) in [(true, 1, 1), (true, 3, 3), (false, 3, 1)] {
+        let database = database(Vec::new());
+        let table = if indexed { tables::jm().index("sent_date") } else { tables::jm() };
+        database.put(table.rows(rows.clone()));
+        let server = start(&database).await;
+        let source = MssqlSource::new(config(&server).connections(NonZeroU8::new(connections).unwrap()));
+        source.extent(span.end).await.unwrap();
+        let before = database.sign_ins().len();
+        let records: Vec<Record> = source.records(span).try_concat().await.unwrap();
+        assert_eq!(database.sign_ins().len() - before, reads, "indexed: {indexed}");
+        let mut bodies: Vec<String> = records
+            .into_iter()
+            .map(|record| match record {
+                Record::Message(row) => row.body.unwrap(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        bodies.sort_unstable();
+        let mut expected: Vec<String> =
+            (0..2_000).filter(|number| number * 37 < 87_300).map(|number| format!("message {number}")).collect();
+        expected.sort_unstable();
+        assert_eq!(bodies, expected);
+    }
 }
