@@ -76,11 +76,6 @@ impl fmt::Debug for Archiver {
     }
 }
 
-/// A run may move from thread to thread, as the tasks of most runtimes do; that it may not would show only where somebody spawns one.
-fn is_send<F: Future + Send>(future: F) -> F {
-    future
-}
-
 impl Archiver {
     /// An archiver of this archive, of all conversations, with nobody in the directory and the default settings.
     pub fn new(
@@ -166,7 +161,8 @@ impl Archiver {
     pub async fn run(&self, now: Timestamp, stop: impl Future<Output = ()> + Send) -> Result<RunReport> {
         let stop: Stop<'_> = stop.boxed().shared();
         let mut report = RunReport::default();
-        let ended = match is_send(self.work(now, &mut report, &stop)).await {
+        // On the heap, because it is large; and fit to move from thread to thread, as the tasks of most runtimes do.
+        let ended = match self.work(now, &mut report, &stop).boxed().await {
             Err(error) if error.kind() == ErrorKind::Cancelled => {
                 report.cancelled = true;
                 Ok(())
