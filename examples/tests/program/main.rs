@@ -16,8 +16,10 @@ mod killed;
 mod ldap;
 mod modes;
 mod output;
+mod outsider;
 mod people;
 mod program;
+mod recipes;
 mod restarted;
 mod run;
 #[cfg(feature = "sftp")]

@@ -20,6 +20,8 @@ pub(crate) struct Sealed {
     pub(super) abandoned: BTreeSet<ItemId>,
     /// Everything that entries name by digest, with the first that does.
     pub(super) kept: BTreeMap<(KeptKind, Digest), String>,
+    /// What stands behind the `@` of Message-IDs, where `archive.json` can be read.
+    pub(super) message_id_domain: Option<String>,
     /// Whether an entry is missing or cannot be read: it may have sealed windows of which nothing else is known.
     pub(super) incomplete: bool,
 }
@@ -60,8 +62,9 @@ pub(crate) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
     // What the next entry is to name, unless that is unknown because the object before is missing.
     let mut previous: Option<(String, Digest)> = match archive.find(ErrorKind::Ledger, &facts_path()).await? {
         Some(bytes) => {
-            if let Err(error) = ledger.facts().await {
-                verification.problems.push(Problem::new(facts_path().as_ref(), Fault::Damaged { why: error.to_string() }));
+            match ledger.facts().await {
+                Ok(facts) => sealed.message_id_domain = facts.map(|(facts, _)| facts.message_id_domain),
+                Err(error) => verification.problems.push(Problem::new(facts_path().as_ref(), Fault::Damaged { why: error.to_string() })),
             }
             Some((facts_path().to_string(), Digest::of(&bytes)))
         }
