@@ -85,9 +85,10 @@ for last, number in zip([0] + numbers, numbers):
             parts = [messages[part] for part in ("listed", "dead_letters", "elsewhere")]
             add_up(path, "messages", messages["starts"], *parts, *messages.get("filtered", {}).values())
             add_up(path, "messages", messages["starts"], *(rows["starts"] for rows in record["tables"].values()))
-            kept.update((f"context/{name}.json", (name, path)) for name in (record["context"], record.get("filter")) if name)
             kept.update((f"dead-letters/{name}.json", (name, path)) for name in record["dead_letters"])
             seals.append((path, record, folder))
+        names = (record.get(name) for name in ("context", "filter", "configuration", "selection"))
+        kept.update((f"context/{name}.json", (name, path)) for name in names if name)
         abandoned.update(record.get("abandoned", []))
         if entry["frontier"] != after:
             wrong(path, "its frontier does not follow from the entries before")

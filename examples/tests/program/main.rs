@@ -25,5 +25,6 @@ mod run;
 #[cfg(feature = "sftp")]
 mod sent_files;
 mod several;
+mod trail;
 mod usage;
 mod verify;

@@ -83,7 +83,7 @@ async fn make(folder: &Path) -> Digest {
     let (sink, ledger) = (Arc::new(archive.sink()), Arc::new(archive.ledger()));
     let report = Archiver::new(facts(), source, Arc::new(transcript), sink, ledger, Arc::new(|_| future::ready(())))
         .filter(filter)
-        .identity(RunIdentity::new("host", "archive", "test", Digest::of(b"")))
+        .identity(RunIdentity::new("host", "archive", "test").configured("{}\n"))
         .run(NOW.parse().unwrap(), future::pending())
         .await
         .unwrap();
@@ -355,6 +355,11 @@ const DAMAGES: &[(&str, Shows, Damage)] = &[
     }),
     ("a context is deleted", Always, |victim| {
         let path = victim.find("context/");
+        victim.remove(&path);
+        path
+    }),
+    ("the configuration of a run is deleted", Always, |victim| {
+        let path = format!("context/{}.json", Digest::of(b"{}\n"));
         victim.remove(&path);
         path
     }),

@@ -146,6 +146,9 @@ fn break_before(options: &VerifyOptions, path: &str, before: Option<&(String, Di
 fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verification: &mut Verification) {
     let before = std::mem::replace(&mut sealed.frontier, entry.frontier);
     let mut expected = before;
+    for named in entry.record.names() {
+        sealed.kept.entry(named).or_insert_with(|| path.to_owned());
+    }
     match entry.record {
         EntryRecord::Seal(seal) => {
             let undated = seal.span == Window::UNDATED.span();
@@ -161,12 +164,6 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
                 expected.seal = Some(entry.number);
             }
             check_sums(path, &seal, verification);
-            let contexts = seal.context.iter().chain(&seal.filter).map(|digest| (KeptKind::Context, *digest));
-            let letters = seal.dead_letters.iter().map(|digest| (KeptKind::DeadLetter, *digest));
-            let lists = seal.list.iter().map(|digest| (KeptKind::List, *digest));
-            for named in contexts.chain(letters).chain(lists) {
-                sealed.kept.entry(named).or_insert_with(|| path.to_owned());
-            }
             match (Window::try_from(seal.span), seal.list) {
                 (Ok(window), list) => {
                     let known = sealed.windows.entry(window).or_default();
@@ -189,6 +186,7 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
             }
         }
         EntryRecord::Run(run) => sealed.abandoned.extend(run.abandoned.iter().cloned()),
+        EntryRecord::Export(_) => {}
         _ => verification.problems.push(Problem::inconsistent(path, "an entry of a kind that this version does not know")),
     }
     if follows && expected != entry.frontier {
