@@ -29,6 +29,20 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Copy mails that verify to a file or folder for other programs
     Export(Export),
+    /// Tell entry by entry who did what to an archive, and by which configuration
+    Log(Log),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    #[command(flatten)]
+    pub(crate) located: Located,
+    /// Entries of runs and exports that began at this date or time or later, and of windows that end after it
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) since: Option<Timestamp>,
+    /// Entries of runs and exports that began before this date or time, and of windows that start before it
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) until: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +131,9 @@ pub(crate) struct Export {
     /// Mails with this in their subject or text; each of several words has to be there
     #[arg(long, value_name = "WORD", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) word: Vec<String>,
+    /// Write no entry about this export into the chain: for a copy of an archive, or one that may only be read
+    #[arg(long)]
+    pub(crate) unrecorded: bool,
 }
 
 /// What an export looks like.

@@ -9,6 +9,9 @@ pub mod messages {}
 #[doc = include_str!("../../docs/archive.md")]
 pub mod archive {}
 
+#[doc = include_str!("../../docs/proof.md")]
+pub mod proof {}
+
 #[doc = include_str!("../../docs/administration.md")]
 pub mod administration {}
 

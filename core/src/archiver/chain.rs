@@ -223,16 +223,14 @@ impl Archiver {
         let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
         let mut findings: Vec<Finding> = progress.report.findings.iter().filter(|finding| finding.is_of_a_run()).cloned().collect();
         findings.sort();
-        let entry = RunEntry {
-            started: now,
-            host: self.identity.host.clone(),
-            account: self.identity.account.clone(),
-            version: self.identity.version.clone(),
-            configuration: self.identity.configuration,
-            seals: progress.first_entry.map(|first| (first, head)),
-            abandoned: lost.clone(),
-            findings,
-        };
+        let never: Stop<'_> = std::future::pending().boxed().shared();
+        if let Some(configuration) = &self.identity.configuration {
+            self.keep(KeptKind::Context, configuration.clone(), &never).await?;
+        }
+        let mut entry = RunEntry::new(self.identity.act(now));
+        entry.seals = progress.first_entry.map(|first| (first, head));
+        entry.abandoned.clone_from(&lost);
+        entry.findings = findings;
         progress.report.abandoned.extend(lost);
         loop {
             let record = EntryRecord::Run(Box::new(entry.clone()));

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use crate::{ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, Result, Timestamp};
+use bytes::Bytes;
+
+use crate::{Act, ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, Result, Timestamp};
 
 /// How an archive is run. What never changes in an archive is in [`ArchiveFacts`](crate::ArchiveFacts) instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,19 +107,31 @@ pub struct RunIdentity {
     pub account: String,
     /// The program and its version.
     pub version: String,
-    /// Digest of the configuration without secrets.
-    pub configuration: Digest,
+    /// The whole configuration but for secrets, as JSON: a run that did something keeps it, and its entry names it.
+    pub configuration: Option<Bytes>,
 }
 
 impl RunIdentity {
-    /// A run by this account on this host, with a configuration of this digest.
-    pub fn new(host: impl Into<String>, account: impl Into<String>, version: impl Into<String>, configuration: Digest) -> Self {
-        Self { host: host.into(), account: account.into(), version: version.into(), configuration }
+    /// A run by this account on this host.
+    pub fn new(host: impl Into<String>, account: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { host: host.into(), account: account.into(), version: version.into(), configuration: None }
+    }
+
+    /// With a configuration, JSON without secrets.
+    #[must_use]
+    pub fn configured(self, configuration: impl Into<Bytes>) -> Self {
+        Self { configuration: Some(configuration.into()), ..self }
+    }
+
+    /// What an entry says of it, for what begins now. The configuration is the digest that it has where it is kept.
+    pub fn act(&self, now: Timestamp) -> Act {
+        let configuration = self.configuration.as_ref().map(|configuration| Digest::of(configuration));
+        Act::new(now, self.host.as_str(), self.account.as_str(), self.version.as_str()).configured(configuration)
     }
 }
 
 impl Default for RunIdentity {
     fn default() -> Self {
-        Self::new("unknown", "unknown", concat!("jabber-archive-core ", env!("CARGO_PKG_VERSION")), Digest::of(b""))
+        Self::new("unknown", "unknown", concat!("jabber-archive-core ", env!("CARGO_PKG_VERSION")))
     }
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::NewerEntry;
+use super::{Act, ExportEntry, KeptKind, NewerEntry};
 use crate::{
     Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, ShortDigest, SkipReason, Span, Table,
     Timestamp,
@@ -33,6 +33,37 @@ pub enum Record {
     Seal(Box<Seal>),
     /// A run of the program did something.
     Run(Box<RunEntry>),
+    /// Mails were copied out of the archive.
+    Export(Box<ExportEntry>),
+}
+
+impl Record {
+    /// What the kinds are called where they are stored.
+    pub(super) const KINDS: [&str; 3] = ["seal", "run", "export"];
+
+    /// What is stored by digest and vouched for by this record, but for the items of its list.
+    pub fn names(&self) -> Vec<(KeptKind, Digest)> {
+        let contexts = |digests: &[Option<Digest>]| digests.iter().flatten().map(|digest| (KeptKind::Context, *digest)).collect::<Vec<_>>();
+        match self {
+            Self::Seal(seal) => {
+                let mut names = contexts(&[seal.context, seal.filter]);
+                names.extend(seal.dead_letters.iter().map(|digest| (KeptKind::DeadLetter, *digest)));
+                names.extend(seal.list.map(|digest| (KeptKind::List, digest)));
+                names
+            }
+            Self::Run(run) => contexts(&[run.by.configuration]),
+            Self::Export(export) => contexts(&[export.by.configuration, Some(export.selection)]),
+        }
+    }
+
+    /// Who did it; a seal is of the run whose entry comes next.
+    pub fn act(&self) -> Option<&Act> {
+        match self {
+            Self::Seal(_) => None,
+            Self::Run(run) => Some(&run.by),
+            Self::Export(export) => Some(&export.by),
+        }
+    }
 }
 
 /// How far an archive has come; in every entry, so that the head alone says where to go on.
@@ -303,22 +334,22 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunEntry {
-    /// When it began, by the clock of the machine that ran it.
-    pub started: Timestamp,
-    /// The machine.
-    pub host: String,
-    /// The account that it ran under.
-    pub account: String,
-    /// The program's version.
-    pub version: String,
-    /// Digest of the configuration without secrets.
-    pub configuration: Digest,
+    /// By whom.
+    #[serde(flatten)]
+    pub by: Act,
     /// The first and last entry that it appended before this one.
     pub seals: Option<(u64, u64)>,
     /// Items of this run that count for nothing because another program sealed the window first.
     pub abandoned: BTreeSet<ItemId>,
     /// What an auditor ought to know.
     pub findings: Vec<Finding>,
+}
+
+impl RunEntry {
+    /// A run that has done nothing yet.
+    pub fn new(by: Act) -> Self {
+        Self { by, seals: None, abandoned: BTreeSet::new(), findings: Vec::new() }
+    }
 }
 
 /// An entry together with the digest of its stored bytes, which the next one names.

@@ -1,6 +1,8 @@
 //! The chain of entries that proves what was archived, and what it refers to.
 
+mod act;
 mod entry;
+mod export;
 mod facts;
 mod list;
 mod newer;
@@ -10,7 +12,9 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use self::{
+    act::Act,
     entry::{Accounts, Disposition, Entry, Finding, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
+    export::ExportEntry,
     facts::ArchiveFacts,
     list::{List, ListLine},
     newer::NewerEntry,
@@ -57,13 +61,31 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
 const _: Option<&dyn Ledger> = None;
 
+/// What every [`Ledger`] can do.
+#[async_trait]
+pub trait LedgerExt: Ledger {
+    /// Adds a record that seals nothing behind whatever the head is, and again where another writer was faster; `facts` is the digest of `archive.json`.
+    async fn record(&self, facts: &Digest, record: EntryRecord) -> Result<Link> {
+        loop {
+            let head = self.head().await?;
+            let frontier = head.as_ref().map(|head| head.entry.frontier).unwrap_or_default();
+            let entry = Entry::after(head.as_ref(), facts, frontier, record.clone());
+            if self.append(&entry).await? == Appended::Appended {
+                return Ok(Link::new(entry));
+            }
+        }
+    }
+}
+
+impl<L: Ledger + ?Sized> LedgerExt for L {}
+
 /// What the chain refers to by digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum KeptKind {
     /// A seal's items, JSON lines.
     List,
-    /// What a window was made with, JSON: the directory's answers and the rooms, or the filter.
+    /// What a window was made with, JSON: the directory's answers and the rooms, or the filter; and what somebody acted by: a configuration, a selection.
     Context,
     /// What could not be archived, JSON.
     DeadLetter,

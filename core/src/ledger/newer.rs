@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Frontier;
+use super::{EntryRecord, Frontier};
 use crate::Digest;
 
 /// An entry of a kind that this version does not know, as a newer one may write it. Its place in the chain can be read all the same.
@@ -17,9 +17,6 @@ pub struct NewerEntry {
     /// How far the archive has come after it.
     pub frontier: Frontier,
 }
-
-/// The kinds of this version; see [`Record`](super::EntryRecord).
-const KNOWN: [&str; 2] = ["seal", "run"];
 
 #[derive(Deserialize)]
 struct Stored {
@@ -36,7 +33,7 @@ impl NewerEntry {
         let stored: Stored = serde_json::from_slice(bytes).ok()?;
         let mut kinds = stored.record.into_keys();
         match (kinds.next(), kinds.next()) {
-            (Some(kind), None) if stored.number == number && !KNOWN.contains(&&*kind) => {
+            (Some(kind), None) if stored.number == number && !EntryRecord::KINDS.contains(&&*kind) => {
                 Some(Self { kind, previous: stored.previous, frontier: stored.frontier })
             }
             _ => None,
@@ -47,19 +44,10 @@ impl NewerEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Entry, EntryRecord, ErrorClass, Link, RunEntry, Timestamp};
+    use crate::{Act, Entry, ErrorClass, Link, RunEntry, Timestamp};
 
     fn run() -> String {
-        let run = RunEntry {
-            started: Timestamp::PLAUSIBLE,
-            host: "host".to_owned(),
-            account: "archive".to_owned(),
-            version: "test".to_owned(),
-            configuration: Digest::of(b""),
-            seals: None,
-            abandoned: std::collections::BTreeSet::new(),
-            findings: Vec::new(),
-        };
+        let run = RunEntry::new(Act::new(Timestamp::PLAUSIBLE, "host", "archive", "test"));
         let entry = Entry::after(None, &Digest::of(b"facts"), Frontier::default(), EntryRecord::Run(Box::new(run)));
         String::from_utf8(entry.to_bytes().to_vec()).unwrap()
     }

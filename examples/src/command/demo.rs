@@ -60,7 +60,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         sink: SinkConfig::file(demo.out.clone()),
         run: RunConfig::default(),
         folder: PathBuf::new(),
-        digest: None,
+        written: None,
     }
 }
 

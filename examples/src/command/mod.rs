@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod export;
+mod log;
 mod report;
 mod run;
 mod status;
@@ -47,6 +48,7 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Run(resolving) => run::run(&resolving, console).await,
         Command::Status(located) => Ok(status::status(&located, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
+        Command::Log(log) => Ok(log::log(&log, console).await?),
         Command::Verify(verify) => Ok(verify::verify(&verify, console).await?),
     }
 }

@@ -88,7 +88,7 @@ impl fmt::Display for Status {
         }
         writeln!(f, "{} dead letters, {} findings, {} entries", self.dead_letters, self.findings, self.entries)?;
         if let Some(run) = &self.last_run {
-            writeln!(f, "last run {} on {} by {}, {}", run.started, run.host, run.account, run.version)?;
+            writeln!(f, "last run {} on {} by {}, {}", run.by.started, run.by.host, run.by.account, run.by.version)?;
         }
         match self.head {
             Some(head) => write!(f, "head digest {head}"),

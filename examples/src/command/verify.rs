@@ -61,12 +61,20 @@ fn shown(VerifyProgress { items, of, bytes, .. }: VerifyProgress) -> String {
 
 /// The archive that is named on the command line, else the one of the configuration. Nothing is created.
 pub(super) async fn open(located: &Located) -> Result<(Place, Archive)> {
-    let place = match &located.archive {
-        Some(folder) => Place::Folder(folder.clone()),
-        None => Place::of(&Config::read(&located.configured.config)?)?,
+    open_configured(located).await.map(|(place, archive, _)| (place, archive))
+}
+
+/// The same, with the configuration where that named it.
+pub(super) async fn open_configured(located: &Located) -> Result<(Place, Archive, Option<Config>)> {
+    let (place, config) = match &located.archive {
+        Some(folder) => (Place::Folder(folder.clone()), None),
+        None => {
+            let config = Config::read(&located.configured.config)?;
+            (Place::of(&config)?, Some(config))
+        }
     };
     match place.find(Arc::new(Console::progress())).await? {
-        Some(archive) => Ok((place, archive)),
+        Some(archive) => Ok((place, archive, config)),
         None => Err(place.empty()),
     }
 }

@@ -3,6 +3,7 @@
 mod encryption_key;
 mod files;
 mod filter;
+mod kept;
 #[cfg(feature = "ldap")]
 mod ldap;
 mod secret;
@@ -16,8 +17,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Result, TimeZone};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, TimeZone};
 use serde::Deserialize;
+use serde_json::Value;
 
 pub(crate) use self::{
     encryption_key::EncryptionKeyConfig,
@@ -48,9 +50,9 @@ pub(crate) struct Config {
     /// Where relative paths begin: the folder of the file.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
-    /// Digest of the file; it holds no secrets.
+    /// What the file says, which is no secret; none where there is no file.
     #[serde(skip)]
-    pub(crate) digest: Option<Digest>,
+    pub(crate) written: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -118,7 +120,7 @@ impl Config {
         })?;
         let mut config: Self = toml::from_str(&text).map_err(|error| toml_error::explain(&text, &error, &refuse))?;
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        config.digest = Some(Digest::of(text.as_bytes()));
+        config.written = toml::from_str(&text).ok();
         Ok(config)
     }
 

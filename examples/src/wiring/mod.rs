@@ -93,14 +93,17 @@ pub(crate) fn spool(config: &Config) -> Result<FileSpool> {
 }
 
 /// Who runs it, for the chain.
-pub(crate) fn identity(config: &Config) -> RunIdentity {
+pub(crate) fn identity(config: Option<&Config>) -> RunIdentity {
     let unknown = |_| "unknown".to_owned();
-    RunIdentity::new(
+    let identity = RunIdentity::new(
         whoami::hostname().unwrap_or_else(unknown),
         whoami::username().unwrap_or_else(unknown),
         concat!("jabber-archive ", env!("CARGO_PKG_VERSION")),
-        config.digest.unwrap_or(jabber_archive_core::Digest::of(b"")),
-    )
+    );
+    match config.and_then(Config::kept) {
+        Some(configuration) => identity.configured(configuration),
+        None => identity,
+    }
 }
 
 /// The whole line.
@@ -119,5 +122,5 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
         Some(files) => line.files(files.store),
         None => line,
     };
-    Ok(line.spool(spool).people(people).filter(filter).settings(settings).identity(identity(config)).observer(observer))
+    Ok(line.spool(spool).people(people).filter(filter).settings(settings).identity(identity(Some(config))).observer(observer))
 }

@@ -13,7 +13,7 @@ fn an_export_holds_the_mails_that_are_asked_for_and_says_so() {
     let before = files(folder.path());
     let mails = before.keys().filter(|path| path.starts_with("archive/items/")).count();
     let export = |form: &str, out: &str, more: &[&str]| {
-        program(&[&["export", "--archive", &archive, "--to", form, "--out", out, "--json"], more].concat())
+        program(&[&["export", "--archive", &archive, "--to", form, "--out", out, "--json", "--unrecorded"], more].concat())
     };
 
     let all = export("maildir", &place("all"), &[]).assert(0, &[]).json();
@@ -26,13 +26,24 @@ fn an_export_holds_the_mails_that_are_asked_for_and_says_so() {
     let text = fs::read_to_string(folder.path().join("some.mbox")).unwrap();
     assert_eq!(text.matches("\nX-Jabber-Archive-Kind: room\n").count() as u64, items);
 
-    let none = program(&["export", "--archive", &archive, "--to", "zip", "--out", &place("none.zip"), "--word", "nobody wrote this"]);
+    let none = program(&[
+        "export",
+        "--archive",
+        &archive,
+        "--to",
+        "zip",
+        "--out",
+        &place("none.zip"),
+        "--unrecorded",
+        "--word",
+        "nobody wrote this",
+    ]);
     none.assert(0, &[&format!("0 of {mails} mails that were read"), "head digest", "none.zip"]);
 
     let of_archive = |files: std::collections::BTreeMap<String, Vec<u8>>| {
         files.into_iter().filter(|(path, _)| path.starts_with("archive/")).collect::<Vec<_>>()
     };
-    assert!(of_archive(files(folder.path())) == of_archive(before), "an export only reads");
+    assert!(of_archive(files(folder.path())) == of_archive(before), "an export that is not recorded only reads");
 }
 
 #[test]

@@ -16,12 +16,15 @@ mod killed;
 mod ldap;
 mod modes;
 mod output;
+mod outsider;
 mod people;
 mod program;
+mod recipes;
 mod restarted;
 mod run;
 #[cfg(feature = "sftp")]
 mod sent_files;
 mod several;
+mod trail;
 mod usage;
 mod verify;

@@ -150,6 +150,13 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 /// The files whose bytes follow from the rows alone.
 pub(crate) fn content(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = files(folder);
+    // What a run was configured with is its own.
+    for entry in files.iter().filter(|(path, _)| path.starts_with("ledger/0")).map(|(_, entry)| entry.clone()).collect::<Vec<_>>() {
+        let entry: Value = serde_json::from_slice(&entry).unwrap();
+        if let Some(configuration) = entry["run"]["configuration"].as_str() {
+            files.remove(&format!("context/{configuration}.json"));
+        }
+    }
     files.retain(|path, _| ["items/", "ledger/lists/", "context/", "dead-letters/"].iter().any(|start| path.starts_with(start)));
     files
 }

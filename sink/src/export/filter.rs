@@ -1,6 +1,9 @@
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use jabber_archive_core::{ConversationKind, HeaderText, ListLine, Span, Timestamp};
+
+use serde::Serialize;
 
 use super::mail::{Mail, Reading, said};
 
@@ -22,14 +25,20 @@ use super::mail::{Mail, Reading, said};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExportFilter {
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     persons: BTreeSet<String>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     rooms: BTreeSet<String>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     kinds: BTreeSet<ConversationKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     words: BTreeSet<String>,
 }
 
@@ -90,6 +99,17 @@ impl ExportFilter {
     pub fn word(mut self, word: &str) -> Self {
         self.words.insert(folded(word.trim()));
         self
+    }
+
+    /// What is asked for as JSON, to be kept with the record of an export.
+    ///
+    /// # Panics
+    ///
+    /// Never: the model is always JSON.
+    pub fn to_bytes(&self) -> Bytes {
+        let mut bytes = serde_json::to_vec(self).expect("a filter is always JSON");
+        bytes.push(b'\n');
+        bytes.into()
     }
 
     fn span(&self) -> Span {

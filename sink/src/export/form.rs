@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use bytes::Bytes;
 use jabber_archive_core::{ItemKey, ListLine, Result, Timestamp};
@@ -15,6 +15,16 @@ pub enum ExportForm {
     Maildir,
     /// A zip of the mails, byte for byte as archived, with a load file for review tools and the digests of all.
     Zip,
+}
+
+impl fmt::Display for ExportForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mbox => "mbox",
+            Self::Maildir => "maildir",
+            Self::Zip => "zip",
+        })
+    }
 }
 
 /// A mail that goes into an export.

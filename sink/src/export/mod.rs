@@ -10,11 +10,12 @@ mod selection;
 mod target;
 mod zip;
 
-use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fmt, fs::File, io, path::Path, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, KeptKind, ListLine, Result};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 pub use self::{filter::ExportFilter, form::ExportForm};
 use self::{
@@ -50,6 +51,8 @@ pub struct Exported {
     pub problems: Vec<Problem>,
     /// The digest of the chain's last entry: the state of the archive that was exported.
     pub head: Option<Digest>,
+    /// SHA-256 of the file that was written; none of a folder.
+    pub sha256: Option<Digest>,
 }
 
 impl fmt::Display for Exported {
@@ -125,6 +128,8 @@ pub async fn export(
         }
     }
     blocking(move || written.finish()).await?;
+    let place = path.as_ref().to_owned();
+    exported.sha256 = blocking(move || file_digest(&place)).await?;
     exported.problems = problems;
     Ok(exported)
 }
@@ -144,6 +149,30 @@ async fn add(mut written: Box<dyn Form>, item: form::Item) -> Result<Box<dyn For
         Ok(written)
     })
     .await
+}
+
+/// What a file holds, as it is read back.
+fn file_digest(path: &Path) -> Result<Option<Digest>> {
+    if path.is_dir() {
+        return Ok(None);
+    }
+    let mut hasher = Sha256::new();
+    let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut HashWriter(&mut hasher)));
+    read.map_err(|error| target::fault(path, error))?;
+    Ok(Some(Digest::from_bytes(hasher.finalize().into())))
+}
+
+struct HashWriter<'h>(&'h mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.0.update(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

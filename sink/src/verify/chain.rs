@@ -20,6 +20,8 @@ pub(crate) struct Sealed {
     pub(super) abandoned: BTreeSet<ItemId>,
     /// Everything that entries name by digest, with the first that does.
     pub(super) kept: BTreeMap<(KeptKind, Digest), String>,
+    /// What stands behind the `@` of Message-IDs, where `archive.json` can be read.
+    pub(super) message_id_domain: Option<String>,
     /// Whether an entry is missing or cannot be read: it may have sealed windows of which nothing else is known.
     pub(super) incomplete: bool,
 }
@@ -60,8 +62,9 @@ pub(crate) async fn walk(archive: &Archive, options: &VerifyOptions, verificatio
     // What the next entry is to name, unless that is unknown because the object before is missing.
     let mut previous: Option<(String, Digest)> = match archive.find(ErrorKind::Ledger, &facts_path()).await? {
         Some(bytes) => {
-            if let Err(error) = ledger.facts().await {
-                verification.problems.push(Problem::new(facts_path().as_ref(), Fault::Damaged { why: error.to_string() }));
+            match ledger.facts().await {
+                Ok(facts) => sealed.message_id_domain = facts.map(|(facts, _)| facts.message_id_domain),
+                Err(error) => verification.problems.push(Problem::new(facts_path().as_ref(), Fault::Damaged { why: error.to_string() })),
             }
             Some((facts_path().to_string(), Digest::of(&bytes)))
         }
@@ -143,6 +146,9 @@ fn break_before(options: &VerifyOptions, path: &str, before: Option<&(String, Di
 fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verification: &mut Verification) {
     let before = std::mem::replace(&mut sealed.frontier, entry.frontier);
     let mut expected = before;
+    for named in entry.record.names() {
+        sealed.kept.entry(named).or_insert_with(|| path.to_owned());
+    }
     match entry.record {
         EntryRecord::Seal(seal) => {
             let undated = seal.span == Window::UNDATED.span();
@@ -158,12 +164,6 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
                 expected.seal = Some(entry.number);
             }
             check_sums(path, &seal, verification);
-            let contexts = seal.context.iter().chain(&seal.filter).map(|digest| (KeptKind::Context, *digest));
-            let letters = seal.dead_letters.iter().map(|digest| (KeptKind::DeadLetter, *digest));
-            let lists = seal.list.iter().map(|digest| (KeptKind::List, *digest));
-            for named in contexts.chain(letters).chain(lists) {
-                sealed.kept.entry(named).or_insert_with(|| path.to_owned());
-            }
             match (Window::try_from(seal.span), seal.list) {
                 (Ok(window), list) => {
                     let known = sealed.windows.entry(window).or_default();
@@ -186,6 +186,7 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
             }
         }
         EntryRecord::Run(run) => sealed.abandoned.extend(run.abandoned.iter().cloned()),
+        EntryRecord::Export(_) => {}
         _ => verification.problems.push(Problem::inconsistent(path, "an entry of a kind that this version does not know")),
     }
     if follows && expected != entry.frontier {

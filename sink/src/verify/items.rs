@@ -70,7 +70,7 @@ pub(super) async fn compare(
     let gate = Gate::new(options.in_flight);
     let compared = stream::iter(sealed.used()).then(|(window, seals)| compare_window(archive, sealed, *window, seals));
     let steps = compared.map_ok(move |compared| stream::iter(steps(compared, &mut choice)).map(Ok)).try_flatten();
-    let done = steps.map_ok(|step| take(archive, &gate, step)).try_buffer_unordered(options.concurrency.max(1));
+    let done = steps.map_ok(|step| take(archive, sealed, &gate, step)).try_buffer_unordered(options.concurrency.max(1));
     let mut done = std::pin::pin!(done);
     while let Some(done) = done.try_next().await? {
         match done {
@@ -154,6 +154,7 @@ async fn compare_window(archive: &Archive, sealed: &Sealed, window: Window, seal
 
 async fn read_lists(archive: &Archive, window: Window, seals: &SealedWindow) -> Result<Compared> {
     let mut compared = Compared::default();
+    let mut ids = BTreeSet::new();
     for sealed in &seals.lists {
         let list = match listed::list(archive, sealed).await? {
             Ok(list) => list,
@@ -168,7 +169,16 @@ async fn read_lists(archive: &Archive, window: Window, seals: &SealedWindow) -> 
         compared.found.problems.extend(count(sealed, lines));
         compared.untold = compared.untold.saturating_add(sealed.items.saturating_sub(lines.len() as u64));
         compared.attachments.extend(lines.iter().flat_map(|line| &line.attachments));
-        compared.listed.extend(lines.iter().map(|line| (Listed::new(window, line, sealed.digest), Presence::Missing)));
+        for line in lines {
+            let item = Listed::new(window, line, sealed.digest);
+            if ids.insert(line.id.clone()) {
+                compared.listed.push((item, Presence::Missing));
+            } else {
+                let how = format!("it lists {} again", item.key);
+                compared.found.problems.push(Problem::inconsistent(KeptKind::List.path(&sealed.digest), how));
+                compared.untold = compared.untold.saturating_add(1);
+            }
+        }
     }
     Ok(compared)
 }
@@ -198,7 +208,7 @@ fn steps(compared: Compared, choice: &mut Choice) -> Vec<Step> {
     chosen
 }
 
-async fn take(archive: &Archive, gate: &Gate, step: Step) -> Result<Done> {
+async fn take(archive: &Archive, sealed: &Sealed, gate: &Gate, step: Step) -> Result<Done> {
     let item = match step {
         Step::Found(found) => return Ok(Done::Found(found)),
         Step::Item(item, Presence::There) => item,
@@ -207,9 +217,24 @@ async fn take(archive: &Archive, gate: &Gate, step: Step) -> Result<Done> {
     let _passage = gate.enter(item.bytes).await;
     // It may have gone since it was listed.
     Ok(match item.read(archive).await? {
+        Ok(content) if names_another(&content, &item.key.id, sealed.message_id_domain.as_deref()) => {
+            Done::Wrong(Problem::inconsistent(item.key.path(), "its Message-ID is that of another mail"))
+        }
         Ok(_) => Done::Right { bytes: item.bytes },
         Err(problem) => Done::Wrong(problem),
     })
+}
+
+/// Whether a mail has a Message-ID at the archive's domain that is not made of its id. One of another domain, or none, is a converter's own business.
+fn names_another(mail: &[u8], id: &ItemId, domain: Option<&str>) -> bool {
+    const NAME: &[u8] = b"message-id: <";
+    let Some(domain) = domain else { return false };
+    let header = mail.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).take_while(|line| !line.is_empty());
+    let mut names = header.filter_map(|line| {
+        let value = line.split_at_checked(NAME.len()).filter(|(name, _)| name.eq_ignore_ascii_case(NAME))?.1;
+        value.strip_suffix(b">")?.strip_suffix(domain.as_bytes())?.strip_suffix(b"@")
+    });
+    names.next().is_some_and(|name| name != id.as_str().as_bytes())
 }
 
 fn is_killed_put(path: &Path) -> bool {

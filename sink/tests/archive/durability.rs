@@ -57,6 +57,8 @@ async fn an_archive_lies_in_the_files_that_are_documented() {
         [
             "archive.json",
             "attachments/<sha256>",
+            // Of three windows with conversations and of the run.
+            "context/<sha256>.json",
             "context/<sha256>.json",
             "context/<sha256>.json",
             "context/<sha256>.json",

@@ -125,7 +125,7 @@ fn archiver_of(archive: &Archive, rows: Vec<Record>, host: &str, settings: Trans
         Arc::new(archive.ledger()),
         Arc::new(|_| future::ready(())),
     )
-    .identity(RunIdentity::new(host, "archive", "test", Digest::of(b"")))
+    .identity(RunIdentity::new(host, "archive", "test").configured("{}\n"))
 }
 
 pub(crate) async fn run(archive: &Archive) -> RunReport {

@@ -5,7 +5,8 @@ use futures::future::{BoxFuture, join_all};
 
 use super::report::{Report, Rule, broken, pieces};
 use crate::{
-    Appended, ArchiveFacts, Digest, Entry, EntryRecord, ErrorClass, Finding, Frontier, Grid, KeptKind, Ledger, Link, RunEntry, Timestamp,
+    Act, Appended, ArchiveFacts, Digest, Entry, EntryRecord, ErrorClass, Finding, Frontier, Grid, KeptKind, Ledger, Link, RunEntry,
+    Timestamp,
 };
 
 /// An empty ledger, and what a suite may do to it.
@@ -328,15 +329,8 @@ fn hours() -> Grid {
 }
 
 fn run(head: Option<&Link>, facts: &Digest, writer: u64) -> Entry {
-    let entry = RunEntry {
-        started: Timestamp::from_millis(1_795_219_200_003),
-        host: format!("host {writer}"),
-        account: "account\n\"ü\"".into(),
-        version: "1".into(),
-        configuration: Digest::of(b""),
-        seals: None,
-        abandoned: std::iter::empty().collect(),
-        findings: vec![Finding::FutureDate { rows: writer }],
-    };
+    let by = Act::new(Timestamp::from_millis(1_795_219_200_003), format!("host {writer}"), "account\n\"ü\"", "1");
+    let mut entry = RunEntry::new(by.configured(Some(Digest::of(b""))));
+    entry.findings = vec![Finding::FutureDate { rows: writer }];
     Entry::after(head, facts, Frontier::default(), EntryRecord::Run(Box::new(entry)))
 }

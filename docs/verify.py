@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Checks an archive of Jabber Archive without the program that wrote it: python3 verify.py FOLDER [--expect DIGEST]
+
+FOLDER is the archive, DIGEST a head digest that a run printed, from where it was kept since. Nothing is written.
+Each thing that is wrong is one line, the object first. The exit code is 0 if there is none, else 1.
+docs/archive.md describes every file that is read here, docs/proof.md what follows from the result.
+"""
+import argparse, hashlib, json, os, re, sys
+from datetime import datetime, timedelta
+
+parser = argparse.ArgumentParser(usage="verify.py FOLDER [--expect DIGEST]")
+parser.add_argument("folder")
+parser.add_argument("--expect")
+options = parser.parse_args()
+problems, complete = set(), True
+
+def wrong(path, why):
+    problems.add(f"{path}: {why}")
+
+def digest_of(path, content):
+    """The SHA-256 of a file, whose content is added to a list; None if it is missing."""
+    digest = hashlib.sha256()
+    try:
+        with open(os.path.join(options.folder, path), "rb") as file:
+            for piece in iter(lambda: file.read(1 << 20), b""):
+                digest.update(piece)
+                if not path.startswith("attachments/"):  # these may be larger than memory
+                    content.append(piece)
+        return digest.hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        wrong(path, "missing")
+
+def check(path, digest, by):
+    """The content of a file, if it is there as something else names it."""
+    content = []
+    found = digest_of(path, content)
+    if found not in (None, digest):
+        wrong(path, f"changed: {by} names another digest")
+    return b"".join(content) if found == digest else None
+
+def folder_of(span):
+    """Where the mails of a window lie: by day, and by time where it is shorter. What is dated before 2000 lies together."""
+    start, end = (datetime.strptime(span[side], "%Y-%m-%dT%H:%M:%S.%fZ") for side in ("start", "end"))
+    day = "%Y/%m/%d" if end - start == timedelta(days=1) else "%Y/%m/%d/%H%M"
+    return "items/" + (start.strftime(day) if start.year >= 2000 else "undated")
+
+def add_up(path, what, whole, *parts):
+    """What was read is archived, or the seal says why not."""
+    if whole != sum(parts):
+        wrong(path, f"the {what} do not add up")
+
+# 1. The chain: each entry names the digest of the file before it, of `archive.json` for the first, and of all that it vouches for.
+paths = (os.path.join(place, name) for place, _, names in os.walk(options.folder) for name in names)
+files = {os.path.relpath(path, options.folder) for path in paths if not re.search(r"#\d+$", path)}  # `#1`: of a write that was killed
+numbers = sorted(int(path[7:-5]) for path in files if re.fullmatch(r"ledger/(\d{8}|[1-9]\d{8,})\.json", path))
+content, seals, kept, abandoned, seen, follows = [], [], {}, set(), set(), True
+before, before_digest, frontier = "archive.json", digest_of("archive.json", content), {"end": None, "undated": False, "seal": None}
+try:
+    domain = json.loads(b"".join(content) or b"{}").get("message_id_domain", "")
+except (AttributeError, ValueError):
+    domain = wrong("archive.json", "damaged") or ""
+for last, number in zip([0] + numbers, numbers):
+    for gone in range(last + 1, min(number, last + 1001)):
+        wrong(f"ledger/{gone:08}.json", "missing")
+        before_digest, follows, complete = None, False, False
+    path, content = f"ledger/{number:08}.json", []
+    digest = digest_of(path, content)
+    seen.add(digest)
+    try:
+        entry = json.loads(b"".join(content))
+        (kind, record), = [pair for pair in entry.items() if pair[0] not in ("number", "previous", "frontier")]
+        if entry["number"] != number or kind not in ("seal", "run", "export"):
+            raise ValueError("another number, or a kind that only a newer version knows")
+        if before_digest not in (None, entry["previous"]):
+            wrong(path if before_digest == options.expect else before, f"{path} names another digest of {before}")
+        after = dict(frontier if follows else entry["frontier"])
+        if kind == "seal":
+            span, messages, folder = record["span"], record["messages"], folder_of(record["span"])
+            after.update({"undated": True} if folder == "items/undated" else {"end": span["end"], "seal": number})
+            if folder != "items/undated" and follows and frontier["end"] not in (None, span["start"]):
+                wrong(path, "its window does not begin where the one sealed before it ends")
+            for table, rows in record["tables"].items():
+                parts = [rows[part] for part in ("starts", "folded", "presence", "dead_letters")]
+                add_up(path, f"rows of {table}", rows["rows"], *parts, *rows["skipped"].values())
+            parts = [messages[part] for part in ("listed", "dead_letters", "elsewhere")]
+            add_up(path, "messages", messages["starts"], *parts, *messages.get("filtered", {}).values())
+            add_up(path, "messages", messages["starts"], *(rows["starts"] for rows in record["tables"].values()))
+            kept.update((f"dead-letters/{name}.json", (name, path)) for name in record["dead_letters"])
+            seals.append((path, record, folder))
+        names = (record.get(name) for name in ("context", "filter", "configuration", "selection"))
+        kept.update((f"context/{name}.json", (name, path)) for name in names if name)
+        abandoned.update(record.get("abandoned", []))
+        if entry["frontier"] != after:
+            wrong(path, "its frontier does not follow from the entries before")
+        frontier, follows = entry["frontier"], True
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        wrong(path, f"damaged: {error}")
+        follows, complete = False, False
+    before, before_digest = path, digest
+if options.expect and options.expect not in seen:
+    last = before if numbers else "ledger/00000001.json"
+    wrong(last, "no entry has the expected digest: this one was changed, or those behind it were removed")
+
+# 2. What entries name by digest, and the mails that their lists name.
+for path, (name, by) in kept.items():
+    check(path, name, by)
+mails, attachments = set(), {path for path in files if re.fullmatch(r"attachments/[0-9a-f]{64}", path)}
+for entry, seal, folder in seals:
+    path = f"ledger/lists/{seal['list']}.jsonl"
+    content = check(path, seal["list"], entry) if seal["list"] else b""
+    if content is None:
+        complete = False
+        continue
+    lines = [json.loads(line) for line in content.splitlines()]
+    sums = len(lines), sum(line["bytes"] for line in lines), sum(len(line["messages"]) for line in lines)
+    if sums != (seal["items"], seal["bytes"], seal["messages"]["listed"]):
+        wrong(entry, f"its counts are not those of {path}")
+    for line in lines:
+        mail = f"{folder}/{line['id']}.eml"
+        if mail in mails:
+            wrong(path, f"it lists {mail} again")
+        mails.add(mail)
+        attachments.update(f"attachments/{name}" for name in line.get("attachments", []))
+        head = (check(mail, line["sha256"], path) or b"").split(b"\r\n\r\n")[0]
+        name = re.search(b"(?im)^Message-ID: <(.*)@" + re.escape(domain.encode()) + b">$", head.replace(b"\r\n", b"\n"))
+        if name and name[1].decode() != line["id"]:
+            wrong(mail, "its Message-ID is that of another mail")
+for path in attachments:
+    check(path, path[-64:], "its own name")
+
+# 3. What no list names: mails of windows that are not sealed yet, those that an entry says count for nothing, and what somebody added.
+pending = ignored = 0
+KNOWN = r"ledger/(\d{8}|[1-9]\d{8,})\.json|ledger/lists/[0-9a-f]{64}\.jsonl|(context|dead-letters)/[0-9a-f]{64}\.json"
+OURS = ("items/", "ledger/", "context/", "dead-letters/", "attachments/")
+for path in files - mails - attachments:
+    mail = re.fullmatch(r"items/(undated|\d{4}/(?:0\d|1[0-2])/(?:[0-2]\d|3[01])(?:/\d{4})?)/([a-z2-7]{26})\.eml", path)
+    if not mail:
+        if path.startswith(OURS) and not re.fullmatch(KNOWN, path):
+            wrong(path, "extra: it is no part of the archive")
+        continue
+    start, end = (re.sub(r"\D", "", text)[:12].ljust(12, "0") for text in (mail[1], frontier["end"] or ""))  # 202611210000
+    if mail[2] in abandoned:
+        ignored += 1
+    elif not (frontier["undated"] if mail[1] == "undated" else start < end):
+        pending += 1
+    elif complete:  # else a list or an entry that cannot be read may name it
+        wrong(path, "extra: no list names it")
+
+sys.stdout.reconfigure(errors="backslashreplace")
+print(*sorted(problems), sep="\n", end="\n" if problems else "")
+print(f"{pending} mails of windows that are not sealed yet, {ignored} that an entry says count for nothing")
+print(f"{len(problems)} problems in {len(numbers)} entries and {len(mails)} mails; head digest {before_digest}")
+sys.exit(1 if problems else 0)

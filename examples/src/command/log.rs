@@ -1,0 +1,95 @@
+use std::fmt;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jabber_archive_core::{Digest, Entry, EntryRecord, KeptKind, Ledger, Link, Result, Seal, Timestamp};
+use serde::Serialize;
+
+use super::{Outcome, verify::open};
+use crate::{arguments::Log, console::Console};
+
+/// How many entries are read at the same time.
+const AHEAD: usize = 16;
+
+#[derive(Debug, Serialize)]
+struct Logged {
+    archive: String,
+    entries: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    #[serde(flatten)]
+    entry: Entry,
+    sha256: Digest,
+}
+
+pub(super) async fn log(arguments: &Log, console: &Console) -> Result<Outcome> {
+    let (place, archive) = open(&arguments.located).await?;
+    let ledger = archive.ledger();
+    let numbers = ledger.numbers().await?;
+    let mut entries = Vec::new();
+    let mut links = stream::iter(numbers).map(|number| ledger.entry(number)).buffered(AHEAD);
+    while let Some(Link { entry, digest, .. }) = links.try_next().await? {
+        if concerns(&entry.record, arguments.since, arguments.until) {
+            entries.push(Line { entry, sha256: digest });
+        }
+    }
+    console.print(&Logged { archive: place.to_string(), entries })?;
+    Ok(Outcome::Done)
+}
+
+/// Whether it is about the time that is asked for.
+fn concerns(record: &EntryRecord, since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
+    let (first, last) = match (record, record.act()) {
+        (EntryRecord::Seal(seal), _) => (seal.span.start, seal.span.end.before(std::time::Duration::from_millis(1))),
+        (_, Some(act)) => (act.started, act.started),
+        (_, None) => return true,
+    };
+    since.is_none_or(|since| last >= since) && until.is_none_or(|until| first < until)
+}
+
+impl fmt::Display for Logged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Line { entry, .. } in &self.entries {
+            write!(f, "{:>6}  ", entry.number)?;
+            if let Some(act) = entry.record.act() {
+                write!(f, "{}  {} on {}, {}: ", act.started, act.account, act.host, act.version)?;
+            }
+            match &entry.record {
+                EntryRecord::Seal(seal) => sealed(f, seal)?,
+                EntryRecord::Run(run) => match run.seals {
+                    Some((first, last)) => write!(f, "run, entries {first} to {last}")?,
+                    None => f.write_str("run, nothing sealed")?,
+                },
+                EntryRecord::Export(export) => {
+                    write!(
+                        f,
+                        "export of {} mails with {} messages as {}, asked for in {}",
+                        export.items,
+                        export.messages,
+                        export.form,
+                        KeptKind::Context.path(&export.selection)
+                    )?;
+                }
+                _ => f.write_str("of a kind that this version does not know")?,
+            }
+            if let Some(configuration) = entry.record.act().and_then(|act| act.configuration) {
+                write!(f, ", configuration {}", KeptKind::Context.path(&configuration))?;
+            }
+            writeln!(f)?;
+        }
+        write!(f, "{} entries of {}", self.entries.len(), self.archive)
+    }
+}
+
+fn sealed(f: &mut fmt::Formatter<'_>, seal: &Seal) -> fmt::Result {
+    write!(f, "{} to {} sealed: {} messages in {} mails", seal.span.start, seal.span.end, seal.messages.listed, seal.items)?;
+    if let Some(filter) = &seal.filter {
+        let filtered: u64 = seal.messages.filtered.values().sum();
+        write!(f, ", {filtered} messages left out by {}", KeptKind::Context.path(filter))?;
+    }
+    if !seal.dead_letters.is_empty() {
+        write!(f, ", {} dead letters", seal.dead_letters.len())?;
+    }
+    Ok(())
+}
