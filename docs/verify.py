@@ -69,16 +69,21 @@ for last, number in zip([0] + numbers, numbers):
     try:
         entry = json.loads(b"".join(content))
         (kind, record), = [pair for pair in entry.items() if pair[0] not in ("number", "previous", "frontier")]
-        if entry["number"] != number or kind not in ("seal", "run", "export"):
+        if entry["number"] != number or kind not in ("seal", "addendum", "run", "export"):
             raise ValueError("another number, or a kind that only a newer version knows")
         if before_digest not in (None, entry["previous"]):
             wrong(path if before_digest == options.expect else before, f"{path} names another digest of {before}")
         after = dict(frontier if follows else entry["frontier"])
-        if kind == "seal":
+        if kind in ("seal", "addendum"):
             span, messages, folder = record["span"], record["messages"], folder_of(record["span"])
-            after.update({"undated": True} if folder == "items/undated" else {"end": span["end"], "seal": number})
-            if folder != "items/undated" and follows and frontier["end"] not in (None, span["start"]):
-                wrong(path, "its window does not begin where the one sealed before it ends")
+            undated = folder == "items/undated"
+            if kind == "addendum":
+                if follows and not (frontier["undated"] if undated else span["end"] <= (frontier["end"] or "")):
+                    wrong(path, "it adds to a window that is not sealed")
+            else:
+                after.update({"undated": True} if undated else {"end": span["end"], "seal": number})
+                if not undated and follows and frontier["end"] not in (None, span["start"]):
+                    wrong(path, "its window does not begin where the one sealed before it ends")
             for table, rows in record["tables"].items():
                 parts = [rows[part] for part in ("starts", "folded", "presence", "dead_letters")]
                 add_up(path, f"rows of {table}", rows["rows"], *parts, *rows["skipped"].values())

@@ -57,8 +57,8 @@ pub use self::{
     jid::{BareJid, Jid},
     journal::{Journal, journaled_mail},
     ledger::{
-        Accounts, Act, Appended, ArchiveFacts, Disposition, Entry, EntryRecord, ExportEntry, Finding, Frontier, KeptKind, Ledger,
-        LedgerExt, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
+        Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, Disposition, Entry, EntryRecord, ExportEntry, Finding, Frontier, KeptKind,
+        Ledger, LedgerExt, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
     },
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Check(Resolving),
     /// Archive everything that is closed and not archived yet
     Run(Resolving),
+    /// Try dead letters again: read their windows again, and add what can be archived now
+    Retry(Resolving),
     /// Tell how far an archive has come
     Status(Located),
     /// Compare an archive with the chain of entries that proves it

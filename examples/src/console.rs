@@ -187,8 +187,15 @@ impl Observer for Progress {
                 state.rows_read = 0;
                 say(format_args!("entry {entry}: {} to {} sealed, {messages} messages in {items} mails", span.start, span.end));
             }
+            Event::Amended { span, entry, messages, items, .. } => {
+                state.rows_read = 0;
+                say(format_args!(
+                    "entry {entry}: {} to {} was read again, {messages} messages in {items} mails added",
+                    span.start, span.end
+                ));
+            }
             Event::ReadAgain { span } => say(format_args!("rows came while {} to {} was read: reading again", span.start, span.end)),
-            Event::Raced { window } => say(format_args!("another program sealed {window} first")),
+            Event::Raced { window } => say(format_args!("another program sealed {window} first, or added to it")),
             Event::Retrying { error, wait } => say(format_args!("{error}: trying again in {:.1} s", wait.as_secs_f64())),
             Event::Ended { report } => {
                 state.report = Some((*report).clone());

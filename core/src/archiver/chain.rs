@@ -1,13 +1,16 @@
 //! What the chain says, and what is added to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::FutureExt;
 
-use super::{Archiver, Event, RunReport, retry::Stop};
+use super::{Archiver, Event, RunReport, retry::Stop, standing::Standing};
 use crate::{
     Accounts, Appended, Digest, Entry, EntryRecord, Finding, Frontier, ItemId, KeptKind, Link, ListLine, MessageLine, Neighbour, Result,
-    RunEntry, Seal, Span, Timestamp, Window,
+    RunEntry, Seal, Span, Timestamp, Window, ledger::ListReader,
 };
 
 /// How far a run has come.
@@ -20,6 +23,8 @@ pub(super) struct Progress {
     pub(super) report: RunReport,
     /// What was put into windows whose sealing was lost to another program.
     pub(super) lost: BTreeMap<Window, BTreeSet<ItemId>>,
+    /// Windows that this run has read again.
+    pub(super) retried: BTreeSet<Window>,
 }
 
 impl Progress {
@@ -42,17 +47,26 @@ impl Archiver {
         if window.is_undated() || frontier.end != Some(window.start()) {
             return Ok(Neighbour::default());
         }
-        match (progress.near.take(), frontier.seal) {
-            (Some(near), _) => Ok(near),
-            (None, Some(number)) => {
-                let Some(seal) = self.seal(number, stop).await? else { return Ok(Neighbour::default()) };
-                let concerns = |message: &MessageLine| Neighbour::concerns(message, window, self.facts.margin());
-                let near: Vec<MessageLine> =
-                    self.fold_list(&seal, stop, |near: &mut Vec<_>, line| near.extend(line.messages.into_iter().filter(concerns))).await?;
-                Ok(self.near(&seal, &near, window))
-            }
-            (None, None) => Ok(Neighbour::default()),
+        if let Some(near) = progress.near.take() {
+            return Ok(near);
         }
+        let last = Span::new(window.start().before(Duration::from_millis(1)), window.start());
+        match self.standings(last, progress, stop).await?.pop() {
+            Some(standing) => self.listed_near(&standing, window, stop).await,
+            None => Ok(Neighbour::default()),
+        }
+    }
+
+    /// What a window has listed near its end, addenda included, and `window` is the one behind it.
+    pub(super) async fn listed_near(&self, standing: &Standing, window: &Window, stop: &Stop<'_>) -> Result<Neighbour> {
+        let concerns = |message: &MessageLine| Neighbour::concerns(message, window, self.facts.margin());
+        let mut near: Vec<MessageLine> = Vec::new();
+        for seal in &standing.seals {
+            let add = |near: &mut Vec<_>, line: ListLine| near.extend(line.messages.into_iter().filter(concerns));
+            near.extend(self.fold_list(seal, stop, add).await?);
+            near.extend(&seal.filtered_over_end);
+        }
+        Ok(Neighbour::of_messages(&near, window, self.facts.margin()))
     }
 
     /// What a seal, and its list near the end, account for near the start of the window behind it.
@@ -60,18 +74,15 @@ impl Archiver {
         Neighbour::of_messages(listed.iter().chain(&seal.filtered_over_end), window, self.facts.margin())
     }
 
-    /// The seal of this number, if the entry is one.
-    async fn seal(&self, number: u64, stop: &Stop<'_>) -> Result<Option<Seal>> {
-        let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
-        Ok(if let EntryRecord::Seal(seal) = link.entry.record { Some(*seal) } else { None })
-    }
-
     /// What the lines of a seal's list add up to. They are read one by one: a list may be larger than memory.
-    async fn fold_list<T: Default>(&self, seal: &Seal, stop: &Stop<'_>, add: impl Fn(&mut T, ListLine)) -> Result<T> {
+    pub(super) async fn fold_list<T: Default>(&self, seal: &Seal, stop: &Stop<'_>, add: impl Fn(&mut T, ListLine)) -> Result<T> {
         let Some(digest) = seal.list else { return Ok(T::default()) };
         let fold = || async {
             let mut sum = T::default();
-            ListLine::read_each(self.ledger.load(KeptKind::List, &digest).await?, |line| add(&mut sum, line)).await?;
+            let mut lines = ListReader::new(self.ledger.load(KeptKind::List, &digest).await?);
+            while let Some(line) = lines.next().await? {
+                add(&mut sum, line);
+            }
             Ok(sum)
         };
         self.patience(stop).attempt(fold).await
@@ -83,11 +94,13 @@ impl Archiver {
         let mut lost = BTreeSet::new();
         for (window, ours) in &progress.lost {
             let mut ours = ours.clone();
-            match self.seal_of(window, progress, &never).await? {
-                Some(seal) => {
-                    let theirs: Vec<ItemId> = self.fold_list(&seal, &never, |theirs: &mut Vec<_>, line| theirs.push(line.id)).await?;
-                    for id in theirs.iter().chain(&seal.abandoned) {
-                        ours.remove(id);
+            match self.standings(window.span(), progress, &never).await?.pop() {
+                Some(standing) => {
+                    for seal in &standing.seals {
+                        let theirs: Vec<ItemId> = self.fold_list(seal, &never, |theirs: &mut Vec<_>, line| theirs.push(line.id)).await?;
+                        for id in theirs.iter().chain(&seal.abandoned) {
+                            ours.remove(id);
+                        }
                     }
                 }
                 // The faster program has begun the archive behind this window: nobody will seal it.
@@ -97,19 +110,6 @@ impl Archiver {
             lost.extend(ours);
         }
         Ok(lost)
-    }
-
-    /// The seal that a window lies in.
-    async fn seal_of(&self, window: &Window, progress: &Progress, stop: &Stop<'_>) -> Result<Option<Seal>> {
-        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
-        for number in (1..=head).rev() {
-            if let Some(seal) = self.seal(number, stop).await?
-                && seal.span.contains(window.start())
-            {
-                return Ok(Some(seal));
-            }
-        }
-        Ok(None)
     }
 
     pub(super) fn empty_seal(&self, span: Span) -> Seal {
@@ -203,7 +203,7 @@ impl Archiver {
     }
 
     /// Appends behind the head; if that has moved, reads it again. Not stopped half-way: an entry is there or not.
-    async fn append(&self, frontier: Frontier, record: EntryRecord, progress: &mut Progress) -> Result<Appended> {
+    pub(super) async fn append(&self, frontier: Frontier, record: EntryRecord, progress: &mut Progress) -> Result<Appended> {
         let never: Stop<'_> = std::future::pending().boxed().shared();
         let entry = Entry::after(progress.head.as_ref(), &progress.facts, frontier, record);
         let appended = self.patience(&never).attempt(|| self.ledger.append(&entry)).await?;

@@ -110,8 +110,13 @@ impl Archiver {
 
     /// Asks for the uploads of files that these conversations name, as far as they are not known: once for all of the window's time, because a log without an index is
     /// scanned for every question, then for names that were not among them.
-    pub(super) async fn look_up(&self, known: &mut WindowUploads, conversations: &[Conversation], stop: &Stop<'_>) -> Result<()> {
-        let named = || conversations.iter().flat_map(placed);
+    pub(super) async fn look_up<'c>(
+        &self,
+        known: &mut WindowUploads,
+        conversations: impl Iterator<Item = &'c Conversation> + Clone,
+        stop: &Stop<'_>,
+    ) -> Result<()> {
+        let named = || conversations.clone().flat_map(placed);
         if self.files.is_none() || named().next().is_none() {
             return Ok(());
         }

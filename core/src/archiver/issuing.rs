@@ -61,11 +61,12 @@ impl InFlight {
 }
 
 impl Archiver {
-    /// Stores a conversation under the first edition that is free or equal; `key` is its key's digest.
+    /// Stores a conversation under the first edition from this one on that is free or equal; `key` is its key's digest.
     pub(super) async fn issue(
         &self,
         key: ShortDigest,
         mut conversation: Conversation,
+        mut issue: Issue,
         joined: Joined,
         files: Option<&FileReader<'_>>,
         in_flight: &InFlight,
@@ -81,7 +82,6 @@ impl Archiver {
             }
             Err(error) => return Err(error),
         };
-        let mut issue = Issue::FIRST;
         while !conversation.messages.is_empty() {
             let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
                 Ok(admitted) => admitted,

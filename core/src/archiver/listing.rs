@@ -30,7 +30,7 @@ pub(super) struct Listing {
 
 /// A list that is kept.
 #[derive(Debug)]
-pub(super) struct Listed {
+pub(super) struct KeptList {
     /// None if it is empty.
     pub(super) list: Option<Digest>,
     pub(super) ids: Vec<ItemId>,
@@ -105,7 +105,7 @@ impl Listing {
 
 impl Archiver {
     /// Keeps a list in the ledger.
-    pub(super) async fn keep_list(&self, mut listing: Listing, stop: &Stop<'_>) -> Result<Listed> {
+    pub(super) async fn keep_list(&self, mut listing: Listing, stop: &Stop<'_>) -> Result<KeptList> {
         let list = if listing.ids.is_empty() {
             None
         } else if listing.spooled.is_none() {
@@ -120,6 +120,6 @@ impl Archiver {
             }
             Some(digest)
         };
-        Ok(Listed { list, ids: listing.ids, near: listing.near })
+        Ok(KeptList { list, ids: listing.ids, near: listing.near })
     }
 }

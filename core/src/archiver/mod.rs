@@ -1,8 +1,10 @@
 //! Drives the line from source to ledger.
 
+mod amending;
 mod chain;
 mod files;
 mod issuing;
+mod listed;
 mod listing;
 mod observer;
 mod plan;
@@ -12,11 +14,13 @@ mod retry;
 mod rows;
 mod sealing;
 mod settings;
+mod standing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     future::Future,
+    mem,
     sync::Arc,
 };
 
@@ -61,6 +65,13 @@ pub struct Archiver {
     settings: RunSettings,
     identity: RunIdentity,
     observer: Arc<dyn Observer>,
+}
+
+/// What an archiver is asked to do.
+#[derive(Debug, Clone, Copy)]
+enum Task {
+    Run,
+    Retry,
 }
 
 impl fmt::Debug for Archiver {
@@ -159,10 +170,25 @@ impl Archiver {
     ///
     /// What was sealed before an error stays sealed; the next run goes on from there. What that is, the observer is told by [`Event::Ended`].
     pub async fn run(&self, now: Timestamp, stop: impl Future<Output = ()> + Send) -> Result<RunReport> {
+        self.perform(Task::Run, now, stop).await
+    }
+
+    /// Reads every sealed window again that has dead letters, once what was wrong with them is mended: what can be archived now is added. Nothing is sealed.
+    ///
+    /// Rows that the source no longer has stay dead letters of the seal that names them.
+    ///
+    /// # Errors
+    ///
+    /// As of [`run`](Self::run).
+    pub async fn retry(&self, now: Timestamp, stop: impl Future<Output = ()> + Send) -> Result<RunReport> {
+        self.perform(Task::Retry, now, stop).await
+    }
+
+    async fn perform(&self, task: Task, now: Timestamp, stop: impl Future<Output = ()> + Send) -> Result<RunReport> {
         let stop: Stop<'_> = stop.boxed().shared();
         let mut report = RunReport::default();
         // On the heap, because it is large; and fit to move from thread to thread, as the tasks of most runtimes do.
-        let ended = match self.work(now, &mut report, &stop).boxed().await {
+        let ended = match self.work(task, now, &mut report, &stop).boxed().await {
             Err(error) if error.kind() == ErrorKind::Cancelled => {
                 report.cancelled = true;
                 Ok(())
@@ -174,10 +200,10 @@ impl Archiver {
     }
 
     /// Seals what is to be sealed and records that; the report says what was done also where that ends in an error.
-    async fn work(&self, now: Timestamp, report: &mut RunReport, stop: &Stop<'_>) -> Result<()> {
+    async fn work(&self, task: Task, now: Timestamp, report: &mut RunReport, stop: &Stop<'_>) -> Result<()> {
         self.check_settings()?;
         let mut progress = self.open(stop).await?;
-        let result = self.advance(now, &mut progress, stop).await;
+        let result = self.advance(task, now, &mut progress, stop).await;
         let recorded = self.record_run(now, &mut progress).await;
         progress.report.frontier = progress.frontier().end;
         progress.report.head = progress.head.as_ref().map(|head| head.digest);
@@ -192,7 +218,15 @@ impl Archiver {
     async fn open(&self, stop: &Stop<'_>) -> Result<Progress> {
         let facts = self.patience(stop).attempt(|| self.ledger.open(&self.facts)).await?;
         let head = self.patience(stop).attempt(|| self.ledger.head()).await?;
-        Ok(Progress { facts, head, near: None, first_entry: None, report: RunReport::default(), lost: BTreeMap::new() })
+        Ok(Progress {
+            facts,
+            head,
+            near: None,
+            first_entry: None,
+            report: RunReport::default(),
+            lost: BTreeMap::new(),
+            retried: BTreeSet::new(),
+        })
     }
 
     fn check_settings(&self) -> Result<()> {
@@ -213,8 +247,8 @@ impl Archiver {
         Patience::new(self.settings.retry, &*self.pause, &*self.observer, stop)
     }
 
-    /// Seals window after window until all that are closed are sealed.
-    async fn advance(&self, now: Timestamp, progress: &mut Progress, stop: &Stop<'_>) -> Result<()> {
+    /// Reads and writes window after window until all is done.
+    async fn advance(&self, task: Task, now: Timestamp, progress: &mut Progress, stop: &Stop<'_>) -> Result<()> {
         let clocks = self.patience(stop).attempt(|| self.source.clocks()).await?;
         self.compare_clocks(now, &clocks, &mut progress.report)?;
         let now = clocks.iter().map(|clock| clock.time).fold(now, Timestamp::min);
@@ -227,15 +261,18 @@ impl Archiver {
         let mut rooms: Option<Arc<Rooms>> = None;
         let (mut patience, mut failed_at) = (self.patience(stop), None);
         loop {
-            let plan = self.plan(now, &extent, progress, stop).await?;
-            if plan.chunks.is_empty() && plan.end.is_none() {
+            let plan = match task {
+                Task::Run => self.plan(now, &extent, progress, stop).await?,
+                Task::Retry => self.plan_retry(progress, stop).await?,
+            };
+            if plan.chunks.is_empty() && plan.end.is_none() && plan.again.is_empty() {
                 return Ok(());
             }
             let rooms = match &rooms {
                 Some(rooms) => rooms.clone(),
                 None => rooms.insert(Arc::new(self.patience(stop).attempt(|| self.source.context()).await?)).clone(),
             };
-            match self.follow(plan, rooms, progress, stop).await {
+            match self.follow(plan, extent.indexed, rooms, progress, stop).await {
                 Ok(Outcome::Sealed) => return Ok(()),
                 Ok(Outcome::Raced) => {}
                 // The rows of the chunk are gone: they are read again.
@@ -271,7 +308,11 @@ impl Archiver {
     }
 
     /// Writes chunk after chunk; the next one is read while one is written.
-    async fn follow(&self, mut plan: Plan, rooms: Arc<Rooms>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
+    async fn follow(&self, mut plan: Plan, indexed: bool, rooms: Arc<Rooms>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
+        let again = mem::take(&mut plan.again);
+        if let Outcome::Raced = self.amend(again, plan.cause, indexed, &rooms, progress, stop).await? {
+            return Ok(Outcome::Raced);
+        }
         if plan.undated
             && !plan.begins_undated()
             && let Outcome::Raced = self.seal_empty_undated(progress, stop).await?

@@ -50,7 +50,20 @@ pub enum Event<'a> {
         /// Rows accounted for.
         rows: u64,
     },
-    /// Another program sealed this window first.
+    /// Something was found in a sealed window when it was read again, and added to it.
+    Amended {
+        /// From start to end.
+        span: Span,
+        /// The number of the entry.
+        entry: u64,
+        /// Messages that are added.
+        messages: u64,
+        /// Their items.
+        items: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// Another program sealed this window first, or added to it.
     Raced {
         /// The window.
         window: Window,

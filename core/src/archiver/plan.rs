@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{Archiver, Event, chain::Progress, retry::Stop};
-use crate::{Extent, Result, Span, Timestamp, Window};
+use crate::{Cause, Extent, Result, Span, Timestamp, Window};
 
-/// The windows that are to be sealed.
-#[derive(Debug, Default)]
+/// The windows that are to be sealed, and those that are to be read again.
+#[derive(Debug)]
 pub(super) struct Plan {
     /// Whether [`Window::UNDATED`] is.
     pub(super) undated: bool,
@@ -14,11 +14,20 @@ pub(super) struct Plan {
     pub(super) start: Option<Timestamp>,
     /// Where those in order end.
     pub(super) end: Option<Timestamp>,
+    /// Sealed windows that are read again.
+    pub(super) again: BTreeSet<Window>,
+    /// Why they are.
+    pub(super) cause: Cause,
     /// Those with rows, in order, as they are read together.
     pub(super) chunks: VecDeque<Vec<Window>>,
 }
 
 impl Plan {
+    /// Nothing is to be done.
+    fn nothing(cause: Cause) -> Self {
+        Self { undated: false, start: None, end: None, again: BTreeSet::new(), cause, chunks: VecDeque::new() }
+    }
+
     /// Windows that are too large together are read one by one, next.
     pub(super) fn divide(&mut self, windows: Vec<Window>) {
         for window in windows.into_iter().rev() {
@@ -34,10 +43,10 @@ impl Plan {
 
 impl Archiver {
     /// What is to be read, in order.
-    pub(super) async fn plan(&self, now: Timestamp, extent: &Extent, progress: &Progress, stop: &Stop<'_>) -> Result<Plan> {
+    pub(super) async fn plan(&self, now: Timestamp, extent: &Extent, progress: &mut Progress, stop: &Stop<'_>) -> Result<Plan> {
         let frontier = progress.frontier();
         let grid = &self.facts.grid;
-        let mut plan = Plan::default();
+        let mut plan = Plan::nothing(Cause::LateRows);
         let mut rows = 0;
         if !frontier.undated {
             // Sealed by the first run whether or not there are such rows.
@@ -50,13 +59,23 @@ impl Archiver {
         }
         let first = || self.settings.start.or(extent.first).map(|start| grid.window_at(start.max(Timestamp::PLAUSIBLE)).start());
         let end = grid.window_at(now.before(self.settings.settle)).start();
-        if let Some(start) = frontier.end.or_else(first)
+        // One count serves what is new and what is late: without an index it is a scan.
+        let late = frontier.end.map(|end| Span::new(grid.window_at(end.before(grid.length() * self.settings.late_windows)).start(), end));
+        let start = frontier.end.or_else(first);
+        let counted = Span::new(late.map(|late| late.start).or(start).unwrap_or(end), start.map_or(end, |start| start.max(end)));
+        let mut tallies = Vec::new();
+        if !counted.is_empty() {
+            tallies = self.patience(stop).attempt(|| self.source.tally(counted, grid)).await?;
+        }
+        if let Some(late) = late.filter(|late| !late.is_empty()) {
+            plan.again = self.changed(late, &tallies, progress, stop).await?;
+        }
+        if let Some(start) = start
             && start < end
         {
-            let span = Span::new(start, end);
             plan.start = Some(start);
             plan.end = Some(end);
-            let tallies = self.patience(stop).attempt(|| self.source.tally(span, grid)).await?;
+            tallies.retain(|tally| tally.window.start() >= start);
             rows += tallies.iter().map(|tally| tally.rows).sum::<u64>();
             let windows: BTreeSet<Window> = tallies.into_iter().filter(|tally| tally.rows > 0).map(|tally| tally.window).collect();
             let windows: Vec<Window> = windows.into_iter().collect();
@@ -69,6 +88,18 @@ impl Archiver {
             let span = Span::new(start, plan.end.unwrap_or(Window::UNDATED.end()));
             self.observer.observe(&Event::Planned { span, windows, rows });
         }
+        Ok(plan)
+    }
+
+    /// The sealed windows of which something could not be archived so far.
+    pub(super) async fn plan_retry(&self, progress: &Progress, stop: &Stop<'_>) -> Result<Plan> {
+        let mut plan = Plan::nothing(Cause::Retry);
+        for span in [Window::UNDATED.span(), Span::new(Timestamp::PLAUSIBLE, progress.frontier().end.unwrap_or(Timestamp::PLAUSIBLE))] {
+            let standings = self.standings(span, progress, stop).await?;
+            plan.again.extend(standings.iter().filter(|standing| standing.has_dead_letters()).map(|standing| standing.window));
+        }
+        // What still cannot be archived is tried once a run.
+        plan.again.retain(|window| !progress.retried.contains(window));
         Ok(plan)
     }
 }

@@ -10,6 +10,10 @@ use crate::{Digest, FilterReason, Finding, ItemId, Seal, SkipReason, Span, Times
 pub struct RunReport {
     /// Entries that seal windows or ranges of empty ones.
     pub seals: u64,
+    /// Entries that add to sealed windows.
+    pub addenda: u64,
+    /// Messages that they add; they are part of those archived.
+    pub added: u64,
     /// From the start of the first sealed window to the end of the last.
     pub sealed: Option<Span>,
     /// The end of the last window that is sealed in order, by this run or an earlier one.
@@ -60,10 +64,21 @@ impl RunReport {
                 *self.skipped.entry(*reason).or_default() += rows;
             }
         }
-        self.messages += seal.messages.listed;
         for (reason, messages) in &seal.messages.filtered {
             *self.filtered.entry(*reason).or_default() += messages;
         }
+        self.add_items(seal);
+    }
+
+    /// The rows of the window were accounted for when it was sealed.
+    pub(super) fn add_addendum(&mut self, seal: &Seal) {
+        self.addenda += 1;
+        self.added += seal.messages.listed;
+        self.add_items(seal);
+    }
+
+    fn add_items(&mut self, seal: &Seal) {
+        self.messages += seal.messages.listed;
         self.dead_letters += seal.dead_letters.len() as u64;
         self.items += seal.items;
         self.bytes += seal.bytes;
@@ -74,6 +89,6 @@ impl RunReport {
 
     /// Whether something was added to the archive.
     pub fn did_something(&self) -> bool {
-        self.seals > 0
+        self.seals + self.addenda > 0
     }
 }

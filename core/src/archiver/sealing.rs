@@ -13,20 +13,20 @@ use super::{
     Archiver,
     files::{FileCounts, WindowUploads},
     issuing::{InFlight, Issued},
-    listing::{Listed, Listing},
+    listed::Listed,
+    listing::{KeptList, Listing},
     retry::{Stop, unless_stopped},
     rows::Parts,
 };
 use crate::{
-    Accounts, Assembly, Context, Conversation, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, ItemId, KeptKind,
-    MessageLine, Result, Seal, ShortDigest, Table, Unmapped, Window,
+    Accounts, Assembly, Context, Conversation, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Issue, ItemId,
+    KeptKind, MessageLine, Result, Seal, ShortDigest, Table, Unmapped, Window,
 };
 
 /// After so many mails those that are stored are made durable, while others are on their way: what is not yet durable does not grow with the window.
 const UNCOMMITTED: usize = 1_024;
 
 /// A window whose mails are being stored.
-#[derive(Debug)]
 pub(super) struct Writing {
     window: Window,
     seal: Seal,
@@ -36,6 +36,8 @@ pub(super) struct Writing {
     unresolved_nicks: u64,
     late_copies: u64,
     files: FileCounts,
+    /// What is archived of it already; none where it is not sealed.
+    listed: Option<Listed>,
     /// Mails that were put since the last commit began.
     uncommitted: usize,
 }
@@ -53,8 +55,14 @@ impl Writing {
             unresolved_nicks: 0,
             late_copies: 0,
             files: FileCounts::default(),
+            listed: None,
             uncommitted: 0,
         }
+    }
+
+    /// Only what this lacks is stored.
+    pub(super) fn beside(self, listed: Listed) -> Self {
+        Self { listed: Some(listed), ..self }
     }
 }
 
@@ -105,6 +113,7 @@ impl Archiver {
         let window = writing.window;
         let (in_flight, files) = (InFlight::new(&self.settings), self.file_reader());
         let mut uploads = WindowUploads::new(&window);
+        let issue = writing.listed.as_ref().map_or(Issue::FIRST, |listed| listed.issue);
         let mut next: VecDeque<(ShortDigest, Conversation)> = VecDeque::new();
         let mut under_way: FuturesUnordered<BoxFuture<'_, Result<Ended>>> = FuturesUnordered::new();
         let (mut places, mut in_order) = (0, InOrder::new());
@@ -117,15 +126,11 @@ impl Archiver {
                     let place = places;
                     places += 1;
                     let joined = uploads.of(&conversation);
-                    let issued = self.issue(key, conversation, joined, files.as_ref(), &in_flight, stop);
+                    let issued = self.issue(key, conversation, issue, joined, files.as_ref(), &in_flight, stop);
                     under_way.push(issued.map(move |issued| Ok(Ended::Issued(place, issued?))).boxed());
                 } else if let Some(assembly) = unless_stopped(stop, parts.next()).await?? {
-                    let conversations = self.account(writing, assembly, stop).await?;
-                    self.look_up(&mut uploads, &conversations, stop).await?;
-                    let mut keyed: Vec<_> =
-                        conversations.into_iter().map(|conversation| (conversation.key.digest(), conversation)).collect();
-                    keyed.sort_unstable_by_key(|(key, _)| *key);
-                    next = keyed.into();
+                    next = self.account(writing, assembly, stop).await?;
+                    self.look_up(&mut uploads, next.iter().map(|(_, conversation)| conversation), stop).await?;
                 } else {
                     break;
                 }
@@ -143,8 +148,8 @@ impl Archiver {
         }
     }
 
-    /// Accounts for rows of a window, and gives the conversations that are to be archived.
-    async fn account(&self, writing: &mut Writing, assembly: Assembly, stop: &Stop<'_>) -> Result<Vec<Conversation>> {
+    /// Accounts for rows of a window, and gives the conversations that are to be archived, in the order of the list.
+    async fn account(&self, writing: &mut Writing, assembly: Assembly, stop: &Stop<'_>) -> Result<VecDeque<(ShortDigest, Conversation)>> {
         let seal = &mut writing.seal;
         for (table, account) in &assembly.tables {
             seal.tables.entry(*table).or_default().add(account);
@@ -153,9 +158,18 @@ impl Archiver {
         seal.late_copies.extend(assembly.late_copies.keys());
         writing.late_copies += assembly.late_copies.values().sum::<u64>();
         writing.context.extend(assembly.context);
-        let (conversations, unresolved_nicks) = self.sift(assembly.conversations, seal);
+        let mut conversations: Vec<_> =
+            assembly.conversations.into_iter().map(|conversation| (conversation.key.digest(), conversation)).collect();
+        conversations.sort_unstable_by_key(|(key, _)| *key);
+        if let Some(listed) = &mut writing.listed {
+            for (key, conversation) in &mut conversations {
+                writing.seal.messages.elsewhere += self.take_listed(listed, key, conversation, stop).await?;
+            }
+            conversations.retain(|(_, conversation)| !conversation.messages.is_empty());
+        }
+        let (conversations, unresolved_nicks) = self.sift(conversations, &mut writing.seal);
         writing.unresolved_nicks += unresolved_nicks;
-        for conversation in &conversations {
+        for (_, conversation) in &conversations {
             writing.unmapped.count(conversation);
         }
         self.bury(writing, DeadLetter::of_rows(&assembly.undecodable, writing.window), stop).await?;
@@ -187,7 +201,10 @@ impl Archiver {
 
     /// Makes everything of a window durable and says what its seal is to hold.
     pub(super) async fn finish(&self, mut writing: Writing, tallies: &BTreeMap<Table, (u64, u64)>, stop: &Stop<'_>) -> Result<Written> {
-        let left_over = self.left_over(&writing.window, writing.listing.sorted_ids(), stop).await?;
+        let mut left_over = self.left_over(&writing.window, writing.listing.sorted_ids(), stop).await?;
+        if let Some(listed) = &writing.listed {
+            left_over.retain(|id| !listed.accounted.contains(id));
+        }
         self.commit(writing.window, stop).await?;
         let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, .. } = writing;
         seal.abandoned.extend(left_over);
@@ -215,24 +232,24 @@ impl Archiver {
         files.note(&mut seal.findings);
         seal.filtered_over_end.sort_unstable();
         (seal.items, seal.messages.listed, seal.bytes) = (listing.items(), listing.messages(), listing.bytes());
-        let Listed { list, ids, near } = self.keep_list(listing, stop).await?;
+        let KeptList { list, ids, near } = self.keep_list(listing, stop).await?;
         seal.list = list;
         close(&seal, &window)?;
         Ok(Written { seal, ids, near, unmapped })
     }
 
     /// The conversations that the filter wants, and the messages of an unknown sender that are worth to be known of; the others are counted in the seal.
-    fn sift(&self, conversations: Vec<Conversation>, seal: &mut Seal) -> (Vec<Conversation>, u64) {
-        let mut wanted = Vec::with_capacity(conversations.len());
+    fn sift(&self, conversations: Vec<(ShortDigest, Conversation)>, seal: &mut Seal) -> (VecDeque<(ShortDigest, Conversation)>, u64) {
+        let mut wanted = VecDeque::with_capacity(conversations.len());
         let mut unresolved_nicks = 0;
-        for conversation in conversations {
+        for (key, conversation) in conversations {
             let reason = self.filter.reason(&conversation);
             // Behind an unknown nick may be somebody who decides whether the conversation is archived; but not where kind or room decide.
             if !matches!(reason, Some(FilterReason::Kind | FilterReason::Room)) {
                 unresolved_nicks += conversation.unresolved_nicks();
             }
             let Some(reason) = reason else {
-                wanted.push(conversation);
+                wanted.push_back((key, conversation));
                 continue;
             };
             *seal.messages.filtered.entry(reason).or_default() += conversation.messages.len() as u64;

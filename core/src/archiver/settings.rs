@@ -12,6 +12,8 @@ pub struct RunSettings {
     pub settle: Duration,
     /// Where a new archive begins: with the window of this instant. Without it, with the first row from 2000 on.
     pub start: Option<Timestamp>,
+    /// How many of the last sealed windows every run counts again: those with other rows than were archived are read again, and what they lack is added.
+    pub late_windows: u32,
     /// How many windows with rows one scan of a table without an index serves.
     pub chunk_windows: usize,
     /// How many bytes rows, and the conversations that are made of them, may take at the same time.
@@ -35,6 +37,7 @@ impl Default for RunSettings {
         Self {
             settle: Duration::from_hours(1),
             start: None,
+            late_windows: 7,
             chunk_windows: 7,
             memory: 256 << 20,
             concurrency: 16,

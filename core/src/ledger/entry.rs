@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, ExportEntry, KeptKind, NewerEntry};
+use super::{Act, Addendum, ExportEntry, KeptKind, NewerEntry};
 use crate::{
     Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, ShortDigest, SkipReason, Span, Table,
     Timestamp,
@@ -31,6 +31,8 @@ pub struct Entry {
 pub enum Record {
     /// A window, or a range of empty windows, is complete and durable.
     Seal(Box<Seal>),
+    /// Something was added to a sealed window.
+    Addendum(Box<Addendum>),
     /// A run of the program did something.
     Run(Box<RunEntry>),
     /// Mails were copied out of the archive.
@@ -39,13 +41,23 @@ pub enum Record {
 
 impl Record {
     /// What the kinds are called where they are stored.
-    pub(super) const KINDS: [&str; 3] = ["seal", "run", "export"];
+    pub(super) const KINDS: [&str; 4] = ["seal", "addendum", "run", "export"];
+
+    /// What it says of a window: of one that it seals, or adds to.
+    pub fn seal(&self) -> Option<&Seal> {
+        match self {
+            Self::Seal(seal) => Some(seal),
+            Self::Addendum(addendum) => Some(&addendum.seal),
+            Self::Run(_) | Self::Export(_) => None,
+        }
+    }
 
     /// What is stored by digest and vouched for by this record, but for the items of its list.
     pub fn names(&self) -> Vec<(KeptKind, Digest)> {
         let contexts = |digests: &[Option<Digest>]| digests.iter().flatten().map(|digest| (KeptKind::Context, *digest)).collect::<Vec<_>>();
         match self {
-            Self::Seal(seal) => {
+            Self::Seal(_) | Self::Addendum(_) => {
+                let Some(seal) = self.seal() else { return Vec::new() };
                 let mut names = contexts(&[seal.context, seal.filter]);
                 names.extend(seal.dead_letters.iter().map(|digest| (KeptKind::DeadLetter, *digest)));
                 names.extend(seal.list.map(|digest| (KeptKind::List, digest)));
@@ -56,10 +68,10 @@ impl Record {
         }
     }
 
-    /// Who did it; a seal is of the run whose entry comes next.
+    /// Who did it; a seal or an addendum is of the run whose entry comes next.
     pub fn act(&self) -> Option<&Act> {
         match self {
-            Self::Seal(_) => None,
+            Self::Seal(_) | Self::Addendum(_) => None,
             Self::Run(run) => Some(&run.by),
             Self::Export(export) => Some(&export.by),
         }
@@ -264,6 +276,15 @@ pub enum Finding {
         /// The table.
         table: Table,
     },
+    /// Rows that are sealed have gone from the source since; they are archived.
+    PurgedSealed {
+        /// When their window begins.
+        window: Timestamp,
+        /// The table.
+        table: Table,
+        /// How many.
+        rows: u64,
+    },
     /// Rows dated before 2000, of a node whose clock was dead.
     ImplausibleDate {
         /// How many.
@@ -326,7 +347,7 @@ pub enum Finding {
 impl Finding {
     /// Whether it is about a run as a whole; all others are about a window and stand in its seal.
     pub fn is_of_a_run(&self) -> bool {
-        matches!(self, Self::FutureDate { .. } | Self::ClockSkew { .. })
+        matches!(self, Self::FutureDate { .. } | Self::ClockSkew { .. } | Self::PurgedSealed { .. })
     }
 }
 

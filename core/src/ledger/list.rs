@@ -1,5 +1,5 @@
-use bytes::Bytes;
-use futures::TryStreamExt;
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, TryStreamExt, stream::Fuse};
 use serde::{Deserialize, Serialize};
 
 use crate::{ByteStream, Digest, Error, ErrorClass, ErrorKind, ItemId, MessageLine, Result, ShortDigest};
@@ -78,26 +78,46 @@ impl ListLine {
             Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "read list", format!("line {number} cannot be read")).because(error)
         })
     }
+}
 
-    /// Hands over the lines of a stored list one after another, however many there are. Whether it is the list that it should be is known at its end.
-    pub(crate) async fn read_each(mut stored: ByteStream, mut take: impl FnMut(Self)) -> Result<()> {
-        let (mut begun, mut number) = (Vec::new(), 0);
-        while let Some(piece) = stored.try_next().await? {
-            let mut rest = &piece[..];
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                begun.extend_from_slice(&rest[..end]);
-                rest = &rest[end + 1..];
-                if !begun.is_empty() {
-                    number += 1;
-                    take(Self::read(&begun, number)?);
-                    begun.clear();
+/// Reads the lines of a stored list one after another, however many there are. Whether it is the list that it should be is known at its end.
+pub(crate) struct ListReader {
+    stored: Fuse<ByteStream>,
+    begun: BytesMut,
+    number: u64,
+}
+
+impl ListReader {
+    pub(crate) fn new(stored: ByteStream) -> Self {
+        Self { stored: stored.fuse(), begun: BytesMut::new(), number: 0 }
+    }
+
+    /// The next line, `None` after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<ListLine>> {
+        let mut searched = 0;
+        loop {
+            let line = match self.begun[searched..].iter().position(|byte| *byte == b'\n') {
+                Some(end) => self.begun.split_to(searched + end + 1),
+                None => {
+                    searched = self.begun.len();
+                    match self.stored.try_next().await? {
+                        Some(piece) => {
+                            self.begun.extend_from_slice(&piece);
+                            continue;
+                        }
+                        None => std::mem::take(&mut self.begun),
+                    }
+                }
+            };
+            searched = 0;
+            match line.strip_suffix(b"\n").unwrap_or(&line) {
+                [] if line.is_empty() => return Ok(None),
+                [] => {}
+                line => {
+                    self.number += 1;
+                    return ListLine::read(line, self.number).map(Some);
                 }
             }
-            begun.extend_from_slice(rest);
         }
-        if !begun.is_empty() {
-            take(Self::read(&begun, number + 1)?);
-        }
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The chain of entries that proves what was archived, and what it refers to.
 
 mod act;
+mod addendum;
 mod entry;
 mod export;
 mod facts;
@@ -11,8 +12,10 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+pub(crate) use self::list::ListReader;
 pub use self::{
     act::Act,
+    addendum::{Addendum, Cause},
     entry::{Accounts, Disposition, Entry, Finding, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
     export::ExportEntry,
     facts::ArchiveFacts,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jabber_archive_core::{
-    Capability, Conversation, Converter, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Issue, ItemId, ItemKey, MailItem, MessageLine,
-    Part, Recipe, Result, Table, testing::memory::MemorySink,
+    Capability, Cause, Conversation, Converter, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Issue, ItemId, ItemKey, MailItem,
+    MessageLine, Part, Recipe, Result, Table, testing::memory::MemorySink,
 };
 
 use super::world::*;
@@ -136,4 +136,20 @@ fn a_sink_that_cannot_list_is_told_what_was_left_over_by_what_was_put() {
     world.run().unwrap();
     world.check();
     assert_eq!(world.seal_at("2026-11-20T09:00:00Z").abandoned, [taken].into());
+}
+
+#[test]
+fn dead_letters_are_tried_again_on_request_and_what_can_be_archived_now_is_added_once() {
+    let mut world = three_messages("third", ErrorClass::Item);
+    assert_eq!(world.run().unwrap().dead_letters, 1);
+    let entries = world.chain().len();
+    assert_eq!((world.retry().unwrap().addenda, world.chain().len()), (0, entries), "it still cannot be archived, and that is known");
+    world.converter = Arc::new(PerMessage { refuses: "", class: ErrorClass::Item });
+    let report = world.retry().unwrap();
+    world.check();
+    assert_eq!((report.seals, report.addenda, report.added), (0, 1, 1));
+    assert!(world.has("third"));
+    let [added] = &world.addenda()[..] else { panic!("{:?}", world.addenda()) };
+    assert_eq!((added.cause, added.seal.messages.elsewhere, added.seal.messages.dead_letters), (Cause::Retry, 3, 0));
+    assert_eq!(world.retry().unwrap().addenda, 0);
 }

@@ -9,6 +9,7 @@ mod files;
 mod filtered;
 mod in_flight;
 mod killed;
+mod late;
 mod patience;
 mod per_message;
 mod raced;

@@ -10,9 +10,9 @@ use std::{
 use bytes::Bytes;
 use futures::executor::block_on;
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Converter, DeadLetter, Digest, Entry, EntryRecord, Event, Filter, Grid, ItemId, ItemKey, KeptKind, Ledger,
-    Link, List, MemoryDirectory, Movement, ObjectKey, Observer, People, Record, Result, RunEntry, RunReport, RunSettings, Seal, Source,
-    Table, Timestamp, Transcript, TranscriptSettings, UndecodableRow, Window,
+    Addendum, ArchiveFacts, Archiver, Converter, DeadLetter, Digest, Entry, EntryRecord, Event, Filter, Grid, ItemId, ItemKey, KeptKind,
+    Ledger, Link, List, MemoryDirectory, Movement, ObjectKey, Observer, People, Record, Result, RunEntry, RunReport, RunSettings, Seal,
+    Source, Table, Timestamp, Transcript, TranscriptSettings, UndecodableRow, Window,
     testing::{
         faults::{Faults, FaultyFiles, FaultyLedger, FaultySink, FaultySource, FaultySpool},
         memory::{MemoryFiles, MemoryLedger, MemorySink, MemorySource, MemorySpool},
@@ -50,6 +50,7 @@ pub(crate) struct World {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) seals: Vec<Seal>,
+    pub(crate) addenda: Vec<Addendum>,
     pub(crate) items: BTreeMap<ItemKey, Bytes>,
 }
 
@@ -112,6 +113,10 @@ impl World {
         self.run_with(&Faults::none())
     }
 
+    pub(crate) fn retry(&self) -> Result<RunReport> {
+        block_on(self.archiver(&Faults::none()).retry(self.now, pending()))
+    }
+
     pub(crate) fn run_with(&self, faults: &Faults) -> Result<RunReport> {
         self.run_until(faults, pending())
     }
@@ -143,6 +148,13 @@ impl World {
     }
 
     /// The seal of the window in which an instant lies.
+    pub(crate) fn addenda(&self) -> Vec<Addendum> {
+        self.chain()
+            .into_iter()
+            .filter_map(|entry| if let EntryRecord::Addendum(added) = entry.record { Some(*added) } else { None })
+            .collect()
+    }
+
     pub(crate) fn seal_at(&self, time: &str) -> Seal {
         let seals: Vec<Seal> = self.seals().into_iter().filter(|seal| seal.span.contains(at(time))).collect();
         let [seal] = &seals[..] else { panic!("{} seals at {time}", seals.len()) };
@@ -165,7 +177,7 @@ impl World {
 
     /// Seals with something in them, and all items.
     pub(crate) fn outcome(&self) -> Outcome {
-        Outcome { seals: self.seals(), items: self.sink.items() }
+        Outcome { seals: self.seals(), addenda: self.addenda(), items: self.sink.items() }
     }
 
     /// Whether some mail of the archive has this text.
@@ -182,6 +194,13 @@ impl World {
         for entry in self.chain() {
             match &entry.record {
                 EntryRecord::Run(run) => abandoned.extend(run.abandoned.iter().cloned()),
+                EntryRecord::Addendum(addendum) => {
+                    let span = addendum.seal.span;
+                    let sealed = if span == Window::UNDATED.span() { undated } else { end.is_some_and(|end| span.end <= end) };
+                    assert!(sealed, "{span:?} is not sealed");
+                    self.check_seal(&addendum.seal, &items, &mut listed);
+                    abandoned.extend(addendum.seal.abandoned.iter().cloned());
+                }
                 EntryRecord::Seal(seal) => {
                     self.check_seal(seal, &items, &mut listed);
                     abandoned.extend(seal.abandoned.iter().cloned());

@@ -40,8 +40,8 @@ pub(super) async fn log(arguments: &Log, console: &Console) -> Result<Outcome> {
 
 /// Whether it is about the time that is asked for.
 fn concerns(record: &EntryRecord, since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
-    let (first, last) = match (record, record.act()) {
-        (EntryRecord::Seal(seal), _) => (seal.span.start, seal.span.end.before(std::time::Duration::from_millis(1))),
+    let (first, last) = match (record.seal(), record.act()) {
+        (Some(seal), _) => (seal.span.start, seal.span.end.before(std::time::Duration::from_millis(1))),
         (_, Some(act)) => (act.started, act.started),
         (_, None) => return true,
     };
@@ -56,7 +56,8 @@ impl fmt::Display for Logged {
                 write!(f, "{}  {} on {}, {}: ", act.started, act.account, act.host, act.version)?;
             }
             match &entry.record {
-                EntryRecord::Seal(seal) => sealed(f, seal)?,
+                EntryRecord::Seal(seal) => sealed(f, "sealed", seal)?,
+                EntryRecord::Addendum(addendum) => sealed(f, "added to", &addendum.seal)?,
                 EntryRecord::Run(run) => match run.seals {
                     Some((first, last)) => write!(f, "run, entries {first} to {last}")?,
                     None => f.write_str("run, nothing sealed")?,
@@ -82,8 +83,8 @@ impl fmt::Display for Logged {
     }
 }
 
-fn sealed(f: &mut fmt::Formatter<'_>, seal: &Seal) -> fmt::Result {
-    write!(f, "{} to {} sealed: {} messages in {} mails", seal.span.start, seal.span.end, seal.messages.listed, seal.items)?;
+fn sealed(f: &mut fmt::Formatter<'_>, what: &str, seal: &Seal) -> fmt::Result {
+    write!(f, "{} to {} {what}: {} messages in {} mails", seal.span.start, seal.span.end, seal.messages.listed, seal.items)?;
     if let Some(filter) = &seal.filter {
         let filtered: u64 = seal.messages.filtered.values().sum();
         write!(f, ", {filtered} messages left out by {}", KeptKind::Context.path(filter))?;

@@ -39,8 +39,8 @@ impl fmt::Display for Report {
             writeln!(f, "stopped as asked: what is sealed is complete, the next run goes on from there")?;
         }
         if run.seals == 0 {
-            if !run.cancelled && !self.failed {
-                writeln!(f, "nothing to archive: every closed window is sealed")?;
+            if run.addenda == 0 && !run.cancelled && !self.failed {
+                writeln!(f, "nothing to archive: every closed window is sealed, and nothing came late")?;
             }
         } else {
             let skipped: u64 = run.skipped.values().sum();
@@ -59,6 +59,9 @@ impl fmt::Display for Report {
             writeln!(f, "mails      {:>10}", run.items)?;
             writeln!(f, "bytes      {:>10}", run.bytes)?;
             writeln!(f, "seconds    {:>10.1}", self.seconds)?;
+        }
+        if run.addenda > 0 {
+            writeln!(f, "added {} messages to {} sealed windows that were read again", run.added, run.addenda)?;
         }
         if run.dead_letters > 0 {
             writeln!(f, "dead letters {}: kept in {}/dead-letters with the reason", run.dead_letters, self.archive)?;
@@ -117,6 +120,9 @@ fn words(finding: &Finding) -> (String, u64) {
     match finding {
         Finding::Late { table, rows } => (format!("{{}} rows of {table} came after the last reading and are not archived"), *rows),
         Finding::Purged { table, rows } => (format!("{{}} rows of {table} are archived that the source no longer has"), *rows),
+        Finding::PurgedSealed { window, table, rows } => {
+            (format!("{{}} rows of {table} in the sealed window from {window} are gone from the source; they are archived"), *rows)
+        }
         Finding::Changed { table } => (format!("rows of {table} changed while they were read"), 0),
         Finding::ImplausibleDate { rows } => ("{} rows are dated before 2000: see items/undated".to_owned(), *rows),
         Finding::FutureDate { rows } => ("{} rows are dated in the future and wait for their day".to_owned(), *rows),

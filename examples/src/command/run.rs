@@ -10,12 +10,19 @@ use crate::{
     wiring::{self, Place},
 };
 
-pub(super) async fn run(resolving: &Resolving, console: &Console) -> Result<Outcome, Failure> {
+/// What an archiver is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Run,
+    Retry,
+}
+
+pub(super) async fn run(resolving: &Resolving, task: Task, console: &Console) -> Result<Outcome, Failure> {
     let config = Config::read(&resolving.configured.config)?;
     let file = resolving.unmapped.as_deref();
     unmapped::refuse_existing(file)?;
     let people = wiring::people_patiently(&config, &Console::progress()).await?;
-    let mut ended = archive(&config, people, now()).await;
+    let mut ended = archive(&config, task, people, now()).await;
     // What a run that failed has sealed is reported too.
     let reported = match &mut ended {
         Ok(report) => Some(report),
@@ -33,13 +40,16 @@ pub(super) async fn run(resolving: &Resolving, console: &Console) -> Result<Outc
 }
 
 /// Runs the whole line until it is done, fails, or somebody asks to stop.
-pub(super) async fn archive(config: &Config, people: People, now: Timestamp) -> Result<Report, Failure> {
+pub(super) async fn archive(config: &Config, task: Task, people: People, now: Timestamp) -> Result<Report, Failure> {
     let progress = Arc::new(Console::progress());
     let place = Place::of(config)?;
     let stop = asked_to_stop()?;
     let archiver = wiring::archiver(config, &place, people, progress.clone()).await?;
     let begun = Instant::now();
-    let ended = archiver.run(now, stop).await;
+    let ended = match task {
+        Task::Run => archiver.run(now, stop).await,
+        Task::Retry => archiver.retry(now, stop).await,
+    };
     let known = progress.end();
     let report =
         |run, failed| Report { archive: place.to_string(), seconds: begun.elapsed().as_secs_f64(), failed, unmapped_file: None, run };

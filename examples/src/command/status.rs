@@ -52,22 +52,19 @@ pub(super) async fn status(located: &Located, console: &Console) -> Result<Outco
         status.entries += 1;
         status.archived_until = link.entry.frontier.end;
         status.head = Some(link.digest);
-        match link.entry.record {
-            EntryRecord::Seal(seal) => {
-                status.messages += seal.messages.listed;
-                for (reason, messages) in seal.messages.filtered {
-                    *status.filtered.entry(reason).or_default() += messages;
-                }
-                status.items += seal.items;
-                status.bytes += seal.bytes;
-                status.dead_letters += seal.dead_letters.len() as u64;
-                status.findings += seal.findings.len() as u64;
+        if let Some(seal) = link.entry.record.seal() {
+            status.messages += seal.messages.listed;
+            for (reason, messages) in &seal.messages.filtered {
+                *status.filtered.entry(*reason).or_default() += messages;
             }
-            EntryRecord::Run(run) => {
-                status.findings += run.findings.len() as u64;
-                status.last_run = Some(*run);
-            }
-            _ => {}
+            status.items += seal.items;
+            status.bytes += seal.bytes;
+            status.dead_letters += seal.dead_letters.len() as u64;
+            status.findings += seal.findings.len() as u64;
+        }
+        if let EntryRecord::Run(run) = link.entry.record {
+            status.findings += run.findings.len() as u64;
+            status.last_run = Some(*run);
         }
     }
     console.print(&status)?;

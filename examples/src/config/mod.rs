@@ -105,6 +105,7 @@ pub(crate) struct RunConfig {
     pub(crate) message_id_domain: Option<String>,
     pub(crate) memory: Option<Bytes>,
     pub(crate) spool: Option<PathBuf>,
+    pub(crate) late_windows: Option<u32>,
     pub(crate) chunk_windows: Option<usize>,
     pub(crate) concurrency: Option<usize>,
     pub(crate) in_flight: Option<Bytes>,

@@ -76,6 +76,7 @@ pub(crate) fn settings(config: &Config) -> RunSettings {
     settings.start = run.start;
     settings.settle = run.settle.map_or(settings.settle, |settle| settle.0);
     settings.memory = run.memory.map_or(settings.memory, |memory| memory.0);
+    settings.late_windows = run.late_windows.unwrap_or(settings.late_windows);
     settings.chunk_windows = run.chunk_windows.unwrap_or(settings.chunk_windows);
     settings.concurrency = run.concurrency.unwrap_or(settings.concurrency);
     settings.in_flight = run.in_flight.map_or(settings.in_flight, |bytes| bytes.0);

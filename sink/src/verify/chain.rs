@@ -163,27 +163,15 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
                 expected.end = Some(seal.span.end);
                 expected.seal = Some(entry.number);
             }
-            check_sums(path, &seal, verification);
-            match (Window::try_from(seal.span), seal.list) {
-                (Ok(window), list) => {
-                    let known = sealed.windows.entry(window).or_default();
-                    known.abandoned.extend(seal.abandoned.iter().cloned());
-                    match list {
-                        Some(digest) => known.lists.push(SealedList {
-                            entry: path.to_owned(),
-                            digest,
-                            items: seal.items,
-                            bytes: seal.bytes,
-                            messages: seal.messages.listed,
-                        }),
-                        None if seal.items > 0 => {
-                            verification.problems.push(Problem::inconsistent(path, "it counts items but names no list"));
-                        }
-                        None => {}
-                    }
-                }
-                (Err(_), _) => verification.problems.push(Problem::inconsistent(path, "the window is empty")),
+            take_items(path, &seal, sealed, verification);
+        }
+        EntryRecord::Addendum(addendum) => {
+            let span = addendum.seal.span;
+            let is_sealed = if span == Window::UNDATED.span() { before.undated } else { before.end.is_some_and(|end| span.end <= end) };
+            if follows && !is_sealed {
+                verification.problems.push(Problem::inconsistent(path, "it adds to a window that is not sealed"));
             }
+            take_items(path, &addendum.seal, sealed, verification);
         }
         EntryRecord::Run(run) => sealed.abandoned.extend(run.abandoned.iter().cloned()),
         EntryRecord::Export(_) => {}
@@ -191,6 +179,31 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
     }
     if follows && expected != entry.frontier {
         verification.problems.push(Problem::inconsistent(path, "the frontier does not follow from the entries before"));
+    }
+}
+
+/// What an entry says of the items of a window.
+fn take_items(path: &str, seal: &Seal, sealed: &mut Sealed, verification: &mut Verification) {
+    check_sums(path, seal, verification);
+    match (Window::try_from(seal.span), seal.list) {
+        (Ok(window), list) => {
+            let known = sealed.windows.entry(window).or_default();
+            known.abandoned.extend(seal.abandoned.iter().cloned());
+            match list {
+                Some(digest) => known.lists.push(SealedList {
+                    entry: path.to_owned(),
+                    digest,
+                    items: seal.items,
+                    bytes: seal.bytes,
+                    messages: seal.messages.listed,
+                }),
+                None if seal.items > 0 => {
+                    verification.problems.push(Problem::inconsistent(path, "it counts items but names no list"));
+                }
+                None => {}
+            }
+        }
+        (Err(_), _) => verification.problems.push(Problem::inconsistent(path, "the window is empty")),
     }
 }
 

@@ -1,0 +1,162 @@
+//! Adds to windows that are sealed what they lack.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use super::{
+    Archiver, Event,
+    chain::{Outcome, Progress},
+    reading::{Chunk, Reading},
+    retry::{self, Stop, stopped, unless_stopped},
+    sealing::{Writing, Written},
+    standing::{Difference, Standing},
+};
+use crate::{Addendum, Appended, Cause, EntryRecord, Finding, Neighbour, Result, Rooms, Seal, Span, Tally, Window};
+
+impl Archiver {
+    /// The sealed windows of a span whose rows are others than were archived, by what the source counts now; what is gone is noted.
+    pub(super) async fn changed(
+        &self,
+        span: Span,
+        tallies: &[Tally],
+        progress: &mut Progress,
+        stop: &Stop<'_>,
+    ) -> Result<BTreeSet<Window>> {
+        let mut changed = BTreeSet::new();
+        for standing in self.standings(span, progress, stop).await? {
+            for (table, difference) in standing.differences(tallies) {
+                match difference {
+                    Difference::New => {
+                        changed.insert(standing.window);
+                    }
+                    Difference::Purged(rows) => note(progress, Finding::PurgedSealed { window: standing.window.start(), table, rows }),
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Reads sealed windows again and adds what their lists, and those of their neighbours, lack.
+    pub(super) async fn amend(
+        &self,
+        windows: BTreeSet<Window>,
+        cause: Cause,
+        indexed: bool,
+        rooms: &Arc<Rooms>,
+        progress: &mut Progress,
+        stop: &Stop<'_>,
+    ) -> Result<Outcome> {
+        // Without an index one scan serves all windows from the first to the last.
+        let mut chunks: VecDeque<Vec<Window>> = match (windows.first(), windows.last()) {
+            (Some(first), Some(last)) if !indexed && !first.is_undated() => {
+                let all: Vec<Window> = self.facts.grid.windows(Span::new(first.start(), last.end())).collect();
+                all.chunks(self.settings.chunk_windows.max(1)).map(<[Window]>::to_vec).collect()
+            }
+            _ => windows.iter().map(|window| vec![*window]).collect(),
+        };
+        while let Some(chunk) = chunks.pop_front() {
+            if !chunk.iter().any(|window| windows.contains(window)) {
+                continue;
+            }
+            match self.read(chunk, rooms.clone(), stop).await? {
+                Reading::TooLarge(chunk) => chunk.into_iter().rev().for_each(|window| chunks.push_front(vec![window])),
+                Reading::Read(chunk) => {
+                    if let Outcome::Raced = self.amend_chunk(*chunk, &windows, cause, progress, stop).await? {
+                        return Ok(Outcome::Raced);
+                    }
+                }
+            }
+        }
+        Ok(Outcome::Sealed)
+    }
+
+    async fn amend_chunk(
+        &self,
+        chunk: Chunk,
+        wanted: &BTreeSet<Window>,
+        cause: Cause,
+        progress: &mut Progress,
+        stop: &Stop<'_>,
+    ) -> Result<Outcome> {
+        let Chunk { mut rows, windows, mut tallies, mut findings } = chunk;
+        let next = windows.iter().skip(1).copied().map(Some).chain([None]);
+        for (window, next) in windows.iter().copied().zip(next) {
+            if stopped(stop) {
+                return Err(retry::cancelled());
+            }
+            let [before, standing, behind] = self.around(&window, progress, stop).await?;
+            let Some(standing) = standing.filter(|_| wanted.contains(&window)) else {
+                // Who is inside at its end is handed on to the next one.
+                let mut parts = rows.window(window, next, Neighbour::default()).await?;
+                while unless_stopped(stop, parts.next()).await??.is_some() {}
+                continue;
+            };
+            let earlier = match &before {
+                Some(before) => self.listed_near(before, &window, stop).await?,
+                None => Neighbour::default(),
+            };
+            let listed = self.listed(&standing, behind.as_ref(), stop).await?;
+            let parts = unless_stopped(stop, rows.window(window, next, earlier)).await??;
+            let mut writing = Writing::new(self, window, findings.remove(&window).unwrap_or_default()).beside(listed);
+            self.write(&mut writing, parts, stop).await?;
+            let Written { seal, ids, unmapped, .. } = self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            standing.purged(&seal).for_each(|finding| note(progress, finding));
+            if standing.knows(&seal) {
+                progress.retried.insert(window);
+                continue;
+            }
+            let abandoned = seal.abandoned.clone();
+            if let Outcome::Raced = self.append_addendum(Addendum::new(cause, seal), progress).await? {
+                self.observer.observe(&Event::Raced { window });
+                progress.lost.entry(window).or_default().extend(ids.into_iter().chain(abandoned));
+                return Ok(Outcome::Raced);
+            }
+            progress.retried.insert(window);
+            progress.report.unmapped.extend(unmapped);
+            // What it lists near its end has changed.
+            progress.near = None;
+        }
+        Ok(Outcome::Sealed)
+    }
+
+    /// A window as it stands, the one before and the one behind, as far as they are sealed.
+    async fn around(&self, window: &Window, progress: &Progress, stop: &Stop<'_>) -> Result<[Option<Standing>; 3]> {
+        if window.is_undated() {
+            return Ok([None, self.standings(window.span(), progress, stop).await?.pop(), None]);
+        }
+        let (before, behind) =
+            (self.facts.grid.window_at(window.start().before(std::time::Duration::from_millis(1))), self.facts.grid.next(window));
+        let mut all = self.standings(Span::new(before.start(), behind.end()), progress, stop).await?;
+        let mut take = |window: &Window| all.iter().position(|standing| standing.window == *window).map(|index| all.swap_remove(index));
+        Ok([take(&before), take(window), take(&behind)])
+    }
+
+    /// Another program may have added to the window meanwhile: then it is looked at again.
+    async fn append_addendum(&self, addendum: Addendum, progress: &mut Progress) -> Result<Outcome> {
+        let seal: Seal = addendum.seal.clone();
+        match self.append(progress.frontier(), EntryRecord::Addendum(Box::new(addendum)), progress).await? {
+            Appended::Appended => {}
+            Appended::Raced => return Ok(Outcome::Raced),
+        }
+        let entry = progress.head.as_ref().map_or(0, |head| head.entry.number);
+        progress.first_entry.get_or_insert(entry);
+        progress.report.add_addendum(&seal);
+        self.observer.observe(&Event::Amended {
+            span: seal.span,
+            entry,
+            messages: seal.messages.listed,
+            items: seal.items,
+            bytes: seal.bytes,
+        });
+        Ok(Outcome::Sealed)
+    }
+}
+
+/// Adds a finding, once.
+fn note(progress: &mut Progress, finding: Finding) {
+    if !progress.report.findings.contains(&finding) {
+        progress.report.findings.push(finding);
+    }
+}

@@ -1,0 +1,213 @@
+//! Rows that come after their window was sealed.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jabber_archive_core::{
+    Cause, Finding, Record, ShortDigest, Table, Timestamp,
+    testing::{faults::Faults, memory::MemorySource, rows::rows},
+};
+use proptest::prelude::*;
+
+use super::world::*;
+
+fn late() -> Vec<Record> {
+    vec![
+        chat("2026-11-22T19:05:00Z", "late1", "this came late"),
+        other_chat("2026-11-22T20:00:00Z", "late2", "so did this"),
+        chat("2026-11-23T06:00:30Z", "late3", "and this"),
+    ]
+}
+
+#[test]
+fn messages_that_come_late_go_out_as_addenda_of_the_same_thread_and_hold_nothing_else() {
+    let world = World::new(company());
+    world.run().unwrap();
+    let before = world.sink.items();
+    world.source.edit(|records| records.extend(late()));
+    let report = world.run().unwrap();
+    world.check();
+    assert_eq!((report.seals, report.addenda, report.added, report.messages), (0, 2, 3, 3));
+    let [first, second] = &world.addenda()[..] else { panic!("{:?}", world.addenda()) };
+    assert_eq!(
+        (first.cause, first.seal.span.start, second.seal.span.start),
+        (Cause::LateRows, at("2026-11-22T18:00:00Z"), at("2026-11-23T06:00:00Z"),)
+    );
+    assert_eq!((first.seal.messages.starts, first.seal.messages.elsewhere, first.seal.messages.listed), (3, 1, 2));
+    assert!(world.list(&first.seal).lines().iter().all(|line| line.edition == 2));
+    let added: Vec<String> = world
+        .sink
+        .items()
+        .into_iter()
+        .filter(|(key, _)| !before.contains_key(key))
+        .map(|(_, content)| String::from_utf8_lossy(&content).into_owned())
+        .collect();
+    assert_eq!(added.len(), 3);
+    let this = added.iter().find(|mail| mail.contains("this came late")).unwrap();
+    assert!(!this.contains("see you") && this.contains("(addendum)"), "{this}");
+    let first_issue = before.values().map(|content| String::from_utf8_lossy(content)).find(|mail| mail.contains("see you")).unwrap();
+    let references = |mail: &str| mail.lines().find(|line| line.starts_with("References: ")).unwrap().to_owned();
+    assert_eq!(references(this), references(&first_issue));
+    assert!(before.iter().all(|(key, content)| world.sink.items()[key] == *content), "what is sealed stays as it is");
+    assert_eq!((world.run().unwrap().addenda, world.chain().len()), (0, world.chain().len()));
+    let entries = world.chain().len();
+    world.run().unwrap();
+    assert_eq!(world.chain().len(), entries, "nothing is late any more");
+}
+
+#[test]
+fn what_comes_late_into_an_empty_window_is_added_to_it() {
+    let world = World::new(company());
+    world.run().unwrap();
+    world.source.edit(|records| records.push(chat("2026-11-23T13:00:00Z", "late", "into the silence")));
+    assert_eq!(world.run().unwrap().addenda, 1);
+    world.check();
+    assert!(world.has("into the silence"));
+    assert_eq!(world.run().unwrap().addenda, 0);
+}
+
+#[test]
+fn only_so_many_windows_are_counted_again_as_the_settings_say() {
+    let mut world = World::new(company());
+    world.settings.late_windows = 2;
+    world.run().unwrap();
+    world.source.edit(|records| {
+        records.push(chat("2026-11-23T11:00:00Z", "old", "too late"));
+        records.push(chat("2026-11-23T18:00:00Z", "late", "just in time"));
+    });
+    assert_eq!(world.run().unwrap().added, 1);
+    assert!(world.has("just in time") && !world.has("too late"));
+    world.settings.late_windows = 0;
+    world.source.edit(|records| records.push(chat("2026-11-24T05:00:00Z", "later", "nobody looks")));
+    assert_eq!(world.run().unwrap().addenda, 0);
+}
+
+#[test]
+fn rows_that_are_gone_since_are_found_purged_and_nothing_is_issued_again() {
+    let world = World::new(company());
+    world.run().unwrap();
+    let before = world.sink.items();
+    world.source.edit(|records| records.retain(|record| record.sent() < at("2026-11-23T00:00:00Z")));
+    let report = world.run().unwrap();
+    world.check();
+    let purged = Finding::PurgedSealed { window: at("2026-11-23T06:00:00Z"), table: Table::Jm, rows: 1 };
+    assert_eq!((report.addenda, report.findings, world.sink.items() == before), (0, vec![purged], true));
+}
+
+#[test]
+fn a_row_that_was_altered_is_added_and_what_was_sealed_stays() {
+    let world = World::new(company());
+    world.run().unwrap();
+    world.source.edit(|records| {
+        records.retain(|record| record.sent() != at("2026-11-22T19:00:00Z"));
+        records.push(chat("2026-11-22T19:00:00Z", "a3", "I never said see you"));
+    });
+    let report = world.run().unwrap();
+    world.check();
+    assert_eq!((report.addenda, report.added), (1, 1));
+    assert!(world.has("see you\r\n") && world.has("I never said"));
+    assert_eq!(world.run().unwrap().addenda, 0);
+}
+
+#[test]
+fn a_late_copy_of_a_message_that_a_neighbour_lists_is_no_message() {
+    let world = World::new(vec![
+        other_chat("2026-11-22T07:00:00Z", "c0", "the archive begins"),
+        chat("2026-11-23T06:00:01Z", "a1", "over the border"),
+        chat("2026-11-23T17:59:59Z", "a2", "over the other border"),
+        other_chat("2026-11-23T07:00:00Z", "c1", "x"),
+    ]);
+    world.run().unwrap();
+    let before = world.sink.items();
+    world.source.edit(|records| {
+        records.push(chat("2026-11-23T05:59:59Z", "a1", "over the border"));
+        records.push(chat("2026-11-23T18:00:01Z", "a2", "over the other border"));
+    });
+    let report = world.run().unwrap();
+    world.check();
+    assert_eq!((report.addenda, report.added), (2, 0));
+    assert!(world.sink.items() == before);
+    let elsewhere: Vec<u64> = world.addenda().iter().map(|added| added.seal.messages.elsewhere).collect();
+    assert_eq!(elsewhere, [1, 0], "listed by the window behind, and folded into one of the window before");
+}
+
+#[test]
+fn what_came_late_near_a_border_counts_for_the_next_window_too() {
+    let mut world = World::new(vec![chat("2026-11-23T19:00:00Z", "c1", "x")]);
+    world.run().unwrap();
+    world.source.edit(|records| {
+        records.push(chat("2026-11-23T23:59:59Z", "a1", "over the border"));
+        records.push(chat("2026-11-24T00:00:01Z", "a1", "over the border"));
+    });
+    world.now = at("2026-11-24T07:30:00Z");
+    world.source.set_clock(world.now);
+    let report = world.run().unwrap();
+    world.check();
+    assert_eq!((report.added, report.seals, report.messages), (1, 1, 1), "{report:?}");
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_adds_is_completed_by_the_next_to_the_same_bytes() {
+    let sealed = || {
+        let world = World::new(company());
+        world.run().unwrap();
+        world.source.edit(|records| records.extend(late()));
+        world
+    };
+    let undisturbed = sealed();
+    undisturbed.run().unwrap();
+    for call in 1.. {
+        let world = sealed();
+        let died = world.run_with(&Faults::killed_at(call)).is_err();
+        world.run().unwrap();
+        world.check();
+        assert!(world.outcome() == undisturbed.outcome(), "killed at call {call}");
+        if !died {
+            assert!(call > 30, "only {call} calls");
+            break;
+        }
+    }
+}
+
+/// How often each message is listed, by identity, whatever issue it is in.
+fn listed(world: &World) -> BTreeMap<ShortDigest, Vec<Timestamp>> {
+    let mut listed: BTreeMap<ShortDigest, Vec<Timestamp>> = BTreeMap::new();
+    for seal in world.chain().iter().filter_map(|entry| entry.record.seal()) {
+        for message in world.list(seal).lines().iter().flat_map(|line| &line.messages) {
+            listed.entry(message.identity).or_default().push(message.start);
+        }
+    }
+    listed
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn whatever_comes_late_every_message_is_listed_and_none_twice(
+        records in rows(1, 30, Duration::from_mins(6)),
+        late in prop::collection::vec(any::<bool>(), 30),
+        indexed in any::<bool>(),
+    ) {
+        let is_late = |index: usize| late.get(index).copied().unwrap_or_default();
+        let early = records.iter().enumerate().filter(|(index, _)| !is_late(*index)).map(|(_, record)| record.clone());
+        let mut world = World::new(Vec::new());
+        world.source = Arc::new(MemorySource::new(early.collect(), world.now).indexed(indexed));
+        world.settings.late_windows = 100;
+        world.settings.start = Some(at("2026-11-19T00:00:00Z"));
+        world.run().unwrap();
+        world.source.edit(|all| all.clone_from(&records));
+        world.run().unwrap();
+        world.check();
+        prop_assert_eq!(world.run().unwrap().addenda, 0);
+
+        let at_once = World::new(records);
+        at_once.run().unwrap();
+        let (expected, listed) = (listed(&at_once), listed(&world));
+        for (identity, starts) in expected {
+            // A late copy may show the sender's device, which is part of the identity: then what was listed without it is another message.
+            let found = listed.get(&identity).cloned().unwrap_or_default();
+            prop_assert!(found.len() >= starts.len(), "{found:?} of {starts:?}");
+            let times = |of: &[Timestamp], start: &Timestamp| of.iter().filter(|one| *one == start).count();
+            prop_assert!(starts.iter().all(|start| times(&found, start) <= times(&starts, start)), "{found:?} of {starts:?}");
+        }
+    }
+}
