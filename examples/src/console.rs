@@ -44,27 +44,18 @@ impl Console {
 
     /// Prints an error with everything that led to it, and what was done before. Nobody is left to be told where that cannot be written.
     pub(crate) fn fail(&self, failure: &Failure) {
-        let Failure { error, report } = failure;
-        let causes = causes(error);
         if self.json {
-            let mut document = json!({ "error": {
-                "message": error.to_string(),
-                "kind": format!("{:?}", error.kind()).to_lowercase(),
-                "class": format!("{:?}", error.class()).to_lowercase(),
-                "operation": error.operation(),
-                "subject": error.subject(),
-                "advice": error.advice(),
-                "causes": causes,
-            }});
-            if let Some(report) = report {
-                document["report"] = serde_json::to_value(report).unwrap_or(Value::Null);
-            }
-            let _: io::Result<()> = print_line(format_args!("{document:#}"));
-        } else if let Some(report) = report {
+            let _: io::Result<()> = print_line(format_args!("{:#}", document(failure)));
+        } else if let Some(report) = &failure.report {
             let _: io::Result<()> = print_line(report);
         }
+        Self::complain(&failure.error);
+    }
+
+    /// Says what went wrong where that does not end a command.
+    pub(crate) fn complain(error: &Error) {
         tell(format_args!("jabber-archive: {error}\n"));
-        for cause in causes {
+        for cause in causes(error) {
             tell(format_args!("  because: {cause}\n"));
         }
     }
@@ -73,6 +64,24 @@ impl Console {
     pub(crate) fn progress() -> Progress {
         Progress { line: LiveLine::new(), state: Mutex::default() }
     }
+}
+
+/// An error, and what was done before, as one JSON document.
+pub(crate) fn document(failure: &Failure) -> Value {
+    let Failure { error, report } = failure;
+    let mut document = json!({ "error": {
+        "message": error.to_string(),
+        "kind": format!("{:?}", error.kind()).to_lowercase(),
+        "class": format!("{:?}", error.class()).to_lowercase(),
+        "operation": error.operation(),
+        "subject": error.subject(),
+        "advice": error.advice(),
+        "causes": causes(error),
+    }});
+    if let Some(report) = report {
+        document["report"] = serde_json::to_value(report).unwrap_or(Value::Null);
+    }
+    document
 }
 
 /// What led to an error, nearest first.

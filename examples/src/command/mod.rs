@@ -1,5 +1,6 @@
 //! What the program does.
 
+mod after_run;
 mod check;
 mod demo;
 mod export;
@@ -51,6 +52,21 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Log(log) => Ok(log::log(&log, console).await?),
         Command::Verify(verify) => Ok(verify::verify(&verify, console).await?),
+    }
+}
+
+/// The code that the program ends with.
+pub(crate) fn exit_code(ended: &Result<Outcome, Failure>) -> u8 {
+    match ended {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Stopped) => 1,
+        Ok(Outcome::Findings) => 3,
+        // A directory that cannot be used as it is set is a matter of the configuration; one that does not answer is none.
+        Err(Failure { error, .. }) => match error.kind() {
+            ErrorKind::Config => 2,
+            ErrorKind::Directory if error.class() == ErrorClass::Fatal => 2,
+            _ => 1,
+        },
     }
 }
 

@@ -2,11 +2,11 @@ use std::{sync::Arc, time::Instant};
 
 use jabber_archive_core::{People, Result, Timestamp};
 
-use super::{Failure, Outcome, asked_to_stop, now, report::Report, unmapped};
+use super::{Failure, Outcome, after_run::AfterRun, asked_to_stop, exit_code, now, report::Report, unmapped};
 use crate::{
     arguments::Resolving,
     config::Config,
-    console::Console,
+    console::{Console, document},
     wiring::{self, Place},
 };
 
@@ -19,10 +19,36 @@ pub(super) enum Task {
 
 pub(super) async fn run(resolving: &Resolving, task: Task, console: &Console) -> Result<Outcome, Failure> {
     let config = Config::read(&resolving.configured.config)?;
+    let after_run = AfterRun::of(&config)?;
+    let ended = reported(&config, task, resolving).await;
+    let Some(after_run) = after_run else {
+        let report = ended?;
+        console.print(&report)?;
+        return Ok(report.outcome());
+    };
+    let mut document = match &ended {
+        Ok(report) => serde_json::to_value(report).unwrap_or_default(),
+        Err(failure) => document(failure),
+    };
+    let mut ended = match ended {
+        Ok(report) => console.print(&report).map(|()| report.outcome()).map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    document["exit_code"] = exit_code(&ended).into();
+    if let Err(error) = after_run.run(&document).await {
+        Console::complain(&error);
+        // What was to be told or signed was not: somebody has to look, as with findings.
+        ended = ended.map(|outcome| if outcome == Outcome::Done { Outcome::Findings } else { outcome });
+    }
+    ended
+}
+
+/// Archives, and writes who has no address where that is asked for.
+async fn reported(config: &Config, task: Task, resolving: &Resolving) -> Result<Report, Failure> {
     let file = resolving.unmapped.as_deref();
     unmapped::refuse_existing(file)?;
-    let people = wiring::people_patiently(&config, &Console::progress()).await?;
-    let mut ended = archive(&config, task, people, now()).await;
+    let people = wiring::people_patiently(config, &Console::progress()).await?;
+    let mut ended = archive(config, task, people, now()).await;
     // What a run that failed has sealed is reported too.
     let reported = match &mut ended {
         Ok(report) => Some(report),
@@ -34,9 +60,7 @@ pub(super) async fn run(resolving: &Resolving, task: Task, console: &Console) ->
             Err(error) => ended = ended.and_then(|report| Err(Failure { error, report: Some(Box::new(report)) })),
         }
     }
-    let report = ended?;
-    console.print(&report)?;
-    Ok(report.outcome())
+    ended
 }
 
 /// Runs the whole line until it is done, fails, or somebody asks to stop.

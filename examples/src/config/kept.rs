@@ -37,6 +37,29 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The variables of the environment that hold secrets.
+    pub(crate) fn secret_variables(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        if let Some(settings) = &self.written {
+            variables(settings, &mut names);
+        }
+        names
+    }
+}
+
+/// The names in every `{ env = "NAME" }`.
+fn variables<'a>(settings: &'a Value, names: &mut Vec<&'a str>) {
+    match settings {
+        Value::Object(settings) => {
+            names.extend(settings.get("env").and_then(Value::as_str));
+            settings.values().for_each(|setting| variables(setting, names));
+        }
+        Value::Array(settings) => settings.iter().for_each(|setting| variables(setting, names)),
+        _ => {}
+    }
+}
+
 /// The files that settings name, wherever they stand.
 fn collect<'a>(settings: &'a Value, names: &mut Vec<&'a str>) {
     match settings {

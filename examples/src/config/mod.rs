@@ -110,6 +110,8 @@ pub(crate) struct RunConfig {
     pub(crate) concurrency: Option<usize>,
     pub(crate) in_flight: Option<Bytes>,
     pub(crate) retry_for: Option<Span>,
+    pub(crate) after_run: Option<Vec<String>>,
+    pub(crate) after_run_limit: Option<Span>,
 }
 
 impl Config {
