@@ -37,6 +37,7 @@ impl Stops {
     }
 }
 
+#[expect(clippy::needless_bitwise_bool, reason = "without a branch for each byte, many are compared at once")]
 const fn is_stop(byte: u8, markup: bool) -> bool {
     let control = (byte < 0x20) & (byte != b'\t') | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2);
     let meaning = (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"') | (byte == b'\'');

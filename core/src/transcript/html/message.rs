@@ -98,6 +98,7 @@ fn push_size(file: &FileRef, out: &mut String) {
 }
 
 /// Blanks that HTML would swallow as no-break spaces, four for a tab; not every mail program heeds `white-space`.
+#[expect(clippy::needless_bitwise_bool, reason = "without a branch for each byte, many are compared at once")]
 fn spaced(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     // Without a branch for each byte, since most texts have none of these.

@@ -143,6 +143,7 @@ impl<'o> Writer<'o> {
     }
 
     /// Whether a text has blanks of which HTML would show fewer, or others.
+    #[expect(clippy::needless_bitwise_bool, reason = "without a branch for each byte, many are compared at once")]
     fn has_run(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
         let pairs = bytes.iter().zip(bytes.iter().skip(1));
