@@ -128,11 +128,17 @@ impl FieldHasher {
     ///
     /// If the text is 4 GiB or longer; SQL Server values end at 2 GiB.
     #[must_use]
+    #[inline]
     pub fn field(mut self, text: &str) -> Self {
+        self.add(text);
+        self
+    }
+
+    /// Adds where the hasher stands, which is faster than to hand it on.
+    fn add(&mut self, text: &str) {
         let length = u32::try_from(text.len()).expect("a field is shorter than 4 GiB");
         self.0.update(length.to_be_bytes());
         self.0.update(text.as_bytes());
-        self
     }
 
     /// Adds an integer field.

@@ -8,15 +8,18 @@ use mail_builder::{
     mime::MimePart,
 };
 use mail_parser::{Message, MessageParser, MimeHeaders};
+use memchr::{memchr, memchr_iter};
 
 use crate::{
     Address, ArchiveFacts, Conversation, ConversationKey, Converter, Error, ErrorClass, ErrorKind, FieldHasher, HeaderText, Issue, ItemId,
     ItemKey, MailItem, Party, Recipe, Result,
-    mail::{Leaf, check_domain, header_address, size, text_field, write},
+    mail::{Leaf, check_domain, header_address, text_field, write},
 };
 
 /// The most that a report adds to the mail in it.
 pub(crate) const ENVELOPE_BYTES: usize = 64 * 1024;
+/// What the header fields of most reports take, in bytes; others take more.
+const HEADER_BYTES: usize = 1_536;
 /// The longest list of recipients in one report; base64 makes about 44 KiB of it, the rest is for header fields.
 const RECIPIENTS_BYTES: usize = 32 * 1024;
 /// The field by which archives know a report.
@@ -110,12 +113,11 @@ impl<C: Converter> Journal<C> {
         for (number, share) in (1..).zip(shares) {
             let id = ItemId::of_report(&mail.key.id, number);
             let fields = Leaf::text(&about.fields(&share));
-            let envelope = || self.envelope(&about, &id, &fields, &mail, encoding);
-            let bytes = size(envelope());
-            if bytes > mail.content.len() + ENVELOPE_BYTES {
+            let envelope = self.envelope(&about, &id, &fields, &mail, encoding);
+            let content = write(envelope, mail.content.len() + fields.len() + HEADER_BYTES);
+            if content.len() > mail.content.len() + ENVELOPE_BYTES {
                 return Err(refuse("the envelope takes more than 64 KiB"));
             }
-            let content = write(envelope(), bytes);
             let mut report = MailItem::new(ItemKey::new(mail.key.window, id), mail.conversation, mail.issue, mail.part, content.into());
             report.people = share.people;
             report.objects.clone_from(&mail.objects);
@@ -268,13 +270,18 @@ fn plain(address: &str) -> String {
 
 /// `7bit` or `8bit` (RFC 2045, section 2.7 and 2.8); none where lines are too long or end in anything but CRLF.
 fn transfer_encoding(content: &[u8]) -> Option<&'static str> {
-    let lines = content.strip_suffix(b"\r\n")?.split(|byte| *byte == b'\n');
-    let last = lines.clone().count() - 1;
-    for (number, line) in lines.enumerate() {
-        let line = if number == last { line } else { line.strip_suffix(b"\r")? };
-        if line.len() > 998 || line.contains(&b'\r') || line.contains(&0) {
+    let mut start = 0;
+    for end in memchr_iter(b'\n', content) {
+        let line = content[start..end].strip_suffix(b"\r")?;
+        if line.len() > 998 {
             return None;
         }
+        start = end + 1;
+    }
+    // Every line ends in CRLF, so that any more CR would stand within one.
+    let lines_are_whole = start == content.len() && start > 0 && memchr_iter(b'\r', content).count() == memchr_iter(b'\n', content).count();
+    if !lines_are_whole || memchr(0, content).is_some() {
+        return None;
     }
     Some(if content.is_ascii() { "7bit" } else { "8bit" })
 }

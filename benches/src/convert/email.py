@@ -1,4 +1,4 @@
-import base64, email, json, sys, time
+import base64, json, sys, time
 from email import policy
 from email.message import EmailMessage
 
@@ -10,7 +10,7 @@ def fill(mail, part):
     if "text" in content:
         mail.set_content(content["text"], subtype=part["kind"].split("/")[1], charset="utf-8")
     elif "mail" in content:
-        mail.set_content(email.message_from_string(content["mail"], policy=POLICY))
+        mail.set_content(message(content["mail"]))
     elif "bytes" in content:
         kind, subtype = part["kind"].split("/")
         mail.set_content(base64.b64decode(content["bytes"]), kind, subtype, filename=part["name"])
@@ -22,16 +22,16 @@ def fill(mail, part):
             mail.attach(below)
 
 
-def write(finished):
+def message(finished):
     mail = EmailMessage(policy=POLICY)
     for name, value in finished["fields"]:
         mail[name] = value.replace("\r\n", "")
     fill(mail, finished["body"])
-    return mail.as_bytes()
+    return mail
 
 
 mails = [json.loads(line) for line in sys.stdin]
 start = time.process_time()
 for mail in mails:
-    write(mail)
+    message(mail).as_bytes()
 print(time.process_time() - start)

@@ -27,8 +27,8 @@ struct Part {
 #[serde(rename_all = "kebab-case")]
 enum Content {
     Text(String),
-    /// A mail in the mail, all ASCII.
-    Mail(String),
+    /// A mail in the mail.
+    Mail(Box<Finished>),
     #[serde(serialize_with = "as_base64")]
     Bytes(Vec<u8>),
     Parts(Vec<Part>),
@@ -45,12 +45,16 @@ impl Finished {
     ///
     /// Never: it is a mail.
     pub fn of(item: &MailItem) -> Self {
-        let mail = MessageParser::default().parse(&item.content[..]).expect("a mail");
+        Self::of_mail(&item.content)
+    }
+
+    fn of_mail(content: &[u8]) -> Self {
+        let mail = MessageParser::default().parse(content).expect("a mail");
         let fields = mail
             .headers_raw()
             .filter(|(name, _)| !matches!(*name, "Content-Type" | "MIME-Version"))
             .map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-        Self { fields: fields.collect(), body: Part::of(&mail, mail.root_part(), &item.content) }
+        Self { fields: fields.collect(), body: Part::of(&mail, mail.root_part(), content) }
     }
 
     /// Writes it with mail-builder alone, which chooses encodings and boundaries itself; header fields are written as they are.
@@ -76,7 +80,7 @@ impl Part {
             }
             PartType::Message(_) => {
                 let mail = jabber_archive_core::journaled_mail(whole).expect("a journal report");
-                Content::Mail(String::from_utf8(mail.to_vec()).expect("mails are ASCII"))
+                Content::Mail(Box::new(Finished::of_mail(mail)))
             }
             PartType::Text(text) | PartType::Html(text) => Content::Text(text.to_string()),
             PartType::Binary(bytes) | PartType::InlineBinary(bytes) => Content::Bytes(bytes.to_vec()),
@@ -92,7 +96,8 @@ impl Part {
         let kind = ContentType::new(self.kind.as_str());
         let part = match &self.content {
             Content::Text(text) => MimePart::new(kind.attribute("charset", "utf-8"), text.as_str()),
-            Content::Mail(mail) => MimePart::new(kind, mail.as_bytes()),
+            // What it chooses, base64, is none that a mail in a mail may have (RFC 2046, section 5.2.1).
+            Content::Mail(mail) => MimePart::new(kind, mail.write()).transfer_encoding("7bit"),
             Content::Bytes(bytes) => MimePart::new(kind, &bytes[..]),
             Content::Parts(parts) => MimePart::new(kind, parts.iter().map(Self::build).collect::<Vec<_>>()),
         };

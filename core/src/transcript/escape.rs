@@ -2,32 +2,46 @@
 
 use crate::header::picture;
 
-const LINE_BREAK: u8 = 1;
-const OTHER: u8 = 2;
+/// How many bytes are looked at together.
+const BLOCK: usize = 16;
 
-/// Bytes at which copying stops: controls, and the first bytes of U+0080 to U+009F and of U+2028 and U+2029.
-const PLAIN: [u8; 256] = stops(b"");
-/// The same and what HTML gives a meaning to.
-const MARKUP: [u8; 256] = stops(b"&<>\"'");
+/// Where copying stops: at controls, and at the first bytes of U+0080 to U+009F and of U+2028 and U+2029.
+const PLAIN: Stops = Stops::new(false);
+/// There, and at what HTML gives a meaning to.
+const MARKUP: Stops = Stops::new(true);
 
-const fn stops(more: &[u8]) -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        table[byte] = OTHER;
-        byte += 1;
+/// Bytes at which copying stops.
+struct Stops {
+    markup: bool,
+    table: [bool; 256],
+}
+
+impl Stops {
+    const fn new(markup: bool) -> Self {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < table.len() {
+            table[byte] = is_stop(byte as u8, markup);
+            byte += 1;
+        }
+        Self { markup, table }
     }
-    table[b'\t' as usize] = 0;
-    table[b'\n' as usize] = LINE_BREAK;
-    table[0x7f] = OTHER;
-    table[0xc2] = OTHER;
-    table[0xe2] = OTHER;
-    let mut index = 0;
-    while index < more.len() {
-        table[more[index] as usize] = OTHER;
-        index += 1;
+
+    /// Where the first of them is.
+    fn first(&self, bytes: &[u8]) -> Option<usize> {
+        let (blocks, _) = bytes.as_chunks::<BLOCK>();
+        // Without a branch for each byte, so that processors compare all of a block at once.
+        let free = |block: &&[u8; BLOCK]| !block.iter().fold(false, |found, byte| found | is_stop(*byte, self.markup));
+        let from = blocks.iter().take_while(free).count() * BLOCK;
+        bytes[from..].iter().position(|byte| self.table[usize::from(*byte)]).map(|at| from + at)
     }
-    table
+}
+
+#[expect(clippy::needless_bitwise_bool, reason = "without a branch for each byte, many are compared at once")]
+const fn is_stop(byte: u8, markup: bool) -> bool {
+    let control = (byte < 0x20) & (byte != b'\t') | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2);
+    let meaning = (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"') | (byte == b'\'');
+    control | markup & meaning
 }
 
 /// Appends text for text/plain: `line_break` for every line feed, pictures for other controls; tabs stay.
@@ -48,9 +62,9 @@ pub(super) fn push_markup(text: &str, line_break: &str, out: &mut String) {
     push(text, &MARKUP, line_break, entity, out);
 }
 
-fn push(text: &str, stops: &[u8; 256], line_break: &str, replace: impl Fn(char, &mut String), out: &mut String) {
+fn push(text: &str, stops: &Stops, line_break: &str, replace: impl Fn(char, &mut String), out: &mut String) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| stops[usize::from(byte)] != 0) {
+    while let Some(at) = stops.first(rest.as_bytes()) {
         // No stop is a continuation byte, so the text can be split here.
         let (head, tail) = rest.split_at(at);
         out.push_str(head);

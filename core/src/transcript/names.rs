@@ -17,29 +17,31 @@ pub(super) struct Names(Vec<String>);
 impl Names {
     /// The names of these people, in their order.
     pub(super) fn new(people: &[Participant]) -> Self {
-        let mut names: Vec<String> = people.iter().map(short_name).collect();
+        let mut names: Vec<Name> = people.iter().map(Name::short).collect();
         for more in [with_address, with_party] {
-            let looks: Vec<String> = names.iter().map(|name| look(name)).collect();
             let mut bearers: HashMap<&str, u32> = HashMap::with_capacity(names.len());
-            for look in &looks {
-                *bearers.entry(look).or_default() += 1;
+            for name in &names {
+                *bearers.entry(&name.look).or_default() += 1;
             }
             if bearers.len() == names.len() {
-                return Self(names);
+                return Self::shown(names);
             }
-            for ((name, look), person) in names.iter_mut().zip(&looks).zip(people) {
-                if bearers[look.as_str()] > 1 {
-                    *name = before_messages(&more(person));
-                }
+            let shared: Vec<bool> = names.iter().map(|name| bearers[name.look.as_str()] > 1).collect();
+            for (name, person) in names.iter_mut().zip(people).zip(shared).filter_map(|(name, shared)| shared.then_some(name)) {
+                *name = Name::new(before_messages(&more(person)));
             }
         }
         let mut seen = HashSet::with_capacity(names.len());
         for (index, name) in names.iter_mut().enumerate() {
-            while !seen.insert(look(name)) {
-                *name = format!("{name} #{}", index + 1);
+            while !seen.insert(name.look.clone()) {
+                *name = Name::new(format!("{} #{}", name.text, index + 1));
             }
         }
-        Self(names)
+        Self::shown(names)
+    }
+
+    fn shown(names: Vec<Name>) -> Self {
+        Self(names.into_iter().map(|name| name.text).collect())
     }
 
     /// The name of the participant at this index.
@@ -48,9 +50,26 @@ impl Names {
     }
 }
 
+/// A name, and what it looks like: that takes a while to find out.
+struct Name {
+    text: String,
+    look: String,
+}
+
+impl Name {
+    fn new(text: String) -> Self {
+        Self { look: look(&text), text }
+    }
+
+    /// The name alone; the address where there is none to see.
+    fn short(person: &Participant) -> Self {
+        let name = Self::new(before_messages(&shortened(&person.display_name(), LONGEST_NAME)));
+        if name.look.is_empty() { Self::new(before_messages(&shortened(person.address.as_str(), LONGEST_NAME))) } else { name }
+    }
+}
+
 fn short_name(person: &Participant) -> String {
-    let name = before_messages(&shortened(&person.display_name(), LONGEST_NAME));
-    if look(&name).is_empty() { before_messages(&shortened(person.address.as_str(), LONGEST_NAME)) } else { name }
+    Name::short(person).text
 }
 
 /// With the address; with the JID where the address is made from it.

@@ -28,28 +28,36 @@ pub(super) fn message(turn: Turn<'_>, before: Option<Turn<'_>>, out: &mut String
 /// What a message says, as HTML: the one place where the text of a message becomes markup. Formatted text stands in a `<div>`, since it may
 /// hold blocks, which end a paragraph.
 fn push_body(message: &Message, out: &mut String) {
-    if let Some(markup) = message.stanza.as_deref().and_then(|stanza| rich_text::markup(stanza, &message.body)) {
-        open("div", &message.body, out);
-        out.push_str(&markup);
-        out.push_str("</div>\r\n");
-    } else {
-        open("p", &message.body, out);
-        push_markup(&spaced(&message.body), "<br>\r\n", out);
-        out.push_str("</p>\r\n");
+    let (start, direction) = (out.len(), direction(&message.body));
+    if let Some(stanza) = &message.stanza {
+        open("div", direction, out);
+        if rich_text::push(stanza, &message.body, out).is_some() {
+            out.push_str("</div>\r\n");
+            return;
+        }
+        out.truncate(start);
+    }
+    open("p", direction, out);
+    push_markup(&spaced(&message.body), "<br>\r\n", out);
+    out.push_str("</p>\r\n");
+}
+
+/// Opens the element of a message.
+fn open(element: &str, direction: &str, out: &mut String) {
+    for piece in ["<", element, " dir=\"", direction, "\">"] {
+        out.push_str(piece);
     }
 }
 
-/// Opens the element of a message. Browsers find out the direction by the first letter that has one; Outlook for Windows has to be told.
-fn open(element: &str, body: &str, out: &mut String) {
-    let direction = |char: char| match bidi_class(char) {
+/// The direction of a text. Browsers find it out by the first letter that has one; Outlook for Windows has to be told.
+fn direction(text: &str) -> &'static str {
+    let of = |char: char| match bidi_class(char) {
         BidiClass::L => Some("auto"),
         BidiClass::R | BidiClass::AL => Some("rtl"),
         _ => None,
     };
-    let first = body.chars().find_map(|char| if char.is_ascii() { char.is_ascii_alphabetic().then_some("auto") } else { direction(char) });
-    for piece in ["<", element, " dir=\"", first.unwrap_or("auto"), "\">"] {
-        out.push_str(piece);
-    }
+    let first = text.chars().find_map(|char| if char.is_ascii() { char.is_ascii_alphabetic().then_some("auto") } else { of(char) });
+    first.unwrap_or("auto")
 }
 
 /// What came with a message.
@@ -90,14 +98,13 @@ fn push_size(file: &FileRef, out: &mut String) {
 }
 
 /// Blanks that HTML would swallow as no-break spaces, four for a tab; not every mail program heeds `white-space`.
+#[expect(clippy::needless_bitwise_bool, reason = "without a branch for each byte, many are compared at once")]
 fn spaced(text: &str) -> Cow<'_, str> {
-    let mut swallowed = true;
-    let is_swallowed = |byte: u8| {
-        let found = byte == b'\t' || (byte == b' ' && swallowed);
-        swallowed = matches!(byte, b' ' | b'\n');
-        found
-    };
-    if !text.bytes().any(is_swallowed) {
+    let bytes = text.as_bytes();
+    // Without a branch for each byte, since most texts have none of these.
+    let is_swallowed = |before: u8, byte: u8| (byte == b'\t') | (byte == b' ') & ((before == b' ') | (before == b'\n'));
+    let any = bytes.iter().zip(bytes.iter().skip(1)).fold(false, |found, (before, byte)| found | is_swallowed(*before, *byte));
+    if !any && !bytes.first().is_some_and(|first| is_swallowed(b'\n', *first)) {
         return Cow::Borrowed(text);
     }
     let mut spaced = String::with_capacity(text.len() + 16);
@@ -125,16 +132,11 @@ mod tests {
 
     #[test]
     fn text_from_right_to_left_says_so() {
-        let opened = |body| {
-            let mut out = String::new();
-            open("p", body, &mut out);
-            out
-        };
         for body in ["مرحبا Bob", "12: שלום", "(\u{200f}) ok", "😀 سلام"] {
-            assert_eq!(opened(body), "<p dir=\"rtl\">", "{body}");
+            assert_eq!(direction(body), "rtl", "{body}");
         }
         for body in ["Bob مرحبا", "你好", "123", ""] {
-            assert_eq!(opened(body), "<p dir=\"auto\">", "{body}");
+            assert_eq!(direction(body), "auto", "{body}");
         }
     }
 

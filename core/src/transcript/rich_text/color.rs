@@ -1,4 +1,6 @@
-use std::fmt;
+use data_encoding::HEXLOWER;
+
+use super::style::lower;
 
 /// A colour of text or behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,7 @@ const LIGHT: u32 = 910_000;
 impl Color {
     /// The colour that `#rgb`, `#rrggbb`, `rgb(r, g, b)` or a name says.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().to_ascii_lowercase();
+        let text = &*lower(text.trim());
         if let Some(digits) = text.strip_prefix('#') {
             let number = u32::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
             return match digits.len() {
@@ -79,6 +81,12 @@ impl Color {
             .find(|shade| shade.luminance() >= LIGHT)
     }
 
+    /// Appends `#rrggbb`.
+    pub(super) fn push(self, out: &mut String) {
+        out.push('#');
+        HEXLOWER.encode_append(&[self.red, self.green, self.blue], out);
+    }
+
     /// As W3C's "Techniques for accessibility evaluation" computes it, from 0 to 255, in whole numbers, so that every machine finds
     /// the same.
     fn brightness(self) -> u32 {
@@ -102,12 +110,6 @@ impl Color {
     }
 }
 
-impl fmt::Display for Color {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{:02x}{:02x}{:02x}", self.red, self.green, self.blue)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +124,9 @@ mod tests {
             ("#000", "#000000"),
             ("#fff", "#ffffff"),
         ] {
-            assert_eq!(Color::parse(text).map(|color| color.to_string()).as_deref(), Some(color), "{text}");
+            let mut written = String::new();
+            Color::parse(text).unwrap().push(&mut written);
+            assert_eq!(written, color, "{text}");
         }
         for text in [
             "",

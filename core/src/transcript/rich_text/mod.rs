@@ -18,20 +18,24 @@ const MARKUP_FACTOR: usize = 8;
 /// How many bytes of markup there may be beside that.
 const MARKUP_BASE: usize = 1024;
 
-/// The formatted form of a body, out of the stanza that it came with: elements that nest, without a block inside a paragraph, so that no
+/// Appends the formatted form of a body, out of the stanza that it came with: elements that nest, without a block inside a paragraph, so that no
 /// parser puts them together in another way.
 ///
-/// None if there is no such form, if it cannot be read to its end, if it says other words than the body, or if it is out of proportion to
-/// the text. Nor if it is shorter than the text, which has more blanks then than HTML would show.
-pub(super) fn markup(stanza: &str, body: &str) -> Option<String> {
+/// None, and nothing is appended, if there is no such form, if it cannot be read to its end, if it says other words than the body, or if it is out of
+/// proportion to the text. Nor if it is shorter than the text, which has more blanks then than HTML would show.
+pub(super) fn push(stanza: &str, body: &str, out: &mut String) -> Option<()> {
     // Without this name nothing is XHTML-IM, and most stanzas need not be read again.
-    if !stanza.contains(xhtml::XHTML_IM) || body.is_empty() || body.len() > LONGEST_TEXT {
+    if body.is_empty() || body.len() > LONGEST_TEXT || !xhtml::may_stand_in(stanza) {
         return None;
     }
-    let mut writer = Writer::new(body.len() * MARKUP_FACTOR + MARKUP_BASE);
-    xhtml::read(stanza, &mut writer)?;
-    let (markup, text) = writer.finish();
-    (markup.len() >= body.len() && words::same(&text, body)).then_some(markup)
+    let start = out.len();
+    let mut writer = Writer::new(out, body.len(), body.len() * MARKUP_FACTOR + MARKUP_BASE);
+    let text = xhtml::read(stanza, &mut writer).map(|()| writer.finish());
+    let shown = text.filter(|text| out.len() - start >= body.len() && words::same(text, body));
+    if shown.is_none() {
+        out.truncate(start);
+    }
+    shown.map(|_| ())
 }
 
 #[cfg(test)]
@@ -49,6 +53,14 @@ mod tests {
 
     fn shown(content: &str, body: &str) -> Option<String> {
         markup(&stanza(content), body)
+    }
+
+    fn markup(stanza: &str, body: &str) -> Option<String> {
+        let mut out = "before".to_owned();
+        let shown = push(stanza, body, &mut out);
+        let markup = out.strip_prefix("before").expect("what stands there stays").to_owned();
+        assert!(shown.is_some() || markup.is_empty(), "what is not shown leaves nothing behind");
+        shown.map(|()| markup)
     }
 
     #[track_caller]

@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use super::color::Color;
 
@@ -29,49 +29,51 @@ impl Style {
         style
     }
 
-    /// The declarations, each property once; empty if nothing is kept.
-    pub(super) fn declarations(&self) -> String {
-        let mut declarations = String::new();
-        let mut declare = |property: &str, value: &str| {
-            let separator = if declarations.is_empty() { "" } else { ";" };
-            let _ = write!(declarations, "{separator}{property}:{value}");
+    /// Appends the declarations, each property once; nothing if nothing is kept.
+    pub(super) fn push(&self, out: &mut String) {
+        let mut separator = "";
+        let mut declare = |property: &str, push: &dyn Fn(&mut String)| {
+            for piece in [separator, property, ":"] {
+                out.push_str(piece);
+            }
+            push(out);
+            separator = ";";
         };
         if let Some(color) = self.color {
-            declare("color", &color.to_string());
+            declare("color", &|out| color.push(out));
         }
         if let Some(color) = self.background {
-            declare("background-color", &color.to_string());
+            declare("background-color", &|out| color.push(out));
         }
         if let Some(bold) = self.bold {
-            declare("font-weight", if bold { "bold" } else { "normal" });
+            declare("font-weight", &|out| out.push_str(if bold { "bold" } else { "normal" }));
         }
         if let Some(italic) = self.italic {
-            declare("font-style", if italic { "italic" } else { "normal" });
+            declare("font-style", &|out| out.push_str(if italic { "italic" } else { "normal" }));
         }
         match (self.underline, self.strike) {
-            (true, true) => declare("text-decoration", "underline line-through"),
-            (true, false) => declare("text-decoration", "underline"),
-            (false, true) => declare("text-decoration", "line-through"),
+            (true, true) => declare("text-decoration", &|out| out.push_str("underline line-through")),
+            (true, false) => declare("text-decoration", &|out| out.push_str("underline")),
+            (false, true) => declare("text-decoration", &|out| out.push_str("line-through")),
             (false, false) => {}
         }
-        declarations
     }
 
     /// Takes a declaration whose value is exactly one of those known; escapes, comments and functions are none of them.
     fn declare(&mut self, property: &str, value: &str) {
-        let (property, value) = (property.to_ascii_lowercase(), value.to_ascii_lowercase());
-        match property.as_str() {
+        let (property, value) = (lower(property), lower(value));
+        match &*property {
             "color" => self.color = Color::parse(&value).and_then(Color::text),
             "background-color" => self.background = Color::parse(&value).and_then(Color::background),
             "font-weight" => {
-                self.bold = match value.as_str() {
+                self.bold = match &*value {
                     "bold" | "bolder" | "600" | "700" | "800" | "900" => Some(true),
                     "normal" | "lighter" | "100" | "200" | "300" | "400" | "500" => Some(false),
                     _ => return,
                 };
             }
             "font-style" => {
-                self.italic = match value.as_str() {
+                self.italic = match &*value {
                     "italic" | "oblique" => Some(true),
                     "normal" => Some(false),
                     _ => return,
@@ -86,13 +88,24 @@ impl Style {
     }
 }
 
+/// The same in small letters, which it mostly is.
+pub(super) fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn declarations(declarations: &str, color: &str) -> String {
+        let mut out = String::new();
+        Style::of(declarations, color).push(&mut out);
+        out
+    }
+
     #[test]
     fn properties_that_are_known_are_written_anew() {
-        for (declarations, kept) in [
+        for (style, kept) in [
             ("color : RED ;font-weight:BOLD", "color:#dd0000;font-weight:bold"),
             ("font-style: oblique; text-decoration: line-through underline;", "font-style:italic;text-decoration:underline line-through"),
             ("font-weight:normal;background-color:#ff0", "background-color:#ffff00;font-weight:normal"),
@@ -101,9 +114,9 @@ mod tests {
             ("text-decoration:none", ""),
             ("", ""),
         ] {
-            assert_eq!(Style::of(declarations, "").declarations(), kept, "{declarations}");
+            assert_eq!(declarations(style, ""), kept, "{style}");
         }
-        assert_eq!(Style::of("font-weight:bold", "green").declarations(), "color:#007800;font-weight:bold");
+        assert_eq!(declarations("font-weight:bold", "green"), "color:#007800;font-weight:bold");
     }
 
     #[test]
@@ -120,16 +133,16 @@ mod tests {
             "red\0",
         ] {
             for property in ["color", "background-color", "font-weight", "font-style", "text-decoration"] {
-                assert_eq!(Style::of(&format!("{property}:{value}"), value).declarations(), "", "{property}: {value}");
+                assert_eq!(declarations(&format!("{property}:{value}"), value), "", "{property}: {value}");
             }
         }
-        assert_eq!(Style::of("/*;color:red;*/", "").declarations(), "color:#dd0000");
+        assert_eq!(declarations("/*;color:red;*/", ""), "color:#dd0000");
     }
 
     #[test]
     fn text_is_not_hidden_by_its_colour() {
-        assert_eq!(Style::of("color:white", "white").declarations(), "");
-        assert_eq!(Style::of("background-color:black", "").declarations(), "");
-        assert_eq!(Style::of("color:#ffffc0;background-color:#ffffc0", "").declarations(), "background-color:#ffffc0");
+        assert_eq!(declarations("color:white", "white"), "");
+        assert_eq!(declarations("background-color:black", ""), "");
+        assert_eq!(declarations("color:#ffffc0;background-color:#ffffc0", ""), "background-color:#ffffc0");
     }
 }

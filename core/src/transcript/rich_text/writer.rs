@@ -1,12 +1,18 @@
+use std::borrow::Cow;
+
 use super::{super::escape::push_markup, element::Form, link::Target, style::Style};
 
 /// How many elements stand within each other at most; of what is deeper, the text is shown.
 pub(super) const MOST_DEPTH: usize = 24;
 
+/// What HTML shows as one space, however many there are.
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+
 /// Writes the elements that are allowed, and knows what the result says.
 #[derive(Debug)]
-pub(super) struct Writer {
-    markup: String,
+pub(super) struct Writer<'o> {
+    /// Where the elements are appended.
+    markup: &'o mut String,
     /// What the markup says, with a line feed wherever a block begins or ends.
     text: String,
     /// How many bytes of tags may still be written.
@@ -20,11 +26,11 @@ pub(super) struct Writer {
 
 /// What the attributes that matter say; empty where there is none.
 #[derive(Debug, Default)]
-pub(super) struct Attributes {
-    pub(super) href: String,
-    pub(super) style: String,
-    pub(super) color: String,
-    pub(super) alt: String,
+pub(super) struct Attributes<'s> {
+    pub(super) href: Cow<'s, str>,
+    pub(super) style: Cow<'s, str>,
+    pub(super) color: Cow<'s, str>,
+    pub(super) alt: Cow<'s, str>,
 }
 
 /// How an element was written.
@@ -46,19 +52,26 @@ struct Link {
     text: usize,
 }
 
-impl Writer {
-    /// A writer of at most so many bytes of tags.
-    pub(super) fn new(most: usize) -> Self {
-        Self { markup: String::new(), text: String::new(), most, open: Vec::new(), written: Vec::new(), link: None }
+impl<'o> Writer<'o> {
+    /// A writer of a text of about this length, and at most so many bytes of tags.
+    pub(super) fn new(markup: &'o mut String, text: usize, most: usize) -> Self {
+        Self {
+            markup,
+            text: String::with_capacity(text + 16),
+            most,
+            open: Vec::with_capacity(8),
+            written: Vec::with_capacity(8),
+            link: None,
+        }
     }
 
     /// Opens an element; none if there is no room left for its tags.
-    pub(super) fn open(&mut self, form: Form, attributes: &Attributes) -> Option<()> {
-        let style = Style::of(&attributes.style, &attributes.color).declarations();
+    pub(super) fn open(&mut self, form: Form, attributes: &Attributes<'_>) -> Option<()> {
+        let style = Style::of(&attributes.style, &attributes.color);
         let written = match form {
             Form::Inline(name) => self.start(name, &style, Written::Inline)?,
             Form::Block(name) => self.start(name, &style, Written::Block)?,
-            Form::Styled(name) if !style.is_empty() => {
+            Form::Styled(name) if style != Style::default() => {
                 self.start(name, &style, if name == "div" { Written::Block } else { Written::Inline })?
             }
             // The HTML standard ends an open item where the next begins, unless a list stands between them.
@@ -110,40 +123,61 @@ impl Writer {
     pub(super) fn push(&mut self, text: &str) {
         if self.written.contains(&"pre") {
             let text = text.replace("\r\n", "\n").replace('\r', "\n");
-            push_markup(&text, "<br>", &mut self.markup);
+            push_markup(&text, "<br>", self.markup);
             self.text.push_str(&text);
             return;
         }
-        for (index, word) in text.split([' ', '\t', '\n', '\r']).enumerate() {
-            if index > 0 && !self.text.is_empty() && !self.text.ends_with([' ', '\n']) {
+        if !self.has_run(text) {
+            push_markup(text, " ", self.markup);
+            self.text.push_str(text);
+            return;
+        }
+        for (index, word) in text.split(BLANKS).enumerate() {
+            if index > 0 && !self.is_behind_blank() {
                 self.markup.push(' ');
                 self.text.push(' ');
             }
-            push_markup(word, " ", &mut self.markup);
+            push_markup(word, " ", self.markup);
             self.text.push_str(word);
         }
     }
 
-    /// The markup and what it says.
-    pub(super) fn finish(mut self) -> (String, String) {
+    /// Whether a text has blanks of which HTML would show fewer, or others.
+    #[expect(clippy::needless_bitwise_bool, reason = "without a branch for each byte, many are compared at once")]
+    fn has_run(&self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let pairs = bytes.iter().zip(bytes.iter().skip(1));
+        // Without a branch for each byte, since most texts have none.
+        let runs = pairs.fold(false, |found, (before, byte)| found | ((*before == b' ') & (*byte == b' ')));
+        let others = bytes.iter().fold(false, |found, byte| found | (*byte == b'\t') | (*byte == b'\n') | (*byte == b'\r'));
+        runs | others || text.starts_with(' ') && self.is_behind_blank()
+    }
+
+    fn is_behind_blank(&self) -> bool {
+        self.text.is_empty() || self.text.ends_with([' ', '\n'])
+    }
+
+    /// What the markup says.
+    pub(super) fn finish(mut self) -> String {
         while !self.open.is_empty() {
             self.close();
         }
-        (self.markup, self.text)
+        self.text
     }
 
-    fn start(&mut self, name: &'static str, style: &str, written: Written) -> Option<Written> {
+    fn start(&mut self, name: &'static str, style: &Style, written: Written) -> Option<Written> {
         if self.written.len() == MOST_DEPTH {
             return Some(Written::Not);
         }
         self.spend(2 * name.len() + "<></>".len())?;
         self.markup.push('<');
         self.markup.push_str(name);
-        if !style.is_empty() {
-            self.spend(style.len() + " style=\"\"".len())?;
+        if *style != Style::default() {
+            let start = self.markup.len();
             self.markup.push_str(" style=\"");
-            self.markup.push_str(style);
+            style.push(self.markup);
             self.markup.push('"');
+            self.spend(self.markup.len() - start)?;
         }
         self.markup.push('>');
         self.written.push(name);
@@ -160,7 +194,7 @@ impl Writer {
         };
         let start = self.markup.len();
         self.markup.push_str("<a href=\"");
-        push_markup(target.href(), "", &mut self.markup);
+        push_markup(target.href(), "", self.markup);
         self.markup.push_str("\" rel=\"noopener noreferrer\">");
         self.spend(self.markup.len() - start + "</a>".len())?;
         self.link = Some(Link { target, tag: start..self.markup.len(), text: self.text.len() });

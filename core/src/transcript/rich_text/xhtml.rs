@@ -1,5 +1,9 @@
+use std::{borrow::Cow, sync::LazyLock};
+
+use memchr::memmem::Finder;
 use quick_xml::{
     Reader,
+    escape::unescape,
     events::{BytesRef, BytesStart, Event},
 };
 
@@ -9,25 +13,31 @@ use super::{
 };
 
 /// The namespace of the element around the body (XEP-0071, section 4).
-pub(super) const XHTML_IM: &str = "http://jabber.org/protocol/xhtml-im";
+const XHTML_IM: &str = "http://jabber.org/protocol/xhtml-im";
 /// The namespace of the body and of what stands in it.
 const XHTML: &str = "http://www.w3.org/1999/xhtml";
+
+/// Whether a stanza names XHTML-IM anywhere.
+pub(super) fn may_stand_in(stanza: &str) -> bool {
+    static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(XHTML_IM));
+    NAME.find(stanza.as_bytes()).is_some()
+}
 
 /// Writes the first XHTML-IM body of a stanza; none if there is none, or if the stanza is no XML up to the end of it, or has a document
 /// type or entities that are not predefined, which XMPP does not allow (RFC 6120, section 11.1).
 ///
 /// Namespaces are those that elements without a prefix have. Clients use no others, and what has a prefix is not formatted.
-pub(super) fn read(stanza: &str, writer: &mut Writer) -> Option<()> {
+pub(super) fn read(stanza: &str, writer: &mut Writer<'_>) -> Option<()> {
     let mut reader = Reader::from_str(stanza);
     reader.config_mut().expand_empty_elements = true;
-    let body = find_body(&mut reader)?;
-    writer.open(Form::Styled("div"), &body)?;
+    open_body(&mut reader, writer)?;
     read_content(&mut reader, writer)?;
     writer.close();
     Some(())
 }
 
-fn find_body(reader: &mut Reader<&[u8]>) -> Option<Attributes> {
+/// Reads up to the body, and opens it.
+fn open_body(reader: &mut Reader<&[u8]>, writer: &mut Writer<'_>) -> Option<()> {
     // Whether each open element is the one around the body.
     let mut open = Vec::new();
     loop {
@@ -36,7 +46,7 @@ fn find_body(reader: &mut Reader<&[u8]>) -> Option<Attributes> {
                 let (namespace, attributes) = attributes(&start)?;
                 let namespace = namespace.as_deref();
                 if start.name().as_ref() == "body" && namespace == Some(XHTML) && open.last() == Some(&true) {
-                    return Some(attributes);
+                    return writer.open(Form::Styled("div"), &attributes);
                 }
                 open.push(start.name().as_ref() == "html" && namespace == Some(XHTML_IM));
             }
@@ -53,7 +63,7 @@ fn find_body(reader: &mut Reader<&[u8]>) -> Option<Attributes> {
 }
 
 /// Writes up to the end of the body.
-fn read_content(reader: &mut Reader<&[u8]>, writer: &mut Writer) -> Option<()> {
+fn read_content(reader: &mut Reader<&[u8]>, writer: &mut Writer<'_>) -> Option<()> {
     // Whether each open element, the body first, is of XHTML.
     let mut open = vec![true];
     // How many open elements are, or stand in, one that is dropped.
@@ -97,12 +107,15 @@ fn read_content(reader: &mut Reader<&[u8]>, writer: &mut Writer) -> Option<()> {
 }
 
 /// The namespace that an element declares, and the attributes that matter; none if it could not stand in XML.
-fn attributes(start: &BytesStart<'_>) -> Option<(Option<String>, Attributes)> {
+fn attributes<'s>(start: &'s BytesStart<'_>) -> Option<(Option<Cow<'s, str>>, Attributes<'s>)> {
     let (mut namespace, mut href, mut style, mut color, mut alt) = (None, None, None, None, None);
     // Looking for doubles among all attributes takes time in proportion to the square of their number.
     for attribute in start.attributes().with_checks(false) {
         let attribute = attribute.ok()?;
-        let value = quick_xml::escape::unescape(&attribute.value).ok()?;
+        let value = match attribute.value {
+            Cow::Borrowed(value) => unescape(value).ok()?,
+            Cow::Owned(value) => Cow::Owned(unescape(&value).ok()?.into_owned()),
+        };
         let kept = match attribute.key.as_ref() {
             "xmlns" => &mut namespace,
             "href" => &mut href,
@@ -111,7 +124,7 @@ fn attributes(start: &BytesStart<'_>) -> Option<(Option<String>, Attributes)> {
             "alt" => &mut alt,
             _ => continue,
         };
-        if kept.replace(value.into_owned()).is_some() {
+        if kept.replace(value).is_some() {
             return None;
         }
     }
