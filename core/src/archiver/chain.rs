@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt;
 
-use super::{Archiver, Event, RunReport, retry::Stop};
+use super::{Archiver, Event, RunReport, recorded::Recorded, retry::Stop};
 use crate::{
     Accounts, Appended, Digest, Entry, EntryRecord, Finding, Frontier, ItemId, KeptKind, Link, ListLine, MessageLine, Neighbour, Result,
     RunEntry, Seal, Span, Timestamp, Window,
@@ -20,6 +20,7 @@ pub(super) struct Progress {
     pub(super) report: RunReport,
     /// What was put into windows whose sealing was lost to another program.
     pub(super) lost: BTreeMap<Window, BTreeSet<ItemId>>,
+    pub(super) recorded: Recorded,
 }
 
 impl Progress {
@@ -61,13 +62,13 @@ impl Archiver {
     }
 
     /// The seal of this number, if the entry is one.
-    async fn seal(&self, number: u64, stop: &Stop<'_>) -> Result<Option<Seal>> {
+    pub(super) async fn seal(&self, number: u64, stop: &Stop<'_>) -> Result<Option<Seal>> {
         let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
         Ok(if let EntryRecord::Seal(seal) = link.entry.record { Some(*seal) } else { None })
     }
 
     /// What the lines of a seal's list add up to. They are read one by one: a list may be larger than memory.
-    async fn fold_list<T: Default>(&self, seal: &Seal, stop: &Stop<'_>, add: impl Fn(&mut T, ListLine)) -> Result<T> {
+    pub(super) async fn fold_list<T: Default>(&self, seal: &Seal, stop: &Stop<'_>, add: impl Fn(&mut T, ListLine)) -> Result<T> {
         let Some(digest) = seal.list else { return Ok(T::default()) };
         let fold = || async {
             let mut sum = T::default();

@@ -6,6 +6,7 @@ mod listing;
 mod observer;
 mod plan;
 mod reading;
+mod recorded;
 mod report;
 mod retry;
 mod rows;
@@ -28,6 +29,7 @@ use self::{
     chain::{Outcome, Progress},
     plan::Plan,
     reading::{Chunk, Reading},
+    recorded::Recorded,
     retry::{Patience, Stop, stopped, unless_stopped},
     sealing::{Writing, Written},
 };
@@ -195,7 +197,15 @@ impl Archiver {
     async fn open(&self, stop: &Stop<'_>) -> Result<Progress> {
         let facts = self.patience(stop).attempt(|| self.ledger.open(&self.facts)).await?;
         let head = self.patience(stop).attempt(|| self.ledger.head()).await?;
-        Ok(Progress { facts, head, near: None, first_entry: None, report: RunReport::default(), lost: BTreeMap::new() })
+        Ok(Progress {
+            facts,
+            head,
+            near: None,
+            first_entry: None,
+            report: RunReport::default(),
+            lost: BTreeMap::new(),
+            recorded: Recorded::default(),
+        })
     }
 
     fn check_settings(&self) -> Result<()> {
@@ -234,13 +244,14 @@ impl Archiver {
             if plan.chunks.is_empty() && plan.end.is_none() {
                 return Ok(());
             }
+            self.look_back(&plan, &extent, now, progress, stop).await?;
             let rooms = match &rooms {
                 Some(rooms) => rooms.clone(),
                 None => rooms.insert(Arc::new(self.patience(stop).attempt(|| self.source.context()).await?)).clone(),
             };
             match self.follow(plan, rooms, progress, stop).await {
                 Ok(Outcome::Sealed) => return Ok(()),
-                Ok(Outcome::Raced) => {}
+                Ok(Outcome::Raced) => progress.recorded.forget(),
                 // The rows of the chunk are gone: they are read again.
                 Err(error) if error.kind() == ErrorKind::Spool => {
                     let here = Some(progress.frontier());
@@ -331,7 +342,9 @@ impl Archiver {
             while let Some(assembly) = unless_stopped(stop, rows.assemble(&window, next, &mut earlier)).await?? {
                 self.write(&mut writing, assembly, stop).await?;
             }
-            let Written { seal, ids, near, unmapped } = self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            let Written { mut seal, ids, near, unmapped, traces } =
+                self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            self.note_recorded(&mut seal, &traces, progress, stop).await?;
             let near = (!window.is_undated()).then(|| self.near(&seal, &near, &self.facts.grid.next(&window)));
             let abandoned = seal.abandoned.clone();
             if let Outcome::Raced = self.append_seal(seal, progress).await? {

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     Accounts, Assembly, Context, Conversation, ConverterExt, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Gate,
-    Issue, ItemId, KeptKind, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Unmapped, Window,
+    Issue, ItemId, KeptKind, ListLine, MailItem, Message, MessageLine, ObjectKey, Passage, Result, Seal, Stored, Table, Traces, Unmapped,
+    Window,
 };
 
 /// More editions than this are not left over from interrupted attempts: something else writes here.
@@ -34,6 +35,7 @@ pub(super) struct Writing {
     unresolved_nicks: u64,
     late_copies: u64,
     files: FileCounts,
+    traces: Traces,
     /// Whether mails were put since the last commit.
     uncommitted: bool,
 }
@@ -52,6 +54,7 @@ impl Writing {
             unresolved_nicks: 0,
             late_copies: 0,
             files: FileCounts::default(),
+            traces: Traces::default(),
             uncommitted: false,
         }
     }
@@ -66,6 +69,8 @@ pub(super) struct Written {
     /// The messages near the window's end.
     pub(super) near: Vec<MessageLine>,
     pub(super) unmapped: Unmapped,
+    /// What its rows tell of rows that are not there.
+    pub(super) traces: Traces,
 }
 
 /// What became of one conversation.
@@ -124,6 +129,7 @@ impl Archiver {
         seal.late_copies.extend(assembly.late_copies.keys());
         writing.late_copies += assembly.late_copies.values().sum::<u64>();
         writing.context.extend(assembly.context);
+        writing.traces.extend(assembly.traces);
         let (conversations, unresolved_nicks) = self.sift(assembly.conversations, seal);
         writing.unresolved_nicks += unresolved_nicks;
         for conversation in &conversations {
@@ -168,7 +174,7 @@ impl Archiver {
     pub(super) async fn finish(&self, mut writing: Writing, tallies: &BTreeMap<Table, (u64, u64)>, stop: &Stop<'_>) -> Result<Written> {
         let left_over = self.left_over(&writing.window, writing.listing.sorted_ids(), stop).await?;
         self.commit(&mut writing, stop).await?;
-        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, .. } = writing;
+        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, traces, .. } = writing;
         seal.abandoned.extend(left_over);
         for (table, (rows, length)) in tallies {
             let account = seal.tables.entry(*table).or_default();
@@ -197,7 +203,7 @@ impl Archiver {
         let Listed { list, ids, near } = self.keep_list(listing, stop).await?;
         seal.list = list;
         close(&seal, &window)?;
-        Ok(Written { seal, ids, near, unmapped })
+        Ok(Written { seal, ids, near, unmapped, traces })
     }
 
     /// The conversations that the filter wants, and the messages of an unknown sender that are worth to be known of; the others are counted in the seal.

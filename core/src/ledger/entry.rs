@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::NewerEntry;
 use crate::{
-    Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, ShortDigest, SkipReason, Span, Table,
-    Timestamp,
+    BareJid, Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, RoomGap, ShortDigest, SkipReason,
+    Span, Table, Timestamp,
 };
 
 /// One entry of the chain, as stored in `ledger/<number>.json`.
@@ -290,12 +290,68 @@ pub enum Finding {
         /// How many.
         files: u64,
     },
+    /// A stretch of time without a row in a table that usually has many then.
+    Silence {
+        /// The table.
+        table: Table,
+        /// Where it begins: a full hour.
+        start: Timestamp,
+        /// Where it ends: a full hour.
+        end: Timestamp,
+        /// How many rows there usually are in it.
+        usual: u64,
+    },
+    /// Rows of the message archiver are all logged on their way to a recipient, none on its way from a sender.
+    NoOutgoing {
+        /// How many rows.
+        rows: u64,
+    },
+    /// Numbers between those of a room's archived messages that no row has.
+    MissingNumbers {
+        /// In how many rooms.
+        rooms: u64,
+        /// How many numbers in all of them.
+        numbers: u64,
+        /// The rooms that lack most, 20 at most.
+        worst: Vec<RoomGap>,
+    },
+    /// Persistent rooms of which the message archiver has messages, and the room archive has none, nor had any in the 30 days before.
+    UnarchivedRooms {
+        /// How many rooms.
+        rooms: u64,
+        /// How many messages of theirs are known from the message archiver.
+        messages: u64,
+        /// The rooms, 20 at most.
+        named: Vec<BareJid>,
+    },
+    /// Messages that were shown to people who entered a room, and are neither in the source nor in the archive as having been said.
+    UnrecordedOriginal {
+        /// How many.
+        messages: u64,
+    },
+    /// The source begins behind everything that was sealed: what was between was purged before it was archived, if there was something.
+    StartsLater {
+        /// Its first row; none where it has no rows at all.
+        first: Option<Timestamp>,
+        /// Where the archive ended.
+        archived_until: Timestamp,
+    },
+    /// Half of the time or more has passed until rows that are not archived are purged.
+    PurgeNear {
+        /// From when on rows are not archived.
+        unsealed: Timestamp,
+        /// How many whole days were left when the run began; negative where they were over.
+        days: i64,
+    },
 }
 
 impl Finding {
     /// Whether it is about a run as a whole; all others are about a window and stand in its seal.
     pub fn is_of_a_run(&self) -> bool {
-        matches!(self, Self::FutureDate { .. } | Self::ClockSkew { .. })
+        matches!(
+            self,
+            Self::FutureDate { .. } | Self::ClockSkew { .. } | Self::Silence { .. } | Self::StartsLater { .. } | Self::PurgeNear { .. }
+        )
     }
 }
 
