@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod export;
+mod recorded;
 mod report;
 mod run;
 mod status;

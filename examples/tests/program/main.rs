@@ -18,6 +18,7 @@ mod modes;
 mod output;
 mod people;
 mod program;
+mod recorded;
 mod restarted;
 mod run;
 #[cfg(feature = "sftp")]
