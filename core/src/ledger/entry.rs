@@ -499,6 +499,47 @@ mod tests {
     }
 
     #[test]
+    fn findings_of_what_was_never_recorded_are_stored_as_documented() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let [start, end] = [at("2026-11-20T10:00:00Z"), at("2026-11-20T12:00:00Z")];
+        let room = BareJid::new("q3@conference.example.com").unwrap();
+        let gap = RoomGap { room: room.clone(), numbers: 2, first: 5, last: 6 };
+        for (finding, json, of_a_run) in [
+            (
+                Finding::Silence { table: Table::TcMsgarchive, start, end, usual: 220 },
+                r#"{"finding":"silence","table":"tc_msgarchive","start":"2026-11-20T10:00:00.000Z","end":"2026-11-20T12:00:00.000Z","usual":220}"#,
+                true,
+            ),
+            (Finding::NoOutgoing { rows: 100 }, r#"{"finding":"no-outgoing","rows":100}"#, false),
+            (
+                Finding::MissingNumbers { rooms: 1, numbers: 2, worst: vec![gap] },
+                r#"{"finding":"missing-numbers","rooms":1,"numbers":2,"worst":[{"room":"q3@conference.example.com","numbers":2,"first":5,"last":6}]}"#,
+                false,
+            ),
+            (
+                Finding::UnarchivedRooms { rooms: 1, messages: 3, named: vec![room] },
+                r#"{"finding":"unarchived-rooms","rooms":1,"messages":3,"named":["q3@conference.example.com"]}"#,
+                false,
+            ),
+            (Finding::UnrecordedOriginal { messages: 1 }, r#"{"finding":"unrecorded-original","messages":1}"#, false),
+            (
+                Finding::StartsLater { first: None, archived_until: end },
+                r#"{"finding":"starts-later","first":null,"archived_until":"2026-11-20T12:00:00.000Z"}"#,
+                true,
+            ),
+            (
+                Finding::PurgeNear { unsealed: end, days: -1 },
+                r#"{"finding":"purge-near","unsealed":"2026-11-20T12:00:00.000Z","days":-1}"#,
+                true,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&finding).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Finding>(json).unwrap(), finding);
+            assert_eq!(finding.is_of_a_run(), of_a_run, "{json}");
+        }
+    }
+
+    #[test]
     fn messages_that_are_filtered_are_part_of_the_sum() {
         let filtered = BTreeMap::from([(FilterReason::NotIncluded, 2), (FilterReason::Excluded, 1)]);
         let mut accounts = Accounts { starts: 5, listed: 2, filtered, ..Accounts::default() };

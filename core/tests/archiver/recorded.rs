@@ -4,7 +4,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 
 use futures::{executor::block_on, future::join};
 use jabber_archive_core::{
-    BareJid, DeadLetter, Filter, Finding, Grid, Record, Room, RoomKind, Rooms, RunReport, Table, Timestamp,
+    BareJid, DeadLetter, Filter, Finding, Grid, Record, Room, RoomKind, Rooms, RunReport, Source, Sources, Table, Timestamp,
     testing::{faults::Faults, memory::MemorySource, rows::Row},
 };
 
@@ -112,6 +112,69 @@ fn two_archivers_find_what_one_would_have_found() {
         one.unwrap();
         other.unwrap();
         assert!(world.outcome() == alone.outcome(), "{seed}");
+    }
+}
+
+/// Something of everything that is found in a window.
+fn odd_days() -> Vec<Record> {
+    let chats = (0..120).map(|id| chat("2026-11-21T08:00:00Z", &format!("i{id}"), "hi"));
+    let mut records: Vec<Record> = chats.collect();
+    records.extend(
+        [4, 5, 8, 20]
+            .into_iter()
+            .zip(["20T07", "20T14", "21T07", "22T08"])
+            .map(|(number, at)| archived(&format!("2026-11-{at}:00:00Z"), number)),
+    );
+    let other = "other@conference.example.com";
+    records.push(Row::jm(&format!("{other}/ali"), BOB).groupchat().at("2026-11-21T09:00:00Z").id("x").body("hi").record());
+    records.push(replayed("2026-11-22T09:00:00Z", "a", "2026-11-21T10:00:00Z"));
+    records.push(replayed("2026-11-22T09:00:00Z", "b", "2026-11-22T07:00:00Z"));
+    records.push(copied("2026-11-22T07:00:00Z", "b").record());
+    records
+}
+
+fn odd_rooms() -> Rooms {
+    let mut rooms = Rooms::new();
+    for jid in [ROOM, "other@conference.example.com"] {
+        rooms.add_room(BareJid::new(jid).unwrap(), Room::new(RoomKind::Persistent, None));
+    }
+    rooms
+}
+
+fn odd_findings(findings: &[Finding]) {
+    assert_eq!(gaps(findings), [missing(2, 6, 7), missing(11, 9, 19)]);
+    let others: Vec<&Finding> = findings.iter().filter(|finding| !matches!(finding, Finding::MissingNumbers { .. })).collect();
+    let named = vec![BareJid::new("other@conference.example.com").unwrap()];
+    let expected = [Finding::NoOutgoing { rows: 121 }, Finding::UnarchivedRooms { rooms: 1, messages: 1, named }, UNRECORDED[0].clone()];
+    assert_eq!(others, expected.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_memory() {
+    let whole = World::new(Vec::new());
+    let whole = World { source: Arc::new(MemorySource::new(odd_days(), whole.now).with_rooms(odd_rooms())), ..whole };
+    odd_findings(&found(&whole.run().unwrap()));
+    let mut spilled = whole.anew();
+    spilled.settings.memory = 2_000;
+    assert!(spilled.anew().run().unwrap_err().to_string().contains("memory"), "rows have to be spooled");
+    spilled.spool = Some(Arc::default());
+    odd_findings(&found(&spilled.run().unwrap()));
+    assert!(spilled.outcome() == whole.outcome());
+}
+
+#[test]
+fn what_is_found_does_not_depend_on_the_databases_in_which_rows_lie() {
+    let world = World::new(Vec::new());
+    for divide in [2, 3] {
+        let mut shares = vec![Vec::new(); divide];
+        odd_days().into_iter().enumerate().for_each(|(index, record)| shares[index % divide].push(record));
+        let sources = shares.into_iter().enumerate().map(|(index, share)| {
+            let source = MemorySource::new(share, world.now).named(&format!("share {index}"));
+            let rooms = if index == 0 { odd_rooms() } else { Rooms::new() };
+            Arc::new(source.with_rooms(rooms)) as Arc<dyn Source>
+        });
+        let report = world.anew().run_of(Sources::new(sources).unwrap()).unwrap();
+        odd_findings(&found(&report));
     }
 }
 

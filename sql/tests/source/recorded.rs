@@ -280,3 +280,20 @@ async fn rows_that_were_purged_before_they_were_archived_are_found() {
     let expected = Finding::StartsLater { first: left.into_iter().chain(archived).min(), archived_until: day(&world.office, 2) };
     assert!(findings.contains(&expected), "{findings:?}");
 }
+
+#[tokio::test]
+async fn what_is_asked_for_that_is_asked_once_a_run() {
+    for (indexed, of_jm) in [(true, 5), (false, 1)] {
+        let world = World::new(Office::new(12, 300).indexed(indexed));
+        let asked = |what: &str| world.database.statements().iter().filter(|statement| statement.contains(what)).count();
+        let hours = |table: &str| asked(&format!("AS [cell] FROM [dbo].[{table}]"));
+        // Two windows of many: the weeks before are days of their own.
+        let most = day(&world.office, 2).after(Duration::from_hours(2));
+        world.run_at(most).await;
+        assert_eq!((hours("jm"), hours("tc_msgarchive"), asked("COLLATE Latin1_General_BIN2")), (of_jm, 1, 1));
+        world.run_at(most).await;
+        assert_eq!((hours("jm"), asked("COLLATE Latin1_General_BIN2")), (of_jm, 1), "nothing to seal, nothing to ask");
+        world.run().await;
+        assert_eq!((hours("jm"), hours("tc_msgarchive"), asked("COLLATE Latin1_General_BIN2")), (2 * of_jm, 2, 2));
+    }
+}
