@@ -20,6 +20,7 @@ mod ledger;
 mod mail;
 mod people;
 mod record;
+mod recorded;
 mod rooms;
 mod secret;
 mod sink;
@@ -62,6 +63,7 @@ pub use self::{
     },
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},
+    recorded::{HourlyRows, Numbers, Replay, Replays, RoomGap, RoomTraces, Traces, days_until_purge, purge_near, starts_later},
     rooms::{Room, RoomKind, Rooms},
     secret::{Secret, SecretSource},
     sink::{ByteStream, Capability, Sink, Stored},

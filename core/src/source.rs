@@ -1,10 +1,10 @@
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
-use crate::{Grid, Record, Result, Rooms, Span, Table, Timestamp, Transfer, Window};
+use crate::{BareJid, Grid, HourlyRows, Record, Result, Rooms, Span, Table, Timestamp, Transfer, Window};
 
 /// Where rows come from.
 ///
@@ -44,6 +44,29 @@ pub trait Source: fmt::Debug + Send + Sync {
     ///
     /// Names are compared exactly. Asked only where files are archived; a source without a transfer log knows of no uploads.
     async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>>;
+
+    /// The message rows of each hour in these spans, which are of full hours from 2000 on, sorted and apart from each other.
+    ///
+    /// Asked once a run, of the weeks before too, to tell hours without rows from those that never have many. Given by [`tally`](Self::tally) unless a source has a
+    /// cheaper way: lengths are not asked for.
+    async fn hours(&self, spans: &[Span]) -> Result<HourlyRows> {
+        let mut hours = HourlyRows::default();
+        let grid = Grid::new(Duration::from_hours(1), Duration::ZERO)?;
+        for span in spans {
+            for tally in self.tally(*span, &grid).await? {
+                hours.add(tally.table, tally.window.start(), tally.rows);
+            }
+        }
+        Ok(hours)
+    }
+
+    /// The highest number (`tc_msgarchive.msg_id`) of each room among the rows dated in the span; none of a source that cannot tell without reading them all.
+    ///
+    /// Asked once a run, of the 30 days before it: what is missing between one window and the next shows by numbers alone.
+    async fn room_numbers(&self, span: Span) -> Result<Option<BTreeMap<BareJid, i64>>> {
+        let _ = span;
+        Ok(None)
+    }
 }
 
 const _: Option<&dyn Source> = None;

@@ -8,8 +8,8 @@ use futures::{
 };
 
 use crate::{
-    Clock, Error, ErrorClass, ErrorKind, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
-    Window,
+    BareJid, Clock, Error, ErrorClass, ErrorKind, Extent, Grid, HourlyRows, Record, Result, Rooms, Source, SourceId, Span, Table, Tally,
+    Timestamp, Transfer, Window,
 };
 
 /// Several sources as one: the tables of a cluster lie in databases of their own, on servers of their own, several of each.
@@ -147,5 +147,25 @@ impl Source for Sources {
 
     async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
         Ok(self.each(|source| source.transfers(span, resources)).await?.concat())
+    }
+
+    async fn hours(&self, spans: &[Span]) -> Result<HourlyRows> {
+        let mut whole = HourlyRows::default();
+        for hours in self.each(|source| source.hours(spans)).await? {
+            whole.extend(hours);
+        }
+        Ok(whole)
+    }
+
+    async fn room_numbers(&self, span: Span) -> Result<Option<BTreeMap<BareJid, i64>>> {
+        let mut whole: BTreeMap<BareJid, i64> = BTreeMap::new();
+        for numbers in self.each(|source| source.room_numbers(span)).await? {
+            // A room may be missing where it is not told.
+            let Some(numbers) = numbers else { return Ok(None) };
+            for (room, number) in numbers {
+                whole.entry(room).and_modify(|highest| *highest = number.max(*highest)).or_insert(number);
+            }
+        }
+        Ok(Some(whole))
     }
 }

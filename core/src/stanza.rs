@@ -5,7 +5,7 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
-use crate::FileRef;
+use crate::{BareJid, FileRef, Jid, Timestamp};
 
 /// What a stanza holds besides its addresses.
 #[derive(Debug, Default)]
@@ -79,6 +79,48 @@ pub(crate) fn id(stanza: &str) -> Option<String> {
             _ => {}
         }
     }
+}
+
+/// When a message that is delivered again was said, by the stanza's child `<delay>` (XEP-0203) or `<x xmlns='jabber:x:delay'>` (XEP-0091): that of the room, else the last,
+/// because what a client has put in stands before what a server adds.
+pub(crate) fn said(stanza: &str, room: &BareJid) -> Option<Timestamp> {
+    let mut reader = lenient(stanza);
+    let (mut level, mut last) = (0_usize, None);
+    while let Ok(event) = reader.read_event() {
+        let child = match &event {
+            Event::Start(start) => {
+                level += 1;
+                Some(start).filter(|_| level == 2)
+            }
+            Event::Empty(start) => Some(start).filter(|_| level == 1),
+            Event::End(_) => {
+                level = level.saturating_sub(1);
+                None
+            }
+            Event::Eof => break,
+            _ => None,
+        };
+        if let Some((is_of_room, said)) = child.and_then(|child| stamp(child, room))
+            && (is_of_room || !last.is_some_and(|(is_of_room, _)| is_of_room))
+        {
+            last = Some((is_of_room, said));
+        }
+    }
+    last.map(|(_, said)| said)
+}
+
+/// Whether a stamp is the room's, and its time.
+fn stamp(start: &BytesStart<'_>, room: &BareJid) -> Option<(bool, Timestamp)> {
+    let is_delay = match local_name(start).as_str() {
+        "delay" => true,
+        "x" => attribute(start, "xmlns").as_deref() == Some("jabber:x:delay"),
+        _ => false,
+    };
+    let stamp = attribute(start, "stamp").filter(|_| is_delay)?;
+    // 20020910T23:08:25, without a zone, is the older form.
+    let said = stamp.parse().or_else(|_| format!("{}Z", stamp.trim_end_matches('Z')).parse()).ok()?;
+    let is_of_room = attribute(start, "from").and_then(|from| Jid::parse(&from)).is_some_and(|from| from.bare() == room);
+    Some((is_of_room, said))
 }
 
 /// Whether the stanza may announce a file or hold text typed beside one, without reading it as XML.
@@ -201,6 +243,26 @@ mod tests {
         assert_eq!(id("<message id=''><body>x</body></message>"), None);
         assert_eq!(id("<message from='a'"), None);
         assert_eq!(id("no xml at all"), None);
+    }
+
+    #[test]
+    fn when_a_replay_was_said_is_the_word_of_its_room() {
+        let room = BareJid::new("q3@conference.example.com").unwrap();
+        let said =
+            |children: &str| said(&format!("<message id='m1'><body>x</body>{children}</message>"), &room).map(|said| said.to_string());
+        let first = Some("2026-11-20T09:14:03.007Z".to_owned());
+        let ours = "<delay xmlns='urn:xmpp:delay' from='Q3@conference.example.com' stamp='2026-11-20T09:14:03.007Z'/>";
+        let forged = "<delay xmlns='urn:xmpp:delay' stamp='2001-01-01T00:00:00Z'/>";
+        assert_eq!(said(ours), first);
+        assert_eq!(said(&format!("{forged}{ours}")), first);
+        assert_eq!(said(&format!("{ours}{forged}")), first);
+        assert_eq!(said(&format!("<x>{ours}</x>")), None, "not the stanza's own");
+        let older = "<x xmlns='jabber:x:delay' stamp='20261120T09:14:03'>Offline</x>";
+        assert_eq!(said(older), Some("2026-11-20T09:14:03.000Z".to_owned()));
+        assert_eq!(said(&format!("{forged}{older}")), Some("2026-11-20T09:14:03.000Z".to_owned()));
+        for none in ["", "<x stamp='2026-11-20T09:14:03Z'/>", "<delay stamp='yesterday'/>", "<delay stam"] {
+            assert_eq!(said(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -22,9 +22,9 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    Appended, ArchiveFacts, ByteStream, Capability, Clock, Digest, Entry, Extent, FileStore, Grid, ItemKey, KeptKind, Ledger, Link,
-    MailItem, Movement, ObjectKey, Opened, Record, Result, Rooms, Sink, Source, SourceId, Sources, Span, Spool, SpoolWriter, Stored, Table,
-    Tally, Timestamp, Transfer, UndecodableRow, Window,
+    Appended, ArchiveFacts, BareJid, ByteStream, Capability, Clock, Digest, Entry, Extent, FileStore, Grid, HourlyRows, ItemKey, KeptKind,
+    Ledger, Link, MailItem, Movement, ObjectKey, Opened, Record, Result, Rooms, Sink, Source, SourceId, Sources, Span, Spool, SpoolWriter,
+    Stored, Table, Tally, Timestamp, Transfer, UndecodableRow, Window,
     testing::{
         conformance::{self, FileStoreSubject, LedgerSubject, Report, SourceSubject},
         faults::{Faults, FaultyFiles, FaultyLedger, FaultySink, FaultySource, FaultySpool},
@@ -55,7 +55,9 @@ fn held() -> Vec<Record> {
         for hour in 0..day % 4 {
             let at = format!("2026-11-{day}T{hour:02}:59:59.997Z");
             records.push(Row::jm("alice@example.com/jabber_1", "bob@example.com").at(&at).id("m1").body("héllo").record());
-            records.push(Row::archived("room@conference.example.com", "alice@example.com/jabber_1", "ali").at(&at).body("hi").record());
+            let room = format!("{}@conference.example.com", if day % 3 == 0 { "Room" } else { "other" });
+            let archived = Row::archived(&room, "alice@example.com/jabber_1", "ali").at(&at).body("hi");
+            records.push(if hour == 1 { archived } else { archived.number(day * 100 - hour) }.record());
         }
     }
     // Twice the same, and at the borders of windows.
@@ -140,6 +142,9 @@ impl Source for Interruptible {
     }
     async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
         self.inner.transfers(span, resources).await
+    }
+    async fn room_numbers(&self, span: Span) -> Result<Option<BTreeMap<BareJid, i64>>> {
+        self.inner.room_numbers(span).await
     }
 }
 
@@ -616,6 +621,8 @@ enum SourceSin {
     ClockGoesBack,
     ForgetsUploadsOutsideTheSpan,
     DoublesUploads,
+    CountsHoursTwice,
+    TellsTheLastNumber,
 }
 
 #[derive(Debug)]
@@ -710,6 +717,19 @@ impl Source for BadSource {
         }
     }
 
+    async fn hours(&self, spans: &[Span]) -> Result<HourlyRows> {
+        let mut hours = self.inner.hours(spans).await?;
+        if self.sin == SourceSin::CountsHoursTwice {
+            hours.extend(hours.clone());
+        }
+        Ok(hours)
+    }
+
+    async fn room_numbers(&self, span: Span) -> Result<Option<BTreeMap<BareJid, i64>>> {
+        let span = if self.sin == SourceSin::TellsTheLastNumber { Span::new(span.start, Timestamp::MAX) } else { span };
+        self.inner.room_numbers(span).await
+    }
+
     async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
         let mut transfers = self.inner.transfers(span, resources).await?;
         match self.sin {
@@ -737,6 +757,8 @@ fn every_fault_of_a_source_is_found_by_the_name_of_its_rule() {
         (SourceSin::MixesUpTheExtent, "the extent is that of the message rows from 2000 to now"),
         (SourceSin::ClockGoesBack, "there is a clock, and none goes back"),
         (SourceSin::ForgetsUploadsOutsideTheSpan, "every upload with one of the resource names"),
+        (SourceSin::CountsHoursTwice, "the message rows of every hour of the spans are counted, of each table"),
+        (SourceSin::TellsTheLastNumber, "the highest number of every room with rows in the span is told"),
         (SourceSin::DoublesUploads, "is given once"),
     ] {
         finds(rule, conformance::source(async || BadSource::subject(sin)));

@@ -137,6 +137,12 @@ impl Layout {
         Ok(Some(layout))
     }
 
+    /// How a column of the specification is read.
+    pub(crate) fn column(&self, name: &str) -> Option<&str> {
+        let place = self.spec.columns.iter().position(|column| column.name == name)?;
+        self.columns.get(place).map(String::as_str)
+    }
+
     /// How a table with these columns is read.
     fn of(operation: Operation<'_>, spec: &'static TableSpec, table: String, found: &[Column]) -> Result<Self> {
         let mut layout = Self {

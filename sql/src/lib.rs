@@ -10,6 +10,7 @@ mod fault;
 mod layout;
 mod login;
 mod reach;
+mod recorded;
 mod schema;
 mod several;
 mod source;

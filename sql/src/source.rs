@@ -12,7 +12,8 @@ use futures::{
     stream::{self, BoxStream},
 };
 use jabber_archive_core::{
-    Clock, ErrorClass, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
+    BareJid, Clock, ErrorClass, Extent, Grid, HourlyRows, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally,
+    Timestamp, Transfer,
 };
 use tokio::{
     sync::{OnceCell, mpsc},
@@ -143,7 +144,7 @@ fn countable(span: Span, grid: &Grid) -> Vec<Span> {
     pieces
 }
 
-fn table(layout: &Layout) -> Table {
+pub(crate) fn table(layout: &Layout) -> Table {
     match layout.spec.name {
         name if name == JM.name => Table::Jm,
         name if name == TC_MSGARCHIVE.name => Table::TcMsgarchive,
@@ -206,6 +207,14 @@ impl Source for MssqlSource {
 
     async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
         self.uploads(span, resources).await
+    }
+
+    async fn hours(&self, spans: &[Span]) -> Result<HourlyRows> {
+        self.count_hours(spans).await
+    }
+
+    async fn room_numbers(&self, span: Span) -> Result<Option<BTreeMap<BareJid, i64>>> {
+        self.highest_numbers(span).await.map(Some)
     }
 }
 

@@ -14,6 +14,8 @@
 //! | [`PERMISSION`] | once per run and table | whether the login may read it |
 //! | [`extent`], [`extent_by_scan`] | once per run and message table | first and last date, rows outside |
 //! | [`tally`] | before and after reading a chunk | rows and lengths by cell |
+//! | [`hours`] | once per run and message table; with an index, five times | rows by hour of the span and of the weeks before |
+//! | [`room_numbers`] | once per run | the highest `msg_id` of each room in the 30 days before |
 //! | [`records`] | once per chunk and table; where several connections read a table, once for each share of the chunk's time | the rows |
 //! | [`whole`] | once per run | `tc_rooms`, `tc_users` |
 //! | [`records`], [`uploads`] | once per window in which files were sent, if files are archived | rows of `aft_log`, by date and by resource name |
@@ -122,6 +124,28 @@ pub(crate) fn tally(table: &str, date: &DateColumn, lengths: &[String]) -> Strin
     )
 }
 
+/// Rows in cells of `@P4` minutes that are counted from `@P3`, of the rows dated from `@P1` to before `@P2`: where an index leads with the date, nothing else is read.
+pub(crate) fn hours(table: &str, date: &DateColumn) -> String {
+    let (start, end, date) = (date.bound(1), date.bound(2), &date.name);
+    format!(
+        "SELECT w.[cell] AS [cell], COUNT_BIG(*) AS [rows] FROM (\
+         SELECT DATEDIFF(minute, @P3, {date}) / @P4 AS [cell] \
+         FROM {table} WHERE {date} >= {start} AND {date} < {end}) AS w GROUP BY w.[cell]"
+    )
+}
+
+/// The highest number by room, of the rows dated from `@P1` to before `@P2`. `room` and `number` are as [`column`] gives them.
+///
+/// Rooms are told apart by code points: the database's collation may take two for one, and would show only one of them.
+pub(crate) fn room_numbers(table: &str, date: &DateColumn, room: &str, number: &str) -> String {
+    let (start, end, date) = (date.bound(1), date.bound(2), &date.name);
+    let [room, number] = [room, number].map(value);
+    format!(
+        "SELECT {room} COLLATE Latin1_General_BIN2 AS [room], MAX({number}) AS [number] \
+         FROM {table} WHERE {date} >= {start} AND {date} < {end} GROUP BY {room} COLLATE Latin1_General_BIN2"
+    )
+}
+
 /// The rows dated from `@P1` to before `@P2`, in any order. `columns` are as [`column`] gives them.
 pub(crate) fn records(table: &str, date: &DateColumn, columns: &[String]) -> String {
     format!("SELECT {} FROM {table} WHERE {date} >= {} AND {date} < {}", columns.join(", "), date.bound(1), date.bound(2), date = date.name)
@@ -132,7 +156,7 @@ pub(crate) const MOST_NAMES: usize = 1_000;
 
 /// The rows with one of so many resource names, `@P1` and those behind it. `resource` is as [`column`] gives it.
 pub(crate) fn uploads(table: &str, resource: &str, names: usize, columns: &[String]) -> String {
-    let resource = resource.rsplit_once(" AS ").map_or(resource, |(value, _)| value);
+    let resource = value(resource);
     let places: Vec<String> = (1..=names).map(|number| format!("@P{number}")).collect();
     format!("SELECT {} FROM {table} WHERE {resource} IN ({})", columns.join(", "), places.join(", "))
 }
@@ -146,6 +170,11 @@ pub(crate) fn whole(table: &str, columns: &[String]) -> String {
 pub(crate) fn column(name: &str, convert: bool) -> String {
     let quoted = quote(name);
     if convert { format!("CAST({quoted} AS nvarchar(max)) AS {quoted}") } else { quoted }
+}
+
+/// The value of a column as [`column`] gives it, without a name.
+fn value(column: &str) -> &str {
+    column.rsplit_once(" AS ").map_or(column, |(value, _)| value)
 }
 
 /// The place of a column that the table does not have.
@@ -179,6 +208,9 @@ mod tests {
             extent(&table, &date),
             extent_by_scan(&table, &date),
             tally(&table, &date, &[quote("body_len")]),
+            hours(&table, &date),
+            room_numbers(&table, &date, &columns[0], &quote("msg_id")),
+            hours(&table, &finer),
             records(&table, &date, &columns),
             records(&table, &finer, &columns),
             whole(&table, &columns),
@@ -202,6 +234,12 @@ mod tests {
         assert_eq!(
             uploads("[dbo].[aft_log]", "[filename]", 2, &columns[..1]),
             "SELECT [to_jid] FROM [dbo].[aft_log] WHERE [filename] IN (@P1, @P2)"
+        );
+        assert_eq!(
+            room_numbers("[dbo].[tc_msgarchive]", &finer, &columns[1], "[msg_id]"),
+            "SELECT CAST([body_text] AS nvarchar(max)) COLLATE Latin1_General_BIN2 AS [room], MAX([msg_id]) AS [number] FROM [dbo].[tc_msgarchive] \
+             WHERE [sent_date] >= CAST(@P1 AS datetime2(3)) AND [sent_date] < CAST(@P2 AS datetime2(3)) \
+             GROUP BY CAST([body_text] AS nvarchar(max)) COLLATE Latin1_General_BIN2"
         );
         assert!(uploads(&table, &columns[1], 1, &columns).ends_with(" WHERE CAST([body_text] AS nvarchar(max)) IN (@P1)"));
     }

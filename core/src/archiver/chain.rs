@@ -7,7 +7,7 @@ use std::{
 
 use futures::FutureExt;
 
-use super::{Archiver, Event, RunReport, retry::Stop, standing::Standing};
+use super::{Archiver, Event, RunReport, recorded::Recorded, retry::Stop, standing::Standing};
 use crate::{
     Accounts, Appended, Digest, Entry, EntryRecord, Finding, Frontier, ItemId, KeptKind, Link, ListLine, MessageLine, Neighbour, Result,
     RunEntry, Seal, Span, Timestamp, Window, ledger::ListReader,
@@ -25,6 +25,7 @@ pub(super) struct Progress {
     pub(super) lost: BTreeMap<Window, BTreeSet<ItemId>>,
     /// Windows that this run has read again.
     pub(super) retried: BTreeSet<Window>,
+    pub(super) recorded: Recorded,
 }
 
 impl Progress {
@@ -72,6 +73,12 @@ impl Archiver {
     /// What a seal, and its list near the end, account for near the start of the window behind it.
     pub(super) fn near(&self, seal: &Seal, listed: &[MessageLine], window: &Window) -> Neighbour {
         Neighbour::of_messages(listed.iter().chain(&seal.filtered_over_end), window, self.facts.margin())
+    }
+
+    /// The seal of this number, if the entry is one.
+    pub(super) async fn seal(&self, number: u64, stop: &Stop<'_>) -> Result<Option<Seal>> {
+        let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
+        Ok(if let EntryRecord::Seal(seal) = link.entry.record { Some(*seal) } else { None })
     }
 
     /// What the lines of a seal's list add up to. They are read one by one: a list may be larger than memory.

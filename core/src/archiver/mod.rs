@@ -9,6 +9,7 @@ mod listing;
 mod observer;
 mod plan;
 mod reading;
+mod recorded;
 mod report;
 mod retry;
 mod rows;
@@ -33,6 +34,7 @@ use self::{
     chain::{Outcome, Progress},
     plan::Plan,
     reading::{Chunk, Reading},
+    recorded::Recorded,
     retry::{Patience, Stop, stopped, unless_stopped},
     sealing::{Writing, Written},
 };
@@ -226,6 +228,7 @@ impl Archiver {
             report: RunReport::default(),
             lost: BTreeMap::new(),
             retried: BTreeSet::new(),
+            recorded: Recorded::default(),
         })
     }
 
@@ -268,13 +271,14 @@ impl Archiver {
             if plan.chunks.is_empty() && plan.end.is_none() && plan.again.is_empty() {
                 return Ok(());
             }
+            self.look_back(&plan, &extent, now, progress, stop).await?;
             let rooms = match &rooms {
                 Some(rooms) => rooms.clone(),
                 None => rooms.insert(Arc::new(self.patience(stop).attempt(|| self.source.context()).await?)).clone(),
             };
             match self.follow(plan, extent.indexed, rooms, progress, stop).await {
                 Ok(Outcome::Sealed) => return Ok(()),
-                Ok(Outcome::Raced) => {}
+                Ok(Outcome::Raced) => progress.recorded.forget(),
                 // The rows of the chunk are gone: they are read again.
                 Err(error) if error.kind() == ErrorKind::Spool => {
                     let here = Some(progress.frontier());
@@ -368,7 +372,9 @@ impl Archiver {
             let parts = unless_stopped(stop, rows.window(window, next, earlier)).await??;
             let mut writing = Writing::new(self, window, findings.remove(&window).unwrap_or_default());
             self.write(&mut writing, parts, stop).await?;
-            let Written { seal, ids, near, unmapped } = self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            let Written { mut seal, ids, near, unmapped, traces } =
+                self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            self.note_recorded(&mut seal, &traces, progress, stop).await?;
             let near = (!window.is_undated()).then(|| self.near(&seal, &near, &self.facts.grid.next(&window)));
             let abandoned = seal.abandoned.clone();
             if let Outcome::Raced = self.append_seal(seal, progress).await? {

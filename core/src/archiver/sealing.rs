@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Accounts, Assembly, Context, Conversation, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Issue, ItemId,
-    KeptKind, MessageLine, Result, Seal, ShortDigest, Table, Unmapped, Window,
+    KeptKind, MessageLine, Result, Seal, ShortDigest, Table, Traces, Unmapped, Window,
 };
 
 /// After so many mails those that are stored are made durable, while others are on their way: what is not yet durable does not grow with the window.
@@ -36,6 +36,7 @@ pub(super) struct Writing {
     unresolved_nicks: u64,
     late_copies: u64,
     files: FileCounts,
+    traces: Traces,
     /// What is archived of it already; none where it is not sealed.
     listed: Option<Listed>,
     /// Mails that were put since the last commit began.
@@ -55,6 +56,7 @@ impl Writing {
             unresolved_nicks: 0,
             late_copies: 0,
             files: FileCounts::default(),
+            traces: Traces::default(),
             listed: None,
             uncommitted: 0,
         }
@@ -105,6 +107,8 @@ pub(super) struct Written {
     /// The messages near the window's end.
     pub(super) near: Vec<MessageLine>,
     pub(super) unmapped: Unmapped,
+    /// What its rows tell of rows that are not there.
+    pub(super) traces: Traces,
 }
 
 impl Archiver {
@@ -158,6 +162,7 @@ impl Archiver {
         seal.late_copies.extend(assembly.late_copies.keys());
         writing.late_copies += assembly.late_copies.values().sum::<u64>();
         writing.context.extend(assembly.context);
+        writing.traces.extend(assembly.traces);
         let mut conversations: Vec<_> =
             assembly.conversations.into_iter().map(|conversation| (conversation.key.digest(), conversation)).collect();
         conversations.sort_unstable_by_key(|(key, _)| *key);
@@ -206,7 +211,7 @@ impl Archiver {
             left_over.retain(|id| !listed.accounted.contains(id));
         }
         self.commit(writing.window, stop).await?;
-        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, .. } = writing;
+        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, traces, .. } = writing;
         seal.abandoned.extend(left_over);
         for (table, (rows, length)) in tallies {
             let account = seal.tables.entry(*table).or_default();
@@ -235,7 +240,7 @@ impl Archiver {
         let KeptList { list, ids, near } = self.keep_list(listing, stop).await?;
         seal.list = list;
         close(&seal, &window)?;
-        Ok(Written { seal, ids, near, unmapped })
+        Ok(Written { seal, ids, near, unmapped, traces })
     }
 
     /// The conversations that the filter wants, and the messages of an unknown sender that are worth to be known of; the others are counted in the seal.

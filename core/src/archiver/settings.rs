@@ -30,6 +30,8 @@ pub struct RunSettings {
     pub in_flight: usize,
     /// How errors that may pass are retried.
     pub retry: RetryPolicy,
+    /// After how many days the source's rows are purged, if somebody does: a run that comes late is told in a finding. The shortest, of several sources.
+    pub purge_after_days: Option<u32>,
 }
 
 impl Default for RunSettings {
@@ -43,6 +45,7 @@ impl Default for RunSettings {
             concurrency: 16,
             in_flight: 64 << 20,
             retry: RetryPolicy::default(),
+            purge_after_days: None,
         }
     }
 }
@@ -50,6 +53,9 @@ impl Default for RunSettings {
 impl RunSettings {
     /// Clocks further apart than this are a finding; further apart than `settle`, and a run is refused.
     pub const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+    /// How far back the room archive is asked which rooms it has, and how far their numbers have come.
+    pub const NUMBERS_LOOKBACK: Duration = Duration::from_hours(30 * 24);
 
     /// How many bytes of rows one chunk may hold in memory: two chunks are at work at the same time, and of one copies and conversations are made.
     pub(super) fn held(&self) -> usize {

@@ -52,9 +52,11 @@ impl Sender {
 impl<'a> Copy<'a> {
     /// The copy that a row is, or why it is none.
     pub(super) fn of(row: &'a MessageRow, inquiry: &Inquiry<'_>) -> Result<Self, SkipReason> {
-        if row.replay {
-            return Err(SkipReason::Replay);
-        }
+        if row.replay { Err(SkipReason::Replay) } else { Self::of_replay(row, inquiry) }
+    }
+
+    /// The same of a row that may be a replay: of what was said then, a copy.
+    pub(super) fn of_replay(row: &'a MessageRow, inquiry: &Inquiry<'_>) -> Result<Self, SkipReason> {
         match row.kind {
             MessageKind::Error => return Err(SkipReason::Error),
             MessageKind::Headline => return Err(SkipReason::Headline),

@@ -5,6 +5,7 @@ mod fold;
 mod gather;
 mod neighbour;
 mod presence;
+mod traces;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +22,7 @@ use self::{
 };
 use crate::{
     ArchiveFacts, Context, Conversation, ConversationKey, Disposition, FieldHasher, Grid, MessageRow, Party, People, PresenceRow, Record,
-    Rooms, ShortDigest, Table, TableAccount, Timestamp, UndecodableRow, Window, context::Inquiry,
+    Rooms, ShortDigest, Table, TableAccount, Timestamp, Traces, UndecodableRow, Window, context::Inquiry,
 };
 
 /// Folds the rows of one chunk into conversations, window by window. Pure: no I/O, no clock.
@@ -166,7 +167,7 @@ impl Assembler {
         self.account_others(window, &mut assembly);
 
         let mut copies = Vec::new();
-        for row in rows {
+        for row in rows.iter().copied() {
             let copy = Copy::of(row, &inquiry);
             if window.contains(row.sent) {
                 let account = assembly.account(row.table, row.length);
@@ -178,6 +179,8 @@ impl Assembler {
             }
             copies.extend(copy);
         }
+        assembly.traces = traces::of_rows(&rows, window);
+        assembly.traces.replays = traces::replays(&rows, &copies, window, &Inquiry::new(&self.rooms, &self.people, window.start()));
         let folds = fold(copies, self.margin);
         let mut starts = Vec::new();
         for fold in &folds {
@@ -192,6 +195,7 @@ impl Assembler {
             }
         }
         assembly.conversations = gather(starts, window, &inquiry, &self.presence);
+        traces::note_messages(&mut assembly.traces, &assembly.conversations, &self.rooms);
         assembly.unresolved_nicks = assembly.conversations.iter().map(Conversation::unresolved_nicks).sum();
         assembly.context = inquiry.into_context();
         assembly
@@ -253,6 +257,8 @@ pub struct Assembly {
     pub unresolved_nicks: u64,
     /// Rooms and people that were asked for.
     pub context: Context,
+    /// What the rows tell of rows that are not there.
+    pub traces: Traces,
 }
 
 impl Assembly {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Act, Addendum, ExportEntry, KeptKind, NewerEntry};
 use crate::{
-    Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, ShortDigest, SkipReason, Span, Table,
-    Timestamp,
+    BareJid, Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, RoomGap, ShortDigest, SkipReason,
+    Span, Table, Timestamp,
 };
 
 /// One entry of the chain, as stored in `ledger/<number>.json`.
@@ -342,12 +342,73 @@ pub enum Finding {
         /// How many.
         files: u64,
     },
+    /// A stretch of time without a row in a table that usually has many then.
+    Silence {
+        /// The table.
+        table: Table,
+        /// Where it begins: a full hour.
+        start: Timestamp,
+        /// Where it ends: a full hour.
+        end: Timestamp,
+        /// How many rows there usually are in it.
+        usual: u64,
+    },
+    /// Rows of the message archiver are all logged on their way to a recipient, none on its way from a sender.
+    NoOutgoing {
+        /// How many rows.
+        rows: u64,
+    },
+    /// Numbers between those of a room's archived messages that no row has.
+    MissingNumbers {
+        /// In how many rooms.
+        rooms: u64,
+        /// How many numbers in all of them.
+        numbers: u64,
+        /// The rooms that lack most, 20 at most.
+        worst: Vec<RoomGap>,
+    },
+    /// Persistent rooms of which the message archiver has messages, and the room archive has none, nor had any in the 30 days before.
+    UnarchivedRooms {
+        /// How many rooms.
+        rooms: u64,
+        /// How many messages of theirs are known from the message archiver.
+        messages: u64,
+        /// The rooms, 20 at most.
+        named: Vec<BareJid>,
+    },
+    /// Messages that were shown to people who entered a room, and are neither in the source nor in the archive as having been said.
+    UnrecordedOriginal {
+        /// How many.
+        messages: u64,
+    },
+    /// The source begins behind everything that was sealed: what was between was purged before it was archived, if there was something.
+    StartsLater {
+        /// Its first row; none where it has no rows at all.
+        first: Option<Timestamp>,
+        /// Where the archive ended.
+        archived_until: Timestamp,
+    },
+    /// Half of the time or more has passed until rows that are not archived are purged.
+    PurgeNear {
+        /// From when on rows are not archived.
+        unsealed: Timestamp,
+        /// How many whole days were left when the run began; negative where they were over.
+        days: i64,
+    },
 }
 
 impl Finding {
     /// Whether it is about a run as a whole; all others are about a window and stand in its seal.
     pub fn is_of_a_run(&self) -> bool {
-        matches!(self, Self::FutureDate { .. } | Self::ClockSkew { .. } | Self::PurgedSealed { .. })
+        matches!(
+            self,
+            Self::FutureDate { .. }
+                | Self::ClockSkew { .. }
+                | Self::PurgedSealed { .. }
+                | Self::Silence { .. }
+                | Self::StartsLater { .. }
+                | Self::PurgeNear { .. }
+        )
     }
 }
 
@@ -492,6 +553,47 @@ mod tests {
         assert_eq!(link.digest, Link::new(link.entry.clone()).digest);
         let Record::Seal(seal) = link.entry.record else { panic!("a seal") };
         assert!(seal.messages.closes() && seal.filter.is_none());
+    }
+
+    #[test]
+    fn findings_of_what_was_never_recorded_are_stored_as_documented() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let [start, end] = [at("2026-11-20T10:00:00Z"), at("2026-11-20T12:00:00Z")];
+        let room = BareJid::new("q3@conference.example.com").unwrap();
+        let gap = RoomGap { room: room.clone(), numbers: 2, first: 5, last: 6 };
+        for (finding, json, of_a_run) in [
+            (
+                Finding::Silence { table: Table::TcMsgarchive, start, end, usual: 220 },
+                r#"{"finding":"silence","table":"tc_msgarchive","start":"2026-11-20T10:00:00.000Z","end":"2026-11-20T12:00:00.000Z","usual":220}"#,
+                true,
+            ),
+            (Finding::NoOutgoing { rows: 100 }, r#"{"finding":"no-outgoing","rows":100}"#, false),
+            (
+                Finding::MissingNumbers { rooms: 1, numbers: 2, worst: vec![gap] },
+                r#"{"finding":"missing-numbers","rooms":1,"numbers":2,"worst":[{"room":"q3@conference.example.com","numbers":2,"first":5,"last":6}]}"#,
+                false,
+            ),
+            (
+                Finding::UnarchivedRooms { rooms: 1, messages: 3, named: vec![room] },
+                r#"{"finding":"unarchived-rooms","rooms":1,"messages":3,"named":["q3@conference.example.com"]}"#,
+                false,
+            ),
+            (Finding::UnrecordedOriginal { messages: 1 }, r#"{"finding":"unrecorded-original","messages":1}"#, false),
+            (
+                Finding::StartsLater { first: None, archived_until: end },
+                r#"{"finding":"starts-later","first":null,"archived_until":"2026-11-20T12:00:00.000Z"}"#,
+                true,
+            ),
+            (
+                Finding::PurgeNear { unsealed: end, days: -1 },
+                r#"{"finding":"purge-near","unsealed":"2026-11-20T12:00:00.000Z","days":-1}"#,
+                true,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&finding).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Finding>(json).unwrap(), finding);
+            assert_eq!(finding.is_of_a_run(), of_a_run, "{json}");
+        }
     }
 
     #[test]

@@ -94,6 +94,13 @@ impl Row {
         self
     }
 
+    /// With this `msg_id`.
+    #[must_use]
+    pub fn number(mut self, number: i64) -> Self {
+        self.message.msg_id = Some(number);
+        self
+    }
+
     /// Of type `groupchat`.
     #[must_use]
     pub fn groupchat(self) -> Self {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use jabber_archive_core::{
-    Clock, Extent, Finding, Grid, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
+    Clock, Extent, Finding, Grid, HourlyRows, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
     testing::memory::MemorySource,
 };
 
@@ -58,6 +58,9 @@ impl<F: Fn(u64, &mut Vec<Record>) + Send + Sync> Source for Changing<F> {
     }
     async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
         self.inner.transfers(span, resources).await
+    }
+    async fn hours(&self, spans: &[Span]) -> Result<HourlyRows> {
+        self.inner.hours(spans).await
     }
 }
 

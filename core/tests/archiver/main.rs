@@ -14,6 +14,7 @@ mod patience;
 mod per_message;
 mod raced;
 mod reading;
+mod recorded;
 mod sent_files;
 mod several;
 mod spilled;

@@ -6,12 +6,18 @@ use std::{
 
 use futures::StreamExt;
 use jabber_archive_core::{
-    ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Frontier, Ledger, MemoryDirectory,
-    Neighbour, Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Unmapped, Window,
+    ArchiveFacts, Assembler, BareJid, ConversationKey, Extent, Filter, FilterReason, FilterTerm, Finding, MemoryDirectory, Neighbour,
+    Party, Record, Result, Rooms, RunSettings, Source, Timestamp, Unmapped, Window,
 };
 use serde::Serialize;
 
-use super::{Outcome, now, report::counted, surveyed::Surveyed, unmapped};
+use super::{
+    Outcome, now,
+    recorded::{self, Existing},
+    report::{self, counted},
+    surveyed::Surveyed,
+    unmapped,
+};
 use crate::{
     arguments::Resolving,
     config::Config,
@@ -51,6 +57,8 @@ struct Checked {
     encrypted_rows: u64,
     /// Rows in that window that would become dead letters, by reason.
     undecodable: BTreeMap<String, u64>,
+    /// What a run would find of rows that were never recorded or are gone, as far as that shows without archiving.
+    findings: Vec<Finding>,
     /// The messages in them that the filter leaves out, by reason.
     filtered: BTreeMap<FilterReason, u64>,
     /// Entries of the filter that name nobody in the directory or in these rows, and no room.
@@ -67,7 +75,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     settings.check(&facts)?;
     wiring::spool(&config)?;
     let place = Place::of(&config)?;
-    let frontier = existing(&place, &facts).await?;
+    let existing = existing(&place, &facts).await?;
+    let frontier = existing.as_ref().map(|existing| existing.frontier);
     let Known { people, directory: listed, survey: directory } = wiring::people(&config).await?;
     let filter = config.filter.read(&config)?;
     let databases = Databases::of(&config)?;
@@ -110,6 +119,7 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         sampled_rows: 0,
         encrypted_rows: 0,
         undecodable: BTreeMap::new(),
+        findings: Vec::new(),
         filtered: BTreeMap::new(),
         unknown_entries: Vec::new(),
     };
@@ -118,6 +128,9 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         let assembler = Assembler::new(&facts, rooms.clone(), people);
         let seen = checked.sample(&*source, assembler, facts.grid.window_at(last), &filter).await?;
         checked.unknown_entries = unknown_entries(&filter, listed.as_deref(), &rooms, seen);
+    }
+    if !faults {
+        checked.findings.extend(recorded::findings(&*source, &extent, &facts, &settings, existing.as_ref(), now).await?);
     }
     checked.unmapped_file = unmapped::write(file, &checked.unmapped)?;
     console.print(&checked)?;
@@ -130,6 +143,7 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         || checked.undated + checked.future > 0
         || checked.directory.as_ref().is_some_and(DirectorySurvey::is_odd)
         || checked.encrypted_rows > 0
+        || !checked.findings.is_empty()
         || !checked.undecodable.is_empty()
         || !checked.unmapped.is_empty()
         || !checked.unknown_entries.is_empty();
@@ -137,12 +151,12 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
 }
 
 /// How far the archive has come, if there is one; one that was made with other facts is refused as a run refuses it.
-async fn existing(place: &Place, facts: &ArchiveFacts) -> Result<Option<Frontier>> {
+async fn existing(place: &Place, facts: &ArchiveFacts) -> Result<Option<Existing>> {
     let Some(archive) = place.find(Arc::new(Console::progress())).await? else { return Ok(None) };
     let ledger = archive.ledger();
     let Some((stored, _)) = ledger.facts().await? else { return Ok(None) };
     facts.compare(&stored)?;
-    Ok(Some(ledger.head().await?.map(|head| head.entry.frontier).unwrap_or_default()))
+    Existing::of(&ledger).await.map(Some)
 }
 
 impl Checked {
@@ -168,7 +182,12 @@ impl Checked {
             }
         }
         let mut seen = BTreeSet::new();
-        for conversation in assembler.assemble(&window, &Neighbour::default()).conversations {
+        let assembly = assembler.assemble(&window, &Neighbour::default());
+        // Of a window that was read in part everything would be missing that was not read.
+        if self.sampled_rows < SAMPLE {
+            self.findings.extend(recorded::of_window(source, &window, &assembly.traces).await?);
+        }
+        for conversation in assembly.conversations {
             if let Some(reason) = filter.reason(&conversation) {
                 *self.filtered.entry(reason).or_default() += conversation.messages.len() as u64;
             } else {
@@ -226,6 +245,7 @@ impl fmt::Display for Checked {
         for (reason, rows) in &self.undecodable {
             writeln!(f, "       {rows} of the last window would be dead letters: {reason}")?;
         }
+        report::told(f, &self.findings)?;
         if let Some(files) = &self.files {
             write!(f, "{files}")?;
         }

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod export;
 mod log;
+mod recorded;
 mod report;
 mod run;
 mod status;

@@ -69,9 +69,7 @@ impl fmt::Display for Report {
         if !run.abandoned.is_empty() {
             writeln!(f, "abandoned {}: mails of interrupted attempts, which the chain says count for nothing", run.abandoned.len())?;
         }
-        for (finding, times) in summed(&run.findings) {
-            writeln!(f, "finding: {finding}{}", if times > 1 { format!(" (in {times} windows)") } else { String::new() })?;
-        }
+        told(f, &run.findings)?;
         if !run.unmapped.is_empty() {
             writeln!(f, "people without an address: {}", run.unmapped.len())?;
             unmapped::show(f, &run.unmapped, self.unmapped_file.as_deref())?;
@@ -97,6 +95,14 @@ fn reasons(run: &RunReport) -> String {
 pub(super) fn counted(filtered: &BTreeMap<FilterReason, u64>) -> String {
     let reasons: Vec<String> = filtered.iter().map(|(reason, messages)| format!("{reason} {messages}")).collect();
     reasons.join(", ")
+}
+
+/// A line for each kind of finding.
+pub(super) fn told(f: &mut fmt::Formatter<'_>, findings: &[Finding]) -> fmt::Result {
+    for (finding, times) in summed(findings) {
+        writeln!(f, "finding: {finding}{}", if times > 1 { format!(" (in {times} windows)") } else { String::new() })?;
+    }
+    Ok(())
 }
 
 /// Findings of one kind added up over windows, and in how many windows they are.
@@ -137,6 +143,33 @@ fn words(finding: &Finding) -> (String, u64) {
         Finding::UnloggedFile { files } => ("{} files are named by messages, and no upload of them is logged".to_owned(), *files),
         Finding::UnlocatedFile { files } => ("{} files are logged at no place that is read".to_owned(), *files),
         Finding::FileSize { files } => ("{} files have another size than the transfer log says".to_owned(), *files),
+        Finding::Silence { table, start, end, usual } => {
+            (format!("{table} has no row from {start} to {end}, where there usually are about {usual}: a holiday, or was nothing recorded?"), 0)
+        }
+        Finding::NoOutgoing { rows } => {
+            ("none of {} rows of jm was logged on its way from a sender: is outbound logging off? Of federated chats one half is missing then".to_owned(), *rows)
+        }
+        Finding::MissingNumbers { numbers, .. } => {
+            ("{} numbers of messages (tc_msgarchive.msg_id) have no row: the seal of the window names the rooms".to_owned(), *numbers)
+        }
+        Finding::UnarchivedRooms { messages, .. } => (
+            "{} messages are of persistent rooms that tc_msgarchive knows nothing of: the seal of the window names the rooms; are all room messages archived?"
+                .to_owned(),
+            *messages,
+        ),
+        Finding::UnrecordedOriginal { messages } => {
+            ("{} messages were shown to people who entered a room, and nowhere is recorded that they were said".to_owned(), *messages)
+        }
+        Finding::StartsLater { first, archived_until } => {
+            let begins = first.map_or("has no rows any more".to_owned(), |first| format!("begins at {first}"));
+            (format!("the source {begins}, and was archived until {archived_until}: what was between is lost, if there was something"), 0)
+        }
+        Finding::PurgeNear { unsealed, days } if *days < 0 => {
+            (format!("rows from {unsealed} on, not archived before, are past the days after which they are purged: run more often"), 0)
+        }
+        Finding::PurgeNear { unsealed, days } => {
+            (format!("{days} days were left until rows from {unsealed} on, not archived before, are purged: run more often"), 0)
+        }
         other => (format!("{other:?}"), 0),
     }
 }

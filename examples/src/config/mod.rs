@@ -127,6 +127,11 @@ impl Config {
         Ok(config)
     }
 
+    /// After how many days the first rows are purged, of the source that purges first.
+    pub(crate) fn purge_after_days(&self) -> Option<u32> {
+        self.source.iter().filter_map(|source| source.purge_after_days).min()
+    }
+
     /// A path of the configuration; relative ones begin at its folder.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)

@@ -43,6 +43,8 @@ pub(crate) struct SourceConfig {
     idle_timeout: Option<Span>,
     #[serde(default)]
     encryption_keys: Vec<EncryptionKeyConfig>,
+    /// How many days rows stay in the database.
+    pub(crate) purge_after_days: Option<u32>,
 }
 
 /// How to sign in without a login of SQL Server.
@@ -92,6 +94,7 @@ impl SourceConfig {
             first_row_timeout: None,
             idle_timeout: None,
             encryption_keys: Vec::new(),
+            purge_after_days: None,
         }
     }
 
@@ -99,6 +102,9 @@ impl SourceConfig {
     pub(crate) fn built(&self, config: &Config) -> Result<MssqlConfig> {
         let SourceKind::Mssql = self.kind;
         self.check_encryption()?;
+        if self.purge_after_days == Some(0) {
+            return Err(self.refuse("`purge_after_days = 0` keeps no row").advise("write how many days rows stay, or remove it"));
+        }
         let mut built = MssqlConfig::with_login(self.host.as_str(), self.database.as_str(), self.sign_in(config)?)
             .trust_server_certificate(self.trust_server_certificate)
             .encrypt(match self.encrypt {

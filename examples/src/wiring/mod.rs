@@ -80,6 +80,7 @@ pub(crate) fn settings(config: &Config) -> RunSettings {
     settings.chunk_windows = run.chunk_windows.unwrap_or(settings.chunk_windows);
     settings.concurrency = run.concurrency.unwrap_or(settings.concurrency);
     settings.in_flight = run.in_flight.map_or(settings.in_flight, |bytes| bytes.0);
+    settings.purge_after_days = config.purge_after_days();
     settings.retry.total = run.retry_for.map_or(settings.retry.total, |total| total.0);
     settings
 }

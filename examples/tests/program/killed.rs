@@ -17,7 +17,7 @@ const ARGUMENTS: [&str; 6] = ["demo", "--messages", "500", "--seed", "5", "--jso
 
 /// The digest of the list of every window.
 fn lists(archive: &Path) -> BTreeMap<String, Value> {
-    let entries = files(archive).into_iter().filter(|(path, _)| path.starts_with("ledger/0"));
+    let entries = files(archive).into_iter().filter(|(path, _)| path.starts_with("ledger/0") && !path.contains('#'));
     entries
         .filter_map(|(_, content)| {
             let entry: Value = serde_json::from_slice(&content).unwrap();

@@ -21,6 +21,7 @@ mod outsider;
 mod people;
 mod program;
 mod recipes;
+mod recorded;
 mod restarted;
 mod run;
 #[cfg(feature = "sftp")]

@@ -13,6 +13,7 @@ mod gentle;
 mod large;
 mod reaching;
 mod real_server;
+mod recorded;
 mod refusals;
 mod setting;
 mod shapes;

@@ -11,7 +11,9 @@ use futures::{
 };
 
 use super::report::{Report, Rule};
-use crate::{Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Source, SourceId, Span, Table, Tally, Timestamp, Transfer, Window};
+use crate::{
+    BareJid, Clock, Extent, Grid, HourlyRows, PRESENCE_LOOKBACK, Record, Source, SourceId, Span, Table, Tally, Timestamp, Transfer, Window,
+};
 
 /// A source that does not change, and what it holds.
 pub struct SourceSubject<S: ?Sized> {
@@ -65,6 +67,7 @@ pub async fn source<S: Source + ?Sized>(make: impl AsyncFn() -> SourceSubject<S>
     rows(&make, &mut report, held).await;
     tallies(&make, &mut report).await;
     transfers(&make, &mut report).await;
+    recorded(&make, &mut report).await;
     report
         .check("the extent is that of the message rows from 2000 to now, and counts the others", async |rule| {
             let SourceSubject { source, records, .. } = make().await;
@@ -185,6 +188,58 @@ async fn tallies<S: Source + ?Sized>(make: &impl AsyncFn() -> SourceSubject<S>, 
             let SourceSubject { source, records, .. } = make().await;
             for grid in grids() {
                 ensure_tallied(rule, &*source, &records, Window::UNDATED.span(), &grid).await;
+            }
+        })
+        .await;
+}
+
+async fn recorded<S: Source + ?Sized>(make: &impl AsyncFn() -> SourceSubject<S>, report: &mut Report) {
+    report
+        .check("the message rows of every hour of the spans are counted, of each table", async |rule| {
+            let SourceSubject { source, records, .. } = make().await;
+            let (hour, week) = (Duration::from_hours(1), Duration::from_hours(7 * 24));
+            let grid = grids()[1];
+            let times: Vec<Timestamp> = times(&records).into_iter().filter(|time| *time >= Timestamp::PLAUSIBLE).collect();
+            for time in sample(&times, 7) {
+                let time = grid.window_at(time).start();
+                let whole = Span::new(time.before(week * 4).max(Timestamp::PLAUSIBLE), time.after(week));
+                let day = Span::new(time, time.after(hour * 24));
+                let later = Span::new(day.end.after(hour * 3), day.end.after(week));
+                for spans in [vec![], vec![whole], vec![day], vec![day, later], HourlyRows::compared(day)] {
+                    let found = rule.works(source.hours(&spans).await);
+                    let mut expected = HourlyRows::default();
+                    let counted = records.iter().filter(|record| spans.iter().any(|span| span.contains(record.sent())));
+                    counted
+                        .filter(|record| record.table() != Table::TcTimelog)
+                        .for_each(|record| expected.add(record.table(), record.sent(), 1));
+                    rule.equal(&found, &expected);
+                }
+            }
+        })
+        .await;
+    let told = match make().await.source.room_numbers(whole()).await {
+        Ok(None) => Err("the source does not tell the numbers of rooms"),
+        _ => Ok(()),
+    };
+    report
+        .check_if(told, "the highest number of every room with rows in the span is told", async |rule| {
+            let SourceSubject { source, records, .. } = make().await;
+            let mut borders = sample(&times(&records), 7);
+            borders.extend([Timestamp::MIN, Timestamp::MAX]);
+            borders.sort_unstable();
+            for (index, start) in borders.iter().enumerate() {
+                for end in &borders[index..] {
+                    let span = Span::new(*start, *end);
+                    let mut expected: BTreeMap<BareJid, i64> = BTreeMap::new();
+                    for record in records.iter().filter(|record| span.contains(record.sent())) {
+                        if let Record::Message(row) = record
+                            && let Some(number) = row.msg_id.filter(|_| row.table == Table::TcMsgarchive)
+                        {
+                            expected.entry(row.to.bare().clone()).and_modify(|highest| *highest = number.max(*highest)).or_insert(number);
+                        }
+                    }
+                    rule.equal(&rule.works(source.room_numbers(span).await), &Some(expected));
+                }
             }
         })
         .await;

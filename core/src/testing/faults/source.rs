@@ -1,10 +1,13 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
 use super::Faults;
-use crate::{Clock, ErrorKind::Source as KIND, Extent, Grid, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp, Transfer};
+use crate::{
+    BareJid, Clock, ErrorKind::Source as KIND, Extent, Grid, HourlyRows, Record, Result, Rooms, Source, SourceId, Span, Tally, Timestamp,
+    Transfer,
+};
 
 /// A source whose calls fail as [`Faults`] say, and whose streams break.
 #[derive(Debug)]
@@ -48,5 +51,13 @@ impl<S: Source + ?Sized> Source for FaultySource<S> {
 
     async fn transfers(&self, span: Span, resources: &[String]) -> Result<Vec<Transfer>> {
         self.faults.call(KIND, "transfers", self.inner.transfers(span, resources)).await
+    }
+
+    async fn hours(&self, spans: &[Span]) -> Result<HourlyRows> {
+        self.faults.call(KIND, "hours", self.inner.hours(spans)).await
+    }
+
+    async fn room_numbers(&self, span: Span) -> Result<Option<BTreeMap<BareJid, i64>>> {
+        self.faults.call(KIND, "room numbers", self.inner.room_numbers(span)).await
     }
 }

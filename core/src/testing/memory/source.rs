@@ -6,7 +6,9 @@ use std::{
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
-use crate::{Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer};
+use crate::{
+    BareJid, Clock, Extent, Grid, PRESENCE_LOOKBACK, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
+};
 
 /// A source that gives the records it was given.
 #[derive(Debug)]
@@ -137,5 +139,19 @@ impl Source for MemorySource {
         let is_asked_for =
             |transfer: &&Transfer| resources.contains(&transfer.resource) || transfer.sent.is_some_and(|sent| span.contains(sent));
         Ok(self.state(|state| state.transfers.iter().filter(is_asked_for).cloned().collect()))
+    }
+
+    async fn room_numbers(&self, span: Span) -> Result<Option<BTreeMap<BareJid, i64>>> {
+        let mut numbers: BTreeMap<BareJid, i64> = BTreeMap::new();
+        self.state(|state| {
+            for record in &state.records {
+                if let Record::Message(row) = record
+                    && let Some(number) = row.msg_id.filter(|_| row.table == Table::TcMsgarchive && span.contains(row.sent))
+                {
+                    numbers.entry(row.to.bare().clone()).and_modify(|highest| *highest = number.max(*highest)).or_insert(number);
+                }
+            }
+        });
+        Ok(Some(numbers))
     }
 }

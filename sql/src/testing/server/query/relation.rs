@@ -96,11 +96,16 @@ fn select(select: &Select, source: Relation, context: &Context<'_>) -> Result<Re
     Ok(Relation { columns, rows: Box::new(rows) })
 }
 
-/// Groups are made by numbers and times only.
+/// Groups are made by numbers and times, and by texts whose collation tells apart whatever differs.
 fn key_of_group(key: &Expr, columns: &[Column], context: &Context<'_>) -> Result<Typed, Refusal> {
-    let typed = Scope::of_rows(context, columns).typed(key)?;
+    let (of, exact) = match key {
+        Expr::Collate { expr, collation } if collation.to_string() == "Latin1_General_BIN2" => (expr.as_ref(), true),
+        key => (key, false),
+    };
+    let typed = Scope::of_rows(context, columns).typed(of)?;
     match typed.kind.family() {
-        Family::Number | Family::Time => Ok(typed),
+        Family::Number | Family::Time if !exact => Ok(typed),
+        Family::Text if exact => Ok(typed),
         _ => Err(Refusal::syntax(key)),
     }
 }
