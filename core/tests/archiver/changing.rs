@@ -1,15 +1,18 @@
 //! The source changes while it is read, or something else stands in the archive.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use jabber_archive_core::{
-    Clock, Extent, Finding, Grid, HourlyRows, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
+    BareJid, Clock, Extent, Finding, Grid, HourlyRows, Record, Result, Rooms, Source, SourceId, Span, Table, Tally, Timestamp, Transfer,
     testing::memory::MemorySource,
 };
 
@@ -61,6 +64,9 @@ impl<F: Fn(u64, &mut Vec<Record>) + Send + Sync> Source for Changing<F> {
     }
     async fn hours(&self, spans: &[Span]) -> Result<HourlyRows> {
         self.inner.hours(spans).await
+    }
+    async fn room_numbers(&self, span: Span) -> Result<Option<BTreeMap<BareJid, i64>>> {
+        self.inner.room_numbers(span).await
     }
 }
 

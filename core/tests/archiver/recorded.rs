@@ -1,14 +1,14 @@
 //! Was it recorded at all? What an archiver finds of rows that are not there, and what it does not take for such.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, thread, time::Duration};
 
 use futures::{executor::block_on, future::join};
 use jabber_archive_core::{
-    BareJid, DeadLetter, Filter, Finding, Grid, Record, Room, RoomKind, Rooms, RunReport, Source, Sources, Table, Timestamp,
+    BareJid, Filter, Finding, Grid, Record, Room, RoomKind, Rooms, RunReport, Source, Sources, Table, Timestamp,
     testing::{faults::Faults, memory::MemorySource, rows::Row},
 };
 
-use super::world::*;
+use super::{changing::Changing, world::*};
 
 /// A message in [`ROOM`] with a number, as the room archive has it.
 fn archived(time: &str, number: i64) -> Record {
@@ -96,6 +96,27 @@ fn a_room_that_begins_to_count_anew_has_no_hole() {
     let world =
         World::new(vec![archived("2026-11-20T07:00:00Z", 400), archived("2026-11-20T14:00:00Z", 1), archived("2026-11-21T07:00:00Z", 2)]);
     assert_eq!(found(&world.run().unwrap()), []);
+}
+
+#[test]
+fn numbers_in_windows_that_another_program_has_sealed_meanwhile_are_no_hole() {
+    let rows = || {
+        let rows = [4, 5, 6].into_iter().zip(["20T07", "20T14", "21T07"]);
+        rows.map(|(number, at)| archived(&format!("2026-11-{at}:00:00Z"), number)).collect::<Vec<_>>()
+    };
+    let world = World::new(rows());
+    // When the first window is read, two are sealed by somebody else, who has seen a row more.
+    let more = rows().into_iter().chain([chat("2026-11-20T07:30:00Z", "a1", "hi")]).collect();
+    let other = later(&World { source: Arc::new(MemorySource::new(more, world.now)), ..world.clone() }, "2026-11-20T20:00:00Z");
+    let source = Changing::new(&world, move |count, _| {
+        if count == 3 {
+            thread::scope(|scope| scope.spawn(|| other.run().unwrap()).join().unwrap());
+        }
+    });
+    assert_eq!(found(&world.run_of(source).unwrap()), []);
+    world.check();
+    assert_eq!(*world.observer.raced.lock().unwrap(), 1);
+    assert_eq!(world.seals().iter().map(|seal| seal.messages.listed).sum::<u64>(), 4);
 }
 
 #[test]
@@ -257,12 +278,13 @@ fn nothing_is_said_of_a_replay_where_its_original_cannot_be_told_to_be_nowhere()
     let empty = Row::jm(&format!("{ROOM}/ali"), BOB).groupchat().at(shown).replay().record();
     assert_eq!(found(&World::new(vec![early(), timeless, empty]).run().unwrap()), []);
 
-    // In a window with a dead letter, which may be it.
-    let dead = World::new(vec![early(), undecodable("2026-11-22T07:00:00Z"), replayed(shown, "a", "2026-11-22T08:00:00Z")]);
-    let report = dead.run().unwrap();
-    assert_eq!((found(&report), report.dead_letters), (Vec::new(), 1));
-    let letters: Vec<DeadLetter> = dead.dead_letters(&dead.seal_at("2026-11-22T07:00:00Z"));
-    assert_eq!(letters.len(), 1);
+    // In a window with a dead letter, which may be it: an earlier one, or its own.
+    for (dead, said) in [("2026-11-22T07:00:00Z", "2026-11-22T08:00:00Z"), ("2026-11-22T13:00:00Z", "2026-11-22T13:30:00Z")] {
+        let report = World::new(vec![early(), undecodable(dead), replayed(shown, "a", said)]).run().unwrap();
+        assert_eq!((found(&report), report.dead_letters), (Vec::new(), 1), "{said}");
+        let report = World::new(vec![early(), replayed(shown, "a", said)]).run().unwrap();
+        assert_eq!((found(&report), report.dead_letters), (UNRECORDED.to_vec(), 0), "{said}");
+    }
 
     // In a window of which messages were filtered.
     let mut filtered =
