@@ -358,7 +358,9 @@ fn later(world: &World, now: &str) -> World {
 fn a_source_that_begins_behind_what_was_sealed_is_found() {
     let until = at("2026-11-20T18:00:00Z");
     let kept = |kept: &[&str]| {
-        let world = World::new(vec![chat("2026-11-20T09:00:00Z", "a1", "hi"), chat("2026-11-20T15:00:00Z", "a2", "ho")]);
+        let mut world = World::new(vec![chat("2026-11-20T09:00:00Z", "a1", "hi"), chat("2026-11-20T15:00:00Z", "a2", "ho")]);
+        // What is gone of each window is another matter.
+        world.settings.late_windows = 0;
         later(&world, "2026-11-20T20:00:00Z").run().unwrap();
         world.source.edit(|records| *records = kept.iter().map(|sent| chat(sent, "a3", "left")).collect());
         found(&later(&world, "2026-11-24T06:30:00Z").run().unwrap())
