@@ -9,7 +9,7 @@ use super::{
     retry::{Stop, unless_stopped},
 };
 use crate::{
-    BareJid, EntryRecord, Extent, Finding, HourlyRows, ListLine, Replay, Replays, Result, Seal, ShortDigest, Span, Timestamp, Traces,
+    BareJid, Extent, Finding, HourlyRows, ListLine, Replay, Replays, Result, Seal, ShortDigest, Span, Timestamp, Traces,
     Window, purge_near, starts_later,
 };
 
@@ -140,7 +140,7 @@ impl Archiver {
         Ok(replays.iter().filter(is_nowhere).count() as u64)
     }
 
-    /// What is listed of windows, as far as it is sought. Entries are read backwards, down to the first of these windows.
+    /// What is listed of windows, as far as it is sought.
     async fn accounts(
         &self,
         sought: &BTreeMap<Window, BTreeSet<ShortDigest>>,
@@ -148,29 +148,18 @@ impl Archiver {
         stop: &Stop<'_>,
     ) -> Result<BTreeMap<Window, Account>> {
         let mut accounts: BTreeMap<Window, Account> = BTreeMap::new();
-        let Some(first) = sought.keys().next() else { return Ok(accounts) };
-        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
-        for number in (1..=head).rev() {
-            let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
-            if link.entry.frontier.end.is_none_or(|end| end <= first.start()) {
-                break;
+        let (Some((first, _)), Some((last, _))) = (sought.first_key_value(), sought.last_key_value()) else { return Ok(accounts) };
+        for standing in self.standings(Span::new(first.start(), last.end()), progress, stop).await? {
+            let Some(sought) = sought.get(&standing.window) else { continue };
+            let whole = !standing.has_dead_letters() && standing.seals.iter().all(|seal| seal.messages.filtered.is_empty());
+            let mut account = Account { listed: BTreeSet::new(), whole };
+            for seal in &standing.seals {
+                let add = |found: &mut BTreeSet<ShortDigest>, line: ListLine| {
+                    found.extend(line.messages.iter().map(|message| message.identity).filter(|identity| sought.contains(identity)));
+                };
+                account.listed.extend(unless_stopped(stop, self.fold_list(seal, stop, add)).await??);
             }
-            let EntryRecord::Seal(seal) = link.entry.record else { continue };
-            let sealed: Vec<&Window> = sought.keys().filter(|window| seal.span.contains(window.start())).collect();
-            if sealed.is_empty() || seal.span == Window::UNDATED.span() {
-                continue;
-            }
-            let all: BTreeSet<ShortDigest> = sealed.iter().flat_map(|window| &sought[*window]).copied().collect();
-            let add = |found: &mut BTreeSet<ShortDigest>, line: ListLine| {
-                found.extend(line.messages.iter().map(|message| message.identity).filter(|identity| all.contains(identity)));
-            };
-            let listed = unless_stopped(stop, self.fold_list(&seal, stop, add)).await??;
-            let whole = seal.dead_letters.is_empty() && seal.messages.filtered.is_empty();
-            for window in sealed {
-                let account = accounts.entry(*window).or_insert_with(|| Account { listed: BTreeSet::new(), whole: true });
-                account.listed.extend(&listed);
-                account.whole &= whole;
-            }
+            accounts.insert(standing.window, account);
         }
         Ok(accounts)
     }
