@@ -152,7 +152,7 @@ impl Archiver {
         }
         unless_stopped(stop, writing.listing.add(lines)).await??;
         for letter in dead {
-            seal.dead_letters.insert(self.keep(KeptKind::DeadLetter, letter.to_bytes(), stop).await?);
+            seal.dead_letters.insert(self.keep_letter(letter, stop).await?);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use jabber_archive_core::{
 };
 use serde::Serialize;
 
-use super::{Outcome, now, report::counted, surveyed::Surveyed, unmapped};
+use super::{Outcome, after_run::AfterRun, now, report::counted, surveyed::Surveyed, unmapped};
 use crate::{
     arguments::Resolving,
     config::Config,
@@ -64,6 +64,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     let facts = wiring::facts(&config)?;
     wiring::converter(&config, &facts)?;
     let settings = wiring::settings(&config);
+    wiring::encryptor(&config)?;
+    AfterRun::of(&config)?;
     settings.check(&facts)?;
     wiring::spool(&config)?;
     let place = Place::of(&config)?;
