@@ -420,7 +420,7 @@ const DAMAGES: &[(&str, Shows, Damage)] = &[
         victim.rehash();
         entry
     }),
-    ("a message is taken out of a mail's line, the sums are not, and the chain is made anew", Always, |victim| {
+    ("an entry counts a mail more than its list has, and the chain is made anew", Always, |victim| {
         let entry = victim.sealing("2026-11-20");
         victim.change(&entry, "\"items\": 2", "\"items\": 3");
         victim.rehash();
