@@ -12,31 +12,33 @@ parser = argparse.ArgumentParser(usage="verify.py FOLDER [--expect DIGEST]")
 parser.add_argument("folder")
 parser.add_argument("--expect")
 options = parser.parse_args()
+ENTRY, DIGEST, ID = r"ledger/(\d{8}|[1-9]\d{8,})\.json", "[0-9a-f]{64}", "[a-z2-7]{26}"
 problems, complete = set(), True
+# What reading ends in where something else stands than what is expected.
+FORGED = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 
 def wrong(path, why):
     problems.add(f"{path}: {why}")
 
-def digest_of(path, content):
-    """The SHA-256 of a file, whose content is added to a list; None if it is missing."""
-    digest = hashlib.sha256()
+def read(path, digest=None, by=None):
+    """The content of a file and its SHA-256; no content if it is missing, or is not as something else names it."""
+    content, hasher = [], hashlib.sha256()
     try:
         with open(os.path.join(options.folder, path), "rb") as file:
             for piece in iter(lambda: file.read(1 << 20), b""):
-                digest.update(piece)
-                if not path.startswith("attachments/"):  # these may be larger than memory
-                    content.append(piece)
-        return digest.hexdigest()
+                hasher.update(piece)
+                content += [] if path.startswith("attachments/") else [piece]  # attachments may be larger than memory
     except (FileNotFoundError, NotADirectoryError):
-        wrong(path, "missing")
+        return wrong(path, "missing"), None
+    if digest not in (None, hasher.hexdigest()):
+        return wrong(path, f"changed: {by} names another digest"), None
+    return b"".join(content), hasher.hexdigest()
 
-def check(path, digest, by):
-    """The content of a file, if it is there as something else names it."""
-    content = []
-    found = digest_of(path, content)
-    if found not in (None, digest):
-        wrong(path, f"changed: {by} names another digest")
-    return b"".join(content) if found == digest else None
+def matching(pattern, texts):
+    """The texts, each of which has to be of this form."""
+    if not all(re.fullmatch(pattern, text) for text in texts):
+        raise ValueError("a name that is none")
+    return texts
 
 def folder_of(span):
     """Where the mails of a window lie: by day, and by time where it is shorter. What is dated before 2000 lies together."""
@@ -44,38 +46,45 @@ def folder_of(span):
     day = "%Y/%m/%d" if end - start == timedelta(days=1) else "%Y/%m/%d/%H%M"
     return "items/" + (start.strftime(day) if start.year >= 2000 else "undated")
 
-def add_up(path, what, whole, *parts):
-    """What was read is archived, or the seal says why not."""
-    if whole != sum(parts):
-        wrong(path, f"the {what} do not add up")
+def sums(seal):
+    """What does not add up: everything that was read is archived, or the seal says why not."""
+    for table, rows in seal["tables"].items():
+        if rows["rows"] != sum(rows[part] for part in ("starts", "folded", "presence", "dead_letters")) + sum(rows["skipped"].values()):
+            yield f"rows of {table}"
+    messages = seal["messages"]
+    parts = sum(messages[part] for part in ("listed", "dead_letters", "elsewhere")) + sum(messages.get("filtered", {}).values())
+    if not messages["starts"] == parts == sum(rows["starts"] for rows in seal["tables"].values()):
+        yield "messages"
 
 # 1. The chain: each entry names the digest of the file before it, of `archive.json` for the first, and of all that it vouches for.
 paths = (os.path.join(place, name) for place, _, names in os.walk(options.folder) for name in names)
 files = {os.path.relpath(path, options.folder) for path in paths if not re.search(r"#\d+$", path)}  # `#1`: of a write that was killed
-numbers = sorted(int(path[7:-5]) for path in files if re.fullmatch(r"ledger/(\d{8}|[1-9]\d{8,})\.json", path))
-content, seals, kept, abandoned, seen, follows = [], [], {}, set(), set(), True
-before, before_digest, frontier = "archive.json", digest_of("archive.json", content), {"end": None, "undated": False, "seal": None}
+numbers = sorted(int(path[7:-5]) for path in files if re.fullmatch(ENTRY, path))
+seals, kept, abandoned, seen = [], {}, set(), set()
+before, frontier, follows = "archive.json", {"end": None, "undated": False, "seal": None}, True
+content, before_digest = read(before)
 try:
-    domain = json.loads(b"".join(content) or b"{}").get("message_id_domain", "")
-except (AttributeError, ValueError):
-    domain = wrong("archive.json", "damaged") or ""
+    domain = json.loads(content or "{}").get("message_id_domain", "").encode()
+except FORGED:
+    domain = wrong(before, "damaged") or b""
 for last, number in zip([0] + numbers, numbers):
     for gone in range(last + 1, min(number, last + 1001)):
         wrong(f"ledger/{gone:08}.json", "missing")
         before_digest, follows, complete = None, False, False
-    path, content = f"ledger/{number:08}.json", []
-    digest = digest_of(path, content)
+    path = f"ledger/{number:08}.json"
+    content, digest = read(path)
     seen.add(digest)
     try:
-        entry = json.loads(b"".join(content))
+        entry = json.loads(content)
         (kind, record), = [pair for pair in entry.items() if pair[0] not in ("number", "previous", "frontier")]
         if entry["number"] != number or kind not in ("seal", "addendum", "run", "export"):
             raise ValueError("another number, or a kind that only a newer version knows")
         if before_digest not in (None, entry["previous"]):
             wrong(path if before_digest == options.expect else before, f"{path} names another digest of {before}")
+        contexts = [record[name] for name in ("context", "filter", "configuration", "selection") if record.get(name)]
         after = dict(frontier if follows else entry["frontier"])
         if kind in ("seal", "addendum"):
-            span, messages, folder = record["span"], record["messages"], folder_of(record["span"])
+            folder, span = folder_of(record["span"]), record["span"]
             undated = folder == "items/undated"
             if kind == "addendum":
                 if follows and not (frontier["undated"] if undated else span["end"] <= (frontier["end"] or "")):
@@ -84,21 +93,17 @@ for last, number in zip([0] + numbers, numbers):
                 after.update({"undated": True} if undated else {"end": span["end"], "seal": number})
                 if not undated and follows and frontier["end"] not in (None, span["start"]):
                     wrong(path, "its window does not begin where the one sealed before it ends")
-            for table, rows in record["tables"].items():
-                parts = [rows[part] for part in ("starts", "folded", "presence", "dead_letters")]
-                add_up(path, f"rows of {table}", rows["rows"], *parts, *rows["skipped"].values())
-            parts = [messages[part] for part in ("listed", "dead_letters", "elsewhere")]
-            add_up(path, "messages", messages["starts"], *parts, *messages.get("filtered", {}).values())
-            add_up(path, "messages", messages["starts"], *(rows["starts"] for rows in record["tables"].values()))
-            kept.update((f"dead-letters/{name}.json", (name, path)) for name in record["dead_letters"])
-            seals.append((path, record, folder))
-        names = (record.get(name) for name in ("context", "filter", "configuration", "selection"))
-        kept.update((f"context/{name}.json", (name, path)) for name in names if name)
+            for what in sums(record):
+                wrong(path, f"the {what} do not add up")
+            lists = matching(DIGEST, [record["list"]] if record["list"] else [])
+            kept.update((f"dead-letters/{name}.json", (name, path)) for name in matching(DIGEST, record["dead_letters"]))
+            seals += [(path, record, folder, name) for name in lists]
+        kept.update((f"context/{name}.json", (name, path)) for name in matching(DIGEST, contexts))
         abandoned.update(record.get("abandoned", []))
         if entry["frontier"] != after:
             wrong(path, "its frontier does not follow from the entries before")
         frontier, follows = entry["frontier"], True
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except FORGED as error:
         wrong(path, f"damaged: {error}")
         follows, complete = False, False
     before, before_digest = path, digest
@@ -108,17 +113,22 @@ if options.expect and options.expect not in seen:
 
 # 2. What entries name by digest, and the mails that their lists name.
 for path, (name, by) in kept.items():
-    check(path, name, by)
-mails, attachments = set(), {path for path in files if re.fullmatch(r"attachments/[0-9a-f]{64}", path)}
-for entry, seal, folder in seals:
-    path = f"ledger/lists/{seal['list']}.jsonl"
-    content = check(path, seal["list"], entry) if seal["list"] else b""
+    read(path, name, by)
+mails, attachments = set(), {path for path in files if re.fullmatch("attachments/" + DIGEST, path)}
+for entry, seal, folder, digest in seals:
+    path = f"ledger/lists/{digest}.jsonl"
+    content, _ = read(path, digest, entry)
+    try:
+        lines = [json.loads(line) for line in (content or b"").splitlines()]
+        matching(ID, [line["id"] for line in lines])
+        matching(DIGEST, [name for line in lines for name in line.get("attachments", []) + [line["sha256"]]])
+        counts = [len(lines), sum(line["bytes"] for line in lines), sum(len(line["messages"]) for line in lines)]
+    except FORGED as error:
+        content = wrong(path, f"damaged: {error}")
     if content is None:
         complete = False
         continue
-    lines = [json.loads(line) for line in content.splitlines()]
-    sums = len(lines), sum(line["bytes"] for line in lines), sum(len(line["messages"]) for line in lines)
-    if sums != (seal["items"], seal["bytes"], seal["messages"]["listed"]):
+    if counts != [seal["items"], seal["bytes"], seal["messages"]["listed"]]:
         wrong(entry, f"its counts are not those of {path}")
     for line in lines:
         mail = f"{folder}/{line['id']}.eml"
@@ -126,21 +136,21 @@ for entry, seal, folder in seals:
             wrong(path, f"it lists {mail} again")
         mails.add(mail)
         attachments.update(f"attachments/{name}" for name in line.get("attachments", []))
-        head = (check(mail, line["sha256"], path) or b"").split(b"\r\n\r\n")[0]
-        name = re.search(b"(?im)^Message-ID: <(.*)@" + re.escape(domain.encode()) + b">$", head.replace(b"\r\n", b"\n"))
-        if name and name[1].decode() != line["id"]:
+        head = (read(mail, line["sha256"], path)[0] or b"").split(b"\r\n\r\n")[0].replace(b"\r\n", b"\n")
+        name = re.search(b"(?im)^Message-ID: <(.*)@" + re.escape(domain) + b">$", head)
+        if name and name[1] != line["id"].encode():
             wrong(mail, "its Message-ID is that of another mail")
 for path in attachments:
-    check(path, path[-64:], "its own name")
+    read(path, path[-64:], "its own name")
 
 # 3. What no list names: mails of windows that are not sealed yet, those that an entry says count for nothing, and what somebody added.
 pending = ignored = 0
-KNOWN = r"ledger/(\d{8}|[1-9]\d{8,})\.json|ledger/lists/[0-9a-f]{64}\.jsonl|(context|dead-letters)/[0-9a-f]{64}\.json"
-OURS = ("items/", "ledger/", "context/", "dead-letters/", "attachments/")
+KNOWN = f"{ENTRY}|ledger/lists/{DIGEST}\\.jsonl|(context|dead-letters)/{DIGEST}\\.json"
 for path in files - mails - attachments:
-    mail = re.fullmatch(r"items/(undated|\d{4}/(?:0\d|1[0-2])/(?:[0-2]\d|3[01])(?:/\d{4})?)/([a-z2-7]{26})\.eml", path)
+    mail = re.fullmatch(rf"items/(undated|\d{{4}}/(?:0\d|1[0-2])/(?:[0-2]\d|3[01])(?:/\d{{4}})?)/({ID})\.eml", path)
     if not mail:
-        if path.startswith(OURS) and not re.fullmatch(KNOWN, path):
+        ours = path.startswith(("items/", "ledger/", "context/", "dead-letters/", "attachments/"))
+        if ours and not re.fullmatch(KNOWN, path):
             wrong(path, "extra: it is no part of the archive")
         continue
     start, end = (re.sub(r"\D", "", text)[:12].ljust(12, "0") for text in (mail[1], frontier["end"] or ""))  # 202611210000

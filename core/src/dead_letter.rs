@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{Conversation, ConversationKey, Message, Table, Timestamp, UndecodableRow, Window};
+use crate::{Conversation, ConversationKey, Digest, Message, MessageLine, Result, ShortDigest, Table, Timestamp, UndecodableRow, Window};
 
 /// What could not be archived as a mail, with everything that was read of it: kept by digest, counted in every sum, for another attempt later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,46 @@ pub enum DeadLetter {
         /// The message.
         message: Box<Message>,
     },
+    /// One of these, encrypted: all can see where it belongs and why it is there, and only who has the key what it holds.
+    Encrypted {
+        /// The window.
+        window: Window,
+        /// Of a row: the table it stands in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        table: Option<Table>,
+        /// When the row is dated, or the message starts.
+        sent: Timestamp,
+        /// Of a message: digest of its conversation's key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conversation: Option<ShortDigest>,
+        /// Of a message: how a list would name it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<MessageLine>,
+        /// Why.
+        reason: String,
+        /// SHA-256 of the dead letter as it would be stored if it were not encrypted.
+        sha256: Digest,
+        /// For whom it is encrypted: public keys.
+        recipients: Vec<String>,
+        /// The dead letter as it would be stored, encrypted; text.
+        encrypted: String,
+    },
 }
+
+/// Encrypts what is only for some to read.
+///
+/// # Contract
+///
+/// Who has the private key of any one recipient can decrypt what [`encrypt`](Encryptor::encrypt) gives, with the format's own tools. The same content need not give the same text.
+pub trait Encryptor: fmt::Debug + Send + Sync {
+    /// For whom: public keys, as their format writes them.
+    fn recipients(&self) -> Vec<String>;
+
+    /// The content encrypted for all of them, as text.
+    fn encrypt(&self, content: &[u8]) -> Result<String>;
+}
+
+const _: Option<&dyn Encryptor> = None;
 
 impl DeadLetter {
     /// The dead letters of rows, sorted as they are; equal ones are told apart.
@@ -60,6 +99,33 @@ impl DeadLetter {
     /// The dead letter of one message of a conversation.
     pub(crate) fn of_message(conversation: &Conversation, message: Message, reason: String) -> Self {
         Self::Message { window: conversation.window, conversation: conversation.key.clone(), reason, message: Box::new(message) }
+    }
+
+    /// The same, encrypted; what is already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of the encryptor.
+    pub fn encrypted(self, by: &dyn Encryptor) -> Result<Self> {
+        let plain = self.to_bytes();
+        let (window, table, sent, conversation, message, reason) = match self {
+            Self::Row { window, table, sent, reason, .. } => (window, Some(table), sent, None, None, reason),
+            Self::Message { window, conversation, reason, message } => {
+                (window, None, message.sent(), Some(conversation.digest()), Some(MessageLine::of(&message)), reason)
+            }
+            encrypted @ Self::Encrypted { .. } => return Ok(encrypted),
+        };
+        Ok(Self::Encrypted {
+            window,
+            table,
+            sent,
+            conversation,
+            message,
+            reason,
+            sha256: Digest::of(&plain),
+            recipients: by.recipients(),
+            encrypted: by.encrypt(&plain)?,
+        })
     }
 
     /// The bytes as stored.

@@ -46,7 +46,7 @@ pub use self::{
     context::Context,
     conversation::{Address, Conversation, ConversationKey, ConversationKind, Message, MessageKey, Participant, Party},
     converter::{Converter, ConverterExt, Recipe},
-    dead_letter::DeadLetter,
+    dead_letter::{DeadLetter, Encryptor},
     digest::{Digest, FieldHasher, ShortDigest},
     directory::{Directory, JidIsEmail, MemoryDirectory, Person},
     error::{Error, ErrorClass, ErrorKind, Result},

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "age")]
+mod age;
 mod archive;
 #[cfg(feature = "azure")]
 mod azure;
@@ -20,6 +22,8 @@ mod verify;
 /// The library of stores that [`Archive::new`] takes.
 pub use object_store;
 
+#[cfg(feature = "age")]
+pub use self::age::AgeRecipients;
 #[cfg(feature = "azure")]
 pub use self::azure::{AzureConfig, AzureLimits, AzureSignIn};
 #[cfg(feature = "export")]

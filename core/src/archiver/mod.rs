@@ -4,6 +4,7 @@ mod amending;
 mod chain;
 mod files;
 mod issuing;
+mod letters;
 mod listed;
 mod listing;
 mod observer;
@@ -45,8 +46,8 @@ pub use self::{
     settings::{RetryPolicy, RunIdentity, RunSettings},
 };
 use crate::{
-    ArchiveFacts, Clock, Converter, Error, ErrorClass, ErrorKind, FileStore, Filter, Finding, Ledger, People, Result, Rooms, Sink, Source,
-    Spool, Timestamp,
+    ArchiveFacts, Clock, Converter, Encryptor, Error, ErrorClass, ErrorKind, FileStore, Filter, Finding, Ledger, People, Result, Rooms,
+    Sink, Source, Spool, Timestamp,
 };
 
 /// Reads the source, folds its rows into conversations, stores them as mails and seals each window in the ledger.
@@ -64,6 +65,7 @@ pub struct Archiver {
     people: People,
     filter: Filter,
     files: Option<Arc<dyn FileStore>>,
+    encryptor: Option<Arc<dyn Encryptor>>,
     settings: RunSettings,
     identity: RunIdentity,
     observer: Arc<dyn Observer>,
@@ -110,6 +112,7 @@ impl Archiver {
             people: People::new(Arc::new(crate::MemoryDirectory::new())),
             filter: Filter::default(),
             files: None,
+            encryptor: None,
             settings: RunSettings::default(),
             identity: RunIdentity::default(),
             observer: Arc::new(observer::Silence),
@@ -137,6 +140,12 @@ impl Archiver {
     #[must_use]
     pub fn files(self, files: Arc<dyn FileStore>) -> Self {
         Self { files: Some(files), ..self }
+    }
+
+    /// Who is to read dead letters; without it, whoever can read the archive.
+    #[must_use]
+    pub fn dead_letters_to(self, encryptor: Arc<dyn Encryptor>) -> Self {
+        Self { encryptor: Some(encryptor), ..self }
     }
 
     /// Where what outgrows memory goes. Without a spool, windows whose rows outgrow it are refused.

@@ -9,8 +9,8 @@ use super::{
     retry::{Stop, unless_stopped},
 };
 use crate::{
-    BareJid, Extent, Finding, HourlyRows, ListLine, Replay, Replays, Result, Seal, ShortDigest, Span, Timestamp, Traces,
-    Window, purge_near, starts_later,
+    BareJid, Extent, Finding, HourlyRows, ListLine, Replay, Replays, Result, Seal, ShortDigest, Span, Timestamp, Traces, Window,
+    purge_near, starts_later,
 };
 
 /// In how many windows before its own the original of a replay is looked for.

@@ -194,7 +194,7 @@ impl Archiver {
     /// Keeps what cannot be archived.
     async fn bury(&self, writing: &mut Writing, dead: Vec<DeadLetter>, stop: &Stop<'_>) -> Result<()> {
         for letter in dead {
-            writing.seal.dead_letters.insert(self.keep(KeptKind::DeadLetter, letter.to_bytes(), stop).await?);
+            writing.seal.dead_letters.insert(self.keep_letter(letter, stop).await?);
         }
         Ok(())
     }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::executor::block_on;
 use jabber_archive_core::{
-    Capability, Cause, Conversation, Converter, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Issue, ItemId, ItemKey, MailItem,
-    MessageLine, Part, Recipe, Result, Table, testing::memory::MemorySink,
+    Capability, Cause, Conversation, Converter, DeadLetter, Digest, Encryptor, Error, ErrorClass, ErrorKind, Issue, ItemId, ItemKey,
+    MailItem, MessageLine, Part, Recipe, Result, Table,
+    testing::{faults::Faults, memory::MemorySink},
 };
 
 use super::world::*;
@@ -152,4 +154,75 @@ fn dead_letters_are_tried_again_on_request_and_what_can_be_archived_now_is_added
     let [added] = &world.addenda()[..] else { panic!("{:?}", world.addenda()) };
     assert_eq!((added.cause, added.seal.messages.elsewhere, added.seal.messages.dead_letters), (Cause::Retry, 3, 0));
     assert_eq!(world.retry().unwrap().addenda, 0);
+}
+
+/// Encrypts by hiding, never twice in the same way; fails at this call.
+#[derive(Debug, Default)]
+struct Hiding {
+    calls: std::sync::atomic::AtomicUsize,
+    fails_at: usize,
+}
+
+impl Encryptor for Hiding {
+    fn recipients(&self) -> Vec<String> {
+        vec!["auditor".to_owned()]
+    }
+
+    fn encrypt(&self, content: &[u8]) -> Result<String> {
+        let call = self.calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+        if call == self.fails_at {
+            return Err(Error::new(ErrorKind::Ledger, ErrorClass::Fatal, "encrypt dead letter", "no randomness"));
+        }
+        Ok(format!("{call}: {} bytes", content.len()))
+    }
+}
+
+#[test]
+fn encrypted_dead_letters_tell_where_they_belong_and_are_counted_as_any_other() {
+    let records = || {
+        let mut records = vec![undecodable("2026-11-20T09:00:00Z"), undecodable("2026-11-20T09:00:00Z")];
+        records.push(chat("2026-11-20T09:00:00Z", "a1", "readable"));
+        records.push(chat("2026-11-20T09:01:00Z", "a2", "impossible"));
+        records
+    };
+    let converter = Arc::new(PerMessage { refuses: "impossible", class: ErrorClass::Item });
+    let world = |records| {
+        let mut world = World::new(records);
+        world.converter = converter.clone();
+        world
+    };
+    let plain = world(records());
+    plain.run().unwrap();
+    let expected: Vec<Digest> =
+        plain.dead_letters(&plain.seal_at("2026-11-20T09:00:00Z")).iter().map(|letter| Digest::of(&letter.to_bytes())).collect();
+
+    let hidden = world(records());
+    let run = |encryptor| {
+        let archiver = hidden.archiver(&Faults::none()).dead_letters_to(Arc::new(encryptor));
+        block_on(archiver.run(hidden.now, std::future::pending()))
+    };
+    // The first is kept, the second is not: nothing of the window is sealed.
+    let error = run(Hiding { fails_at: 2, ..Hiding::default() }).unwrap_err();
+    assert!(error.to_string().contains("no randomness") && hidden.seals().iter().all(|seal| seal.dead_letters.is_empty()), "{error}");
+    let report = run(Hiding::default()).unwrap();
+    let seal = hidden.seal_at("2026-11-20T09:00:00Z");
+    assert_eq!((report.dead_letters, seal.dead_letters.len(), seal.messages.dead_letters), (3, 3, 1));
+    let letters = hidden.dead_letters(&seal);
+    let mut held = Vec::new();
+    for letter in &letters {
+        let DeadLetter::Encrypted { window, table, sent, conversation, message, reason, sha256, recipients, encrypted } = letter else {
+            panic!("{letter:?}")
+        };
+        held.push(*sha256);
+        assert_eq!((window.contains(*sent), recipients.as_slice()), (true, &["auditor".to_owned()][..]));
+        assert_eq!((conversation.is_none(), message.is_none()), (table.is_some(), table.is_some()));
+        assert!(encrypted.ends_with(" bytes"), "{encrypted}");
+        assert!(reason == "direction: neither O nor I" || reason.contains("refused"), "{reason}");
+        let text = String::from_utf8(letter.to_bytes().to_vec()).unwrap();
+        assert!(!text.contains("impossible") && !text.contains('@'), "{text}");
+    }
+    held.sort();
+    let mut expected = expected;
+    expected.sort();
+    assert_eq!(held, expected, "each names the plain one by its digest");
 }

@@ -12,7 +12,9 @@ use jabber_archive_core::{
 use serde::Serialize;
 
 use super::{
-    Outcome, now,
+    Outcome,
+    after_run::AfterRun,
+    now,
     recorded::{self, Existing},
     report::{self, counted},
     surveyed::Surveyed,
@@ -72,6 +74,8 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     let facts = wiring::facts(&config)?;
     wiring::converter(&config, &facts)?;
     let settings = wiring::settings(&config);
+    wiring::encryptor(&config)?;
+    AfterRun::of(&config)?;
     settings.check(&facts)?;
     wiring::spool(&config)?;
     let place = Place::of(&config)?;

@@ -6,6 +6,7 @@ mod filter;
 mod kept;
 #[cfg(feature = "ldap")]
 mod ldap;
+mod recipients;
 mod secret;
 mod sink;
 mod source;
@@ -25,6 +26,7 @@ pub(crate) use self::{
     encryption_key::EncryptionKeyConfig,
     files::{FilesConfig, FilesKind},
     filter::FilterConfig,
+    recipients::Recipients,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
     source::SourceConfig,
@@ -110,6 +112,7 @@ pub(crate) struct RunConfig {
     pub(crate) concurrency: Option<usize>,
     pub(crate) in_flight: Option<Bytes>,
     pub(crate) retry_for: Option<Span>,
+    pub(crate) dead_letters_to: Option<Recipients>,
     pub(crate) after_run: Option<Vec<String>>,
     pub(crate) after_run_limit: Option<Span>,
 }

@@ -8,7 +8,7 @@ mod place;
 use std::sync::Arc;
 
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, Rsmf,
+    ArchiveFacts, Archiver, Converter, Encryptor, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, Rsmf,
     RunIdentity, RunSettings, Transcript, TranscriptSettings,
 };
 use jabber_archive_sink::FileSpool;
@@ -108,12 +108,25 @@ pub(crate) fn identity(config: Option<&Config>) -> RunIdentity {
     }
 }
 
+/// Who is to read dead letters, if it is not everybody.
+pub(crate) fn encryptor(config: &Config) -> Result<Option<Arc<dyn Encryptor>>> {
+    let Some(recipients) = &config.run.dead_letters_to else { return Ok(None) };
+    #[cfg(feature = "age")]
+    return Ok(Some(Arc::new(jabber_archive_sink::AgeRecipients::new(recipients.0.iter().map(String::as_str)).map_err(|error| {
+        refuse("[run] dead_letters_to", "it names no keys of age").advise("give the public key that `age-keygen` prints").because(error)
+    })?)));
+    #[cfg(not(feature = "age"))]
+    Err(refuse("[run] dead_letters_to", &format!("this program encrypts to none of {} recipients", recipients.0.len()))
+        .advise("build it with `--features age`"))
+}
+
 /// The whole line.
 pub(crate) async fn archiver(config: &Config, place: &Place, people: People, observer: Arc<dyn Observer>) -> Result<Archiver> {
     let facts = facts(config)?;
     let source = Databases::of(config)?.together();
     let converter = converter(config, &facts)?;
     let filter = config.filter.read(config)?;
+    let encryptor = encryptor(config)?;
     let settings = settings(config);
     settings.check(&facts)?;
     let files = files(config)?;
@@ -122,6 +135,10 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
     let line = match files {
         Some(files) => line.files(files.store),
+        None => line,
+    };
+    let line = match encryptor {
+        Some(encryptor) => line.dead_letters_to(encryptor),
         None => line,
     };
     Ok(line.spool(spool).people(people).filter(filter).settings(settings).identity(identity(Some(config))).observer(observer))

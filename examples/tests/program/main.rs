@@ -5,6 +5,8 @@
 mod after_run;
 mod azure;
 mod check;
+#[cfg(feature = "age")]
+mod dead_letters;
 mod demo;
 mod encrypted;
 mod export;

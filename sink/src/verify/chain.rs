@@ -174,7 +174,7 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
             take_items(path, &addendum.seal, sealed, verification);
         }
         EntryRecord::Run(run) => sealed.abandoned.extend(run.abandoned.iter().cloned()),
-        EntryRecord::Export(_) => {}
+        record if record.act().is_some() => {}
         _ => verification.problems.push(Problem::inconsistent(path, "an entry of a kind that this version does not know")),
     }
     if follows && expected != entry.frontier {
