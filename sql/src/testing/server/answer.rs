@@ -43,6 +43,8 @@ pub(super) struct Answer {
     session: Session,
     pieces: mpsc::Sender<Piece>,
     tokens: BytesMut,
+    /// What has been sent, if answers are kept; one that goes wrong, or sets the session, is none that can be given again.
+    sent: Option<Vec<Bytes>>,
 }
 
 /// Where faults may meet an answer.
@@ -60,13 +62,28 @@ impl Faults {
 
 impl Answer {
     pub(super) fn new(database: Database, session: Session, pieces: mpsc::Sender<Piece>) -> Self {
-        Self { database, session, pieces, tokens: BytesMut::new() }
+        let sent = database.keeps_answers().then(Vec::new);
+        Self { database, session, pieces, tokens: BytesMut::new(), sent }
     }
 
     /// Answers a request; blocks while the client does not take what there is.
     pub(super) fn to(mut self, request: &Request) {
         // If the client is gone there is nobody to tell.
-        let _ = self.try_to(request);
+        let _ = if self.sent.is_some() { self.try_again(request) } else { self.try_to(request) };
+    }
+
+    /// Gives an answer that is kept, and keeps the one that is made.
+    fn try_again(&mut self, request: &Request) -> Result<(), Gone> {
+        let asked = format!("{request:?} {:?}", self.session);
+        let Some(kept) = self.database.kept_answer(&asked) else {
+            self.try_to(request)?;
+            if let Some(sent) = self.sent.take() {
+                self.database.keep_answer(asked, sent);
+            }
+            return Ok(());
+        };
+        kept.iter().try_for_each(|tokens| self.send(Piece::Tokens(tokens.clone())))?;
+        self.send(Piece::Done)
     }
 
     fn try_to(&mut self, request: &Request) -> Result<(), Gone> {
@@ -80,6 +97,7 @@ impl Answer {
         };
         let fatal = outcome.as_ref().err().is_some_and(Refusal::is_fatal);
         let outcome = outcome.unwrap_or_else(|refusal| {
+            self.sent = None;
             response::error(&mut self.tokens, &refusal);
             Outcome::Error
         });
@@ -89,6 +107,7 @@ impl Answer {
     }
 
     fn set(&mut self, session: Session, call: bool) -> Result<Result<Outcome, Refusal>, Gone> {
+        self.sent = None;
         // What `sp_executesql` sets ends with it.
         if !call {
             self.send(Piece::Set(session))?;
@@ -101,6 +120,7 @@ impl Answer {
         let Plan { columns, mut rows, tables, counts } = plan;
         let faults = Faults { database: self.database.clone(), tables, counts };
         if let Some(cut) = faults.at(Moment::Header) {
+            self.sent = None;
             self.send(Piece::CutInHeader(cut))?;
             return Ok(None);
         }
@@ -155,6 +175,7 @@ impl Answer {
             Some(Ending::Token(token)) => {
                 response::done(&mut self.tokens, Outcome::Rows(given), call);
                 self.tokens[before] = token;
+                self.sent = None;
                 self.send_tokens()?;
                 self.send(Piece::Done)?;
                 return Ok(None);
@@ -173,6 +194,7 @@ impl Answer {
     }
 
     fn cut<T>(&mut self, cut: Ending) -> Result<Option<T>, Gone> {
+        self.sent = None;
         self.send_tokens()?;
         self.send(Piece::Cut(cut))?;
         Ok(None)
@@ -180,6 +202,9 @@ impl Answer {
 
     fn send_tokens(&mut self) -> Result<(), Gone> {
         let tokens = self.tokens.split().freeze();
+        if let Some(sent) = &mut self.sent {
+            sent.push(tokens.clone());
+        }
         self.send(Piece::Tokens(tokens))
     }
 
