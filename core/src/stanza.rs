@@ -1,5 +1,8 @@
 //! Reads what a fold needs from a raw stanza, leniently: stanzas can be cut off, lack namespace declarations and hold control characters.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use quick_xml::{
     Reader,
     events::{BytesStart, Event},
@@ -125,7 +128,8 @@ fn stamp(start: &BytesStart<'_>, room: &BareJid) -> Option<(bool, Timestamp)> {
 
 /// Whether the stanza may announce a file or hold text typed beside one, without reading it as XML.
 pub(crate) fn may_hold_file(stanza: &str) -> bool {
-    stanza.contains("file-transfer") || stanza.contains("aft-html")
+    static NAMES: LazyLock<[Finder<'_>; 2]> = LazyLock::new(|| ["file-transfer", "aft-html"].map(Finder::new));
+    NAMES.iter().any(|name| name.find(stanza.as_bytes()).is_some())
 }
 
 /// Everything that can be read up to the first place that is no XML.

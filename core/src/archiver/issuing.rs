@@ -37,16 +37,24 @@ enum Placed {
     Refused(usize, Error),
 }
 
+/// With what the mails of a window are made.
+pub(super) struct Making<'a> {
+    /// The first edition that they may be of.
+    issue: Issue,
+    files: Option<FileReader<'a>>,
+    in_flight: InFlight,
+}
+
 /// Bounds the mails of a window that are made and not yet stored.
 #[derive(Debug)]
-pub(super) struct InFlight {
+struct InFlight {
     gate: Gate,
     /// How large mails are is known when they are made: one conversation at a time makes them and waits for room, so that those that wait do not add up.
     turn: Mutex<()>,
 }
 
 impl InFlight {
-    pub(super) fn new(settings: &RunSettings) -> Self {
+    fn new(settings: &RunSettings) -> Self {
         Self { gate: Gate::new(settings.in_flight as u64), turn: Mutex::new(()) }
     }
 
@@ -61,20 +69,24 @@ impl InFlight {
 }
 
 impl Archiver {
-    /// Stores a conversation under the first edition from this one on that is free or equal; `key` is its key's digest.
+    /// With what mails are made from this edition on.
+    pub(super) fn making(&self, issue: Issue) -> Making<'_> {
+        Making { issue, files: self.file_reader(), in_flight: InFlight::new(&self.settings) }
+    }
+
+    /// Stores a conversation under the first edition that is free or equal; `key` is its key's digest.
     pub(super) async fn issue(
         &self,
         key: ShortDigest,
         mut conversation: Conversation,
-        mut issue: Issue,
         joined: Joined,
-        files: Option<&FileReader<'_>>,
-        in_flight: &InFlight,
+        making: &Making<'_>,
         stop: &Stop<'_>,
     ) -> Result<Issued> {
+        let mut issue = making.issue;
         let mut issued = Issued::default();
         // Held until the mails are stored, because they hold what the files hold.
-        let read = match self.read_files(&mut conversation, &joined, files, stop).await {
+        let read = match self.read_files(&mut conversation, &joined, making.files.as_ref(), stop).await {
             Ok(read) => read,
             Err(error) if error.class() == ErrorClass::Item => {
                 bury(&mut conversation, &error, &[], &mut issued.dead);
@@ -83,7 +95,7 @@ impl Archiver {
             Err(error) => return Err(error),
         };
         while !conversation.messages.is_empty() {
-            let (mails, _passage) = match in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
+            let (mails, _passage) = match making.in_flight.admit(|| self.converter.mails(&conversation, issue)).await {
                 Ok(admitted) => admitted,
                 Err(error) if error.class() == ErrorClass::Item => {
                     bury(&mut conversation, &error, &[], &mut issued.dead);

@@ -60,7 +60,9 @@ impl Archiver {
             let is_near = |message: &MessageLine| message.start <= until;
             let messages: Vec<MessageLine> =
                 self.fold_list(seal, stop, |near: &mut Vec<_>, line| near.extend(line.messages.into_iter().filter(is_near))).await?;
-            messages.into_iter().for_each(|message| near.entry(message.identity).or_default().push((message.start, message.last)));
+            for message in messages {
+                near.entry(message.identity).or_default().push((message.start, message.last));
+            }
         }
         Ok(Listed { lists, behind: near, accounted, issue: Issue { edition: edition + 1, addendum: true } })
     }

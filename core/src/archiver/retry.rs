@@ -1,4 +1,9 @@
-use std::{future::Future, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    mem,
+    task::Poll,
+    time::Duration,
+};
 
 use futures::{
     FutureExt,
@@ -41,6 +46,19 @@ pub(super) fn stopped(stop: &Stop<'_>) -> bool {
 
 pub(super) fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, ErrorClass::Fatal, "run", "stopped as asked")
+}
+
+/// Lets what runs beside this go on: rows are read while others are written, by one task.
+pub(super) async fn give_way() {
+    let mut given = false;
+    poll_fn(|context| {
+        if mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What is awaited, unless the run is to stop before.

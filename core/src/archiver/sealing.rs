@@ -12,10 +12,10 @@ use futures::{
 use super::{
     Archiver,
     files::{FileCounts, WindowUploads},
-    issuing::{InFlight, Issued},
+    issuing::Issued,
     listed::Listed,
     listing::{KeptList, Listing},
-    retry::{Stop, unless_stopped},
+    retry::{Stop, give_way, unless_stopped},
     rows::Parts,
 };
 use crate::{
@@ -115,9 +115,8 @@ impl Archiver {
     /// Stores the conversations of a window, and what could not be archived of them.
     pub(super) async fn write(&self, writing: &mut Writing, mut parts: Parts<'_>, stop: &Stop<'_>) -> Result<()> {
         let window = writing.window;
-        let (in_flight, files) = (InFlight::new(&self.settings), self.file_reader());
         let mut uploads = WindowUploads::new(&window);
-        let issue = writing.listed.as_ref().map_or(Issue::FIRST, |listed| listed.issue);
+        let making = self.making(writing.listed.as_ref().map_or(Issue::FIRST, |listed| listed.issue));
         let mut next: VecDeque<(ShortDigest, Conversation)> = VecDeque::new();
         let mut under_way: FuturesUnordered<BoxFuture<'_, Result<Ended>>> = FuturesUnordered::new();
         let (mut places, mut in_order) = (0, InOrder::new());
@@ -130,10 +129,11 @@ impl Archiver {
                     let place = places;
                     places += 1;
                     let joined = uploads.of(&conversation);
-                    let issued = self.issue(key, conversation, issue, joined, files.as_ref(), &in_flight, stop);
+                    let issued = self.issue(key, conversation, joined, &making, stop);
                     under_way.push(issued.map(move |issued| Ok(Ended::Issued(place, issued?))).boxed());
                 } else if let Some(assembly) = unless_stopped(stop, parts.next()).await?? {
                     next = self.account(writing, assembly, stop).await?;
+                    give_way().await;
                     self.look_up(&mut uploads, next.iter().map(|(_, conversation)| conversation), stop).await?;
                 } else {
                     break;
@@ -147,6 +147,7 @@ impl Archiver {
                     for issued in in_order.put(place, issued) {
                         self.note(writing, issued, stop).await?;
                     }
+                    give_way().await;
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Reads one row as a copy of a message.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, hash::Hash};
 
 use crate::{
     BareJid, ConversationKey, Direction, FieldHasher, FileRef, Jid, MessageKind, MessageRow, Party, RoomKind, Rooms, ShortDigest,
@@ -86,6 +86,11 @@ impl<'a> Copy<'a> {
     }
 
     /// What all copies of one message share, without the sender's resource, which some rows do not show.
+    pub(super) fn alike(&self) -> impl Eq + Hash + use<'_, 'a> {
+        (&self.conversation, self.id.as_deref(), &self.sender.party, &*self.body)
+    }
+
+    /// The same as a digest.
     pub(super) fn likeness(&self) -> ShortDigest {
         self.hash().finish().short()
     }

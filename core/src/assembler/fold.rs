@@ -29,24 +29,39 @@ impl Fold<'_> {
 
 /// The messages that copies make up, in order of identity and time. The copies come in order of their rows.
 pub(super) fn fold(copies: Vec<Copy<'_>>, margin: Duration) -> Vec<Fold<'_>> {
-    let mut alike: HashMap<ShortDigest, Vec<Copy<'_>>> = HashMap::new();
-    for copy in copies {
-        alike.entry(copy.likeness()).or_default().push(copy);
-    }
     let mut folds = Vec::new();
-    for (likeness, copies) in alike {
+    for copies in alike(copies) {
         if copies[0].id.is_some() {
             for (identity, copies) in by_identity(copies, margin) {
                 folds.extend(near(copies, margin).into_iter().map(|copies| Fold { identity, reach: margin, copies }));
             }
         } else {
+            let identity = copies[0].likeness();
             for cluster in near(copies, WITHOUT_ID) {
-                folds.extend(by_lane(cluster).into_iter().map(|copies| Fold { identity: likeness, reach: WITHOUT_ID, copies }));
+                folds.extend(by_lane(cluster).into_iter().map(|copies| Fold { identity, reach: WITHOUT_ID, copies }));
             }
         }
     }
     folds.sort_by(|a, b| (a.identity, a.copies[0].row).cmp(&(b.identity, b.copies[0].row)));
     folds
+}
+
+/// Copies that differ in nothing but the sender's resource, together; each group in order of its rows. Compared as they are: their digests are needed once for each group.
+fn alike(copies: Vec<Copy<'_>>) -> Vec<Vec<Copy<'_>>> {
+    let (places, number) = {
+        let mut groups: HashMap<_, usize> = HashMap::new();
+        let mut place = |copy| {
+            let next = groups.len();
+            *groups.entry(Copy::alike(copy)).or_insert(next)
+        };
+        (copies.iter().map(&mut place).collect::<Vec<_>>(), groups.len())
+    };
+    let mut alike: Vec<Vec<Copy<'_>>> = Vec::new();
+    alike.resize_with(number, Vec::new);
+    for (place, copy) in places.into_iter().zip(copies) {
+        alike[place].push(copy);
+    }
+    alike
 }
 
 /// Tells apart what differs only in the sender's resource: a row that shows none takes that of the nearest row that does,

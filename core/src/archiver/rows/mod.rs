@@ -23,7 +23,7 @@ const MOST_RUNS: usize = 160;
 const READING: usize = 192 << 10;
 
 /// How many bytes of rows are assembled at a time. Nothing else is done meanwhile, so that a source that is being read would wait for more.
-const PART: usize = 2 << 20;
+const PART: usize = 256 << 10;
 
 /// The rows of a chunk.
 ///
