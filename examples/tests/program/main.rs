@@ -15,6 +15,7 @@ mod filter;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
 mod killed;
+mod late;
 #[cfg(feature = "ldap")]
 mod ldap;
 mod modes;
