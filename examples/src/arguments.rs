@@ -22,9 +22,9 @@ pub(crate) enum Command {
     /// Tell what a run would find, without writing anything
     Check(Resolving),
     /// Archive everything that is closed and not archived yet
-    Run(Resolving),
+    Run(Archiving),
     /// Try dead letters again: read their windows again, and add what can be archived now
-    Retry(Resolving),
+    Retry(Archiving),
     /// Tell how far an archive has come
     Status(Located),
     /// Compare an archive with the chain of entries that proves it
@@ -75,6 +75,15 @@ pub(crate) struct Resolving {
     /// Write who has no address to this new file: a directory to be filled in, with counts
     #[arg(long, value_name = "FILE")]
     pub(crate) unmapped: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Archiving {
+    #[command(flatten)]
+    pub(crate) resolving: Resolving,
+    /// Go on beyond the limits of [run.limits]; the chain keeps the reason
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) accept: Option<String>,
 }
 
 #[derive(Debug, Args)]

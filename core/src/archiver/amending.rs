@@ -101,12 +101,13 @@ impl Archiver {
             let parts = unless_stopped(stop, rows.window(window, next, earlier)).await??;
             let mut writing = Writing::new(self, window, findings.remove(&window).unwrap_or_default()).beside(listed);
             self.write(&mut writing, parts, stop).await?;
-            let Written { seal, ids, unmapped, .. } = self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            let Written { mut seal, ids, unmapped, .. } = self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
             standing.purged(&seal).for_each(|finding| note(progress, finding));
             if standing.knows(&seal) {
                 progress.retried.insert(window);
                 continue;
             }
+            self.check_limits(&mut seal, &window, standing.last(), progress, stop).await?;
             let abandoned = seal.abandoned.clone();
             if let Outcome::Raced = self.append_addendum(Addendum::new(cause, seal), progress).await? {
                 self.observer.observe(&Event::Raced { window });

@@ -4,6 +4,7 @@ mod amending;
 mod chain;
 mod files;
 mod issuing;
+mod limits;
 mod listed;
 mod listing;
 mod observer;
@@ -39,6 +40,7 @@ use self::{
     sealing::{Writing, Written},
 };
 pub use self::{
+    limits::Limits,
     observer::{Event, Observer},
     report::RunReport,
     retry::Pause,
@@ -229,6 +231,7 @@ impl Archiver {
             lost: BTreeMap::new(),
             retried: BTreeSet::new(),
             recorded: Recorded::default(),
+            standard: None,
         })
     }
 
@@ -271,6 +274,7 @@ impl Archiver {
             if plan.chunks.is_empty() && plan.end.is_none() && plan.again.is_empty() {
                 return Ok(());
             }
+            self.check_directory(progress, stop).await?;
             self.look_back(&plan, &extent, now, progress, stop).await?;
             let rooms = match &rooms {
                 Some(rooms) => rooms.clone(),
@@ -289,7 +293,7 @@ impl Archiver {
                 }
                 Err(error) => return Err(error),
             }
-            progress.near = None;
+            (progress.near, progress.standard) = (None, None);
         }
     }
 
@@ -374,6 +378,7 @@ impl Archiver {
             self.write(&mut writing, parts, stop).await?;
             let Written { mut seal, ids, near, unmapped, traces } =
                 self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            self.check_limits(&mut seal, &window, None, progress, stop).await?;
             self.note_recorded(&mut seal, &traces, progress, stop).await?;
             let near = (!window.is_undated()).then(|| self.near(&seal, &near, &self.facts.grid.next(&window)));
             let abandoned = seal.abandoned.clone();

@@ -218,6 +218,7 @@ impl Archiver {
             (account.tally_rows, account.tally_length) = (*rows, *length);
         }
         if seal.messages.starts > 0 {
+            seal.people = Some(self.people.census(&context));
             seal.context = Some(self.keep(KeptKind::Context, context.to_bytes(), stop).await?);
             if !self.filter.is_empty() {
                 seal.filter = Some(self.keep(KeptKind::Context, self.filter.to_bytes(), stop).await?);

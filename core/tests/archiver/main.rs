@@ -10,6 +10,7 @@ mod filtered;
 mod in_flight;
 mod killed;
 mod late;
+mod limits;
 mod patience;
 mod per_message;
 mod raced;

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt};
 
-use jabber_archive_core::{FilterReason, Finding, RunReport};
+use jabber_archive_core::{FilterReason, Finding, Limit, RunReport};
 use serde::Serialize;
 
 use super::{Outcome, unmapped};
@@ -169,6 +169,15 @@ fn words(finding: &Finding) -> (String, u64) {
         }
         Finding::PurgeNear { unsealed, days } => {
             (format!("{days} days were left until rows from {unsealed} on, not archived before, are purged: run more often"), 0)
+        }
+        Finding::OverLimit { limit } => {
+            let what = match limit {
+                Limit::DeadLetters => "so many dead letters",
+                Limit::MappedPeople => "so many more people without an address",
+                Limit::Directory => "so much smaller a directory",
+                _ => "a limit",
+            };
+            (format!("{what} would have ended the run, but for --accept"), 0)
         }
         other => (format!("{other:?}"), 0),
     }

@@ -6,6 +6,7 @@ mod filter;
 mod kept;
 #[cfg(feature = "ldap")]
 mod ldap;
+mod limits;
 mod secret;
 mod sink;
 mod source;
@@ -25,6 +26,7 @@ pub(crate) use self::{
     encryption_key::EncryptionKeyConfig,
     files::{FilesConfig, FilesKind},
     filter::FilterConfig,
+    limits::LimitsConfig,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
     source::SourceConfig,
@@ -112,6 +114,8 @@ pub(crate) struct RunConfig {
     pub(crate) retry_for: Option<Span>,
     pub(crate) after_run: Option<Vec<String>>,
     pub(crate) after_run_limit: Option<Span>,
+    #[serde(default)]
+    pub(crate) limits: LimitsConfig,
 }
 
 impl Config {

@@ -81,6 +81,7 @@ pub(crate) fn settings(config: &Config) -> RunSettings {
     settings.concurrency = run.concurrency.unwrap_or(settings.concurrency);
     settings.in_flight = run.in_flight.map_or(settings.in_flight, |bytes| bytes.0);
     settings.purge_after_days = config.purge_after_days();
+    settings.limits = run.limits.limits();
     settings.retry.total = run.retry_for.map_or(settings.retry.total, |total| total.0);
     settings
 }
@@ -109,12 +110,19 @@ pub(crate) fn identity(config: Option<&Config>) -> RunIdentity {
 }
 
 /// The whole line.
-pub(crate) async fn archiver(config: &Config, place: &Place, people: People, observer: Arc<dyn Observer>) -> Result<Archiver> {
+pub(crate) async fn archiver(
+    config: &Config,
+    place: &Place,
+    people: People,
+    accept: Option<&str>,
+    observer: Arc<dyn Observer>,
+) -> Result<Archiver> {
     let facts = facts(config)?;
     let source = Databases::of(config)?.together();
     let converter = converter(config, &facts)?;
     let filter = config.filter.read(config)?;
-    let settings = settings(config);
+    let mut settings = settings(config);
+    settings.accept = accept.map(str::to_owned);
     settings.check(&facts)?;
     let files = files(config)?;
     let spool = Arc::new(spool(config)?);

@@ -15,6 +15,7 @@ mod grammar;
 mod killed;
 #[cfg(feature = "ldap")]
 mod ldap;
+mod limits;
 mod modes;
 mod output;
 mod outsider;
