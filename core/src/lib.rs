@@ -41,7 +41,7 @@ mod window;
 #[cfg(feature = "rsmf")]
 pub use self::transcript::Rsmf;
 pub use self::{
-    archiver::{Archiver, Event, Limits, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings},
+    archiver::{Archiver, Event, LateRows, Limits, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings, Spread},
     assembler::{Assembler, Assembly, Neighbour},
     context::Context,
     conversation::{Address, Conversation, ConversationKey, ConversationKind, Message, MessageKey, Participant, Party},

@@ -15,6 +15,8 @@ use crate::{
 
 /// How far a run has come.
 pub(super) struct Progress {
+    /// When it began, by our clock.
+    pub(super) begun: Timestamp,
     pub(super) facts: Digest,
     pub(super) head: Option<Link>,
     /// What the last window sealed in order has listed near its end; unknown before this run has sealed one.

@@ -4,6 +4,7 @@ mod amending;
 mod chain;
 mod files;
 mod issuing;
+mod lateness;
 mod limits;
 mod listed;
 mod listing;
@@ -40,6 +41,7 @@ use self::{
     sealing::{Writing, Written},
 };
 pub use self::{
+    lateness::{LateRows, Spread},
     limits::Limits,
     observer::{Event, Observer},
     report::RunReport,
@@ -206,7 +208,7 @@ impl Archiver {
     /// Seals what is to be sealed and records that; the report says what was done also where that ends in an error.
     async fn work(&self, task: Task, now: Timestamp, report: &mut RunReport, stop: &Stop<'_>) -> Result<()> {
         self.check_settings()?;
-        let mut progress = self.open(stop).await?;
+        let mut progress = self.open(now, stop).await?;
         let result = self.advance(task, now, &mut progress, stop).await;
         let recorded = self.record_run(now, &mut progress).await;
         progress.report.frontier = progress.frontier().end;
@@ -219,10 +221,11 @@ impl Archiver {
     }
 
     /// Where the archive stands.
-    async fn open(&self, stop: &Stop<'_>) -> Result<Progress> {
+    async fn open(&self, begun: Timestamp, stop: &Stop<'_>) -> Result<Progress> {
         let facts = self.patience(stop).attempt(|| self.ledger.open(&self.facts)).await?;
         let head = self.patience(stop).attempt(|| self.ledger.head()).await?;
         Ok(Progress {
+            begun,
             facts,
             head,
             near: None,
@@ -376,7 +379,7 @@ impl Archiver {
             let parts = unless_stopped(stop, rows.window(window, next, earlier)).await??;
             let mut writing = Writing::new(self, window, findings.remove(&window).unwrap_or_default());
             self.write(&mut writing, parts, stop).await?;
-            let Written { mut seal, ids, near, unmapped, traces } =
+            let Written { mut seal, ids, near, unmapped, traces, spread, .. } =
                 self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
             self.check_limits(&mut seal, &window, None, progress, stop).await?;
             self.note_recorded(&mut seal, &traces, progress, stop).await?;
@@ -391,6 +394,7 @@ impl Archiver {
                 progress.near = near;
             }
             progress.report.unmapped.extend(unmapped);
+            progress.report.spread.extend(&spread);
         }
         Ok(Outcome::Sealed)
     }
