@@ -21,6 +21,7 @@ mod mail;
 mod people;
 mod record;
 mod recorded;
+mod rehearsal;
 mod rooms;
 mod secret;
 mod sink;
@@ -64,6 +65,7 @@ pub use self::{
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},
     recorded::{HourlyRows, Numbers, Replay, Replays, RoomGap, RoomTraces, Traces, days_until_purge, purge_near, starts_later},
+    rehearsal::{LargeMail, MailsOfPerson, Rehearsal, Rehearsed},
     rooms::{Room, RoomKind, Rooms},
     secret::{Secret, SecretSource},
     sink::{ByteStream, Capability, Sink, Stored},

@@ -16,6 +16,7 @@ mod per_message;
 mod raced;
 mod reading;
 mod recorded;
+mod rehearsed;
 mod sent_files;
 mod several;
 mod spilled;

@@ -23,6 +23,7 @@ mod people;
 mod program;
 mod recipes;
 mod recorded;
+mod rehearsed;
 mod restarted;
 mod run;
 #[cfg(feature = "sftp")]
