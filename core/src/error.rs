@@ -57,6 +57,8 @@ pub enum ErrorKind {
     File,
     /// The space that a chunk outgrew.
     Spool,
+    /// A window, or what it would be made with, is so unlike the one before that nobody should seal it without a look.
+    Limit,
     /// What the program prints.
     Output,
     /// The run was asked to stop.

@@ -21,6 +21,7 @@ mod mail;
 mod people;
 mod record;
 mod recorded;
+mod rehearsal;
 mod rooms;
 mod secret;
 mod sink;
@@ -41,7 +42,7 @@ mod window;
 #[cfg(feature = "rsmf")]
 pub use self::transcript::Rsmf;
 pub use self::{
-    archiver::{Archiver, Event, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings},
+    archiver::{Archiver, Event, LateRows, Limits, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings, Spread},
     assembler::{Assembler, Assembly, Neighbour},
     context::Context,
     conversation::{Address, Conversation, ConversationKey, ConversationKind, Message, MessageKey, Participant, Party},
@@ -58,12 +59,13 @@ pub use self::{
     jid::{BareJid, Jid},
     journal::{Journal, journaled_mail},
     ledger::{
-        Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, Disposition, Entry, EntryRecord, ExportEntry, Finding, Frontier, KeptKind,
-        Ledger, LedgerExt, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
+        Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, Census, Disposition, Entry, EntryRecord, ExportEntry, Finding, Frontier,
+        KeptKind, Ledger, LedgerExt, Limit, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
     },
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},
     recorded::{HourlyRows, Numbers, Replay, Replays, RoomGap, RoomTraces, Traces, days_until_purge, purge_near, starts_later},
+    rehearsal::{LargeMail, MailsOfPerson, Rehearsal, Rehearsed},
     rooms::{Room, RoomKind, Rooms},
     secret::{Secret, SecretSource},
     sink::{ByteStream, Capability, Sink, Stored},

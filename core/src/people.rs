@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{Address, BareJid, Directory, Party, Timestamp};
+use crate::{Address, BareJid, Census, Context, Directory, Party, Timestamp};
 
 /// Gives participants their names and addresses: asks a [`Directory`], and makes an address that cannot reach anybody else where it has no answer.
 ///
@@ -34,6 +34,22 @@ impl People {
         &*self.directory
     }
 
+    /// What the directory answered for those of our own domains in a window.
+    pub(crate) fn census(&self, context: &Context) -> Census {
+        let own = context.people.iter().filter(|(jid, _)| self.is_own(jid));
+        let mut census = Census { directory: self.directory.size(), ..Census::default() };
+        for (_, person) in own {
+            census.asked += 1;
+            let reached = person.as_ref().is_some_and(|person| !Address::Mapped(person.email.clone()).reaches_nobody());
+            census.mapped += u64::from(reached);
+        }
+        census
+    }
+
+    fn is_own(&self, jid: &BareJid) -> bool {
+        self.internal_domains.is_empty() || self.internal_domains.contains(jid.domain())
+    }
+
     /// The address and name of a party, given the directory's answer for it.
     pub(crate) fn describe(
         &self,
@@ -47,8 +63,7 @@ impl People {
         if let Some(person) = ask(jid, at) {
             return (Address::Mapped(person.email), person.name);
         }
-        let foreign = !self.internal_domains.is_empty() && !self.internal_domains.contains(jid.domain());
-        let address = if foreign { jid.addr_spec().map(Address::Foreign) } else { None };
+        let address = if self.is_own(jid) { None } else { jid.addr_spec().map(Address::Foreign) };
         (address.unwrap_or_else(|| Address::Unmapped(unreachable_address(party))), None)
     }
 }

@@ -22,9 +22,9 @@ pub(crate) enum Command {
     /// Tell what a run would find, without writing anything
     Check(Resolving),
     /// Archive everything that is closed and not archived yet
-    Run(Resolving),
+    Run(Run),
     /// Try dead letters again: read their windows again, and add what can be archived now
-    Retry(Resolving),
+    Retry(Archiving),
     /// Tell how far an archive has come
     Status(Located),
     /// Compare an archive with the chain of entries that proves it
@@ -75,6 +75,27 @@ pub(crate) struct Resolving {
     /// Write who has no address to this new file: a directory to be filled in, with counts
     #[arg(long, value_name = "FILE")]
     pub(crate) unmapped: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Archiving {
+    #[command(flatten)]
+    pub(crate) resolving: Resolving,
+    /// Go on beyond the limits of [run.limits]; the chain keeps the reason
+    #[arg(long, value_name = "REASON", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) accept: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) archiving: Archiving,
+    /// Tell what a run would do and what it would store, and write nothing
+    #[arg(long = "dry-run")]
+    pub(crate) rehearse: bool,
+    /// What the store asks for 10,000 write operations, to tell what they would cost
+    #[arg(long, value_name = "PRICE", requires = "rehearse", value_parser = price)]
+    pub(crate) write_price: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -181,6 +202,11 @@ impl From<Kind> for ConversationKind {
             Kind::RoomPrivate => Self::RoomPrivate,
         }
     }
+}
+
+/// A sum of money.
+fn price(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|price: &f64| price.is_finite() && *price >= 0.0).ok_or("no price such as 0.065")
 }
 
 /// A time, or a date for its first instant in UTC.

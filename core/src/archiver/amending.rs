@@ -8,6 +8,7 @@ use std::{
 use super::{
     Archiver, Event,
     chain::{Outcome, Progress},
+    lateness::LateRows,
     reading::{Chunk, Reading},
     retry::{self, Stop, stopped, unless_stopped},
     sealing::{Writing, Written},
@@ -101,12 +102,16 @@ impl Archiver {
             let parts = unless_stopped(stop, rows.window(window, next, earlier)).await??;
             let mut writing = Writing::new(self, window, findings.remove(&window).unwrap_or_default()).beside(listed);
             self.write(&mut writing, parts, stop).await?;
-            let Written { seal, ids, unmapped, .. } = self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            let Written { mut seal, ids, unmapped, first, .. } =
+                self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
             standing.purged(&seal).for_each(|finding| note(progress, finding));
             if standing.knows(&seal) {
                 progress.retried.insert(window);
                 continue;
             }
+            self.check_limits(&mut seal, &window, standing.last(), progress, stop).await?;
+            let of_rows = cause == Cause::LateRows && !window.is_undated();
+            let late = of_rows.then(|| LateRows::of(standing.last(), &seal, first, progress.begun)).flatten();
             let abandoned = seal.abandoned.clone();
             if let Outcome::Raced = self.append_addendum(Addendum::new(cause, seal), progress).await? {
                 self.observer.observe(&Event::Raced { window });
@@ -114,6 +119,7 @@ impl Archiver {
                 return Ok(Outcome::Raced);
             }
             progress.retried.insert(window);
+            progress.report.late.extend(late);
             progress.report.unmapped.extend(unmapped);
             // What it lists near its end has changed.
             progress.near = None;

@@ -7,7 +7,7 @@ use std::{
 
 use futures::FutureExt;
 
-use super::{Archiver, Event, RunReport, recorded::Recorded, retry::Stop, standing::Standing};
+use super::{Archiver, Event, RunReport, limits::Standard, recorded::Recorded, retry::Stop, standing::Standing};
 use crate::{
     Accounts, Appended, Digest, Entry, EntryRecord, Finding, Frontier, ItemId, KeptKind, Link, ListLine, MessageLine, Neighbour, Result,
     RunEntry, Seal, Span, Timestamp, Window, ledger::ListReader,
@@ -15,6 +15,8 @@ use crate::{
 
 /// How far a run has come.
 pub(super) struct Progress {
+    /// When it began, by our clock.
+    pub(super) begun: Timestamp,
     pub(super) facts: Digest,
     pub(super) head: Option<Link>,
     /// What the last window sealed in order has listed near its end; unknown before this run has sealed one.
@@ -26,6 +28,8 @@ pub(super) struct Progress {
     /// Windows that this run has read again.
     pub(super) retried: BTreeSet<Window>,
     pub(super) recorded: Recorded,
+    /// What windows are compared with; unknown before it is asked for.
+    pub(super) standard: Option<Standard>,
 }
 
 impl Progress {
@@ -135,6 +139,7 @@ impl Archiver {
             late_copies: BTreeSet::new(),
             filtered_over_end: Vec::new(),
             files: 0,
+            people: None,
             findings: Vec::new(),
         }
     }
@@ -197,6 +202,7 @@ impl Archiver {
         }
         let entry = progress.head.as_ref().map_or(0, |head| head.entry.number);
         progress.first_entry.get_or_insert(entry);
+        progress.compare_with(&seal, &self.settings.limits);
         progress.report.add(&seal);
         self.observer.observe(&Event::Sealed {
             span: seal.span,
@@ -237,6 +243,7 @@ impl Archiver {
         let mut entry = RunEntry::new(self.identity.act(now));
         entry.seals = progress.first_entry.map(|first| (first, head));
         entry.abandoned.clone_from(&lost);
+        entry.accepted.clone_from(&self.settings.accept);
         entry.findings = findings;
         progress.report.abandoned.extend(lost);
         loop {

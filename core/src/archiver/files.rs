@@ -201,6 +201,13 @@ impl Archiver {
 
     /// Reads one file again and again while that may help. What then fails is one file, or, where the store as a whole cannot be read, the run.
     async fn patiently(&self, files: &FileReader<'_>, transfer: &Transfer, most: usize, stop: &Stop<'_>) -> Result<Read> {
+        // Whoever accepts that the store is gone need not wait for it at every file.
+        if self.settings.accept.is_some()
+            && let Err(error) = files.store.check().await
+            && error.class().is_retried()
+        {
+            return Err(error.of_class(ErrorClass::Item));
+        }
         let error = match self.patience(stop).attempt(|| self.read_file(files, transfer, most)).await {
             Err(error) if error.kind() == ErrorKind::File && error.class().is_retried() => error,
             ended => return ended,

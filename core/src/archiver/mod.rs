@@ -4,7 +4,9 @@ mod amending;
 mod chain;
 mod files;
 mod issuing;
+mod lateness;
 mod letters;
+mod limits;
 mod listed;
 mod listing;
 mod observer;
@@ -40,6 +42,8 @@ use self::{
     sealing::{Writing, Written},
 };
 pub use self::{
+    lateness::{LateRows, Spread},
+    limits::Limits,
     observer::{Event, Observer},
     report::RunReport,
     retry::Pause,
@@ -213,7 +217,7 @@ impl Archiver {
     /// Seals what is to be sealed and records that; the report says what was done also where that ends in an error.
     async fn work(&self, task: Task, now: Timestamp, report: &mut RunReport, stop: &Stop<'_>) -> Result<()> {
         self.check_settings()?;
-        let mut progress = self.open(stop).await?;
+        let mut progress = self.open(now, stop).await?;
         let result = self.advance(task, now, &mut progress, stop).await;
         let recorded = self.record_run(now, &mut progress).await;
         progress.report.frontier = progress.frontier().end;
@@ -226,10 +230,11 @@ impl Archiver {
     }
 
     /// Where the archive stands.
-    async fn open(&self, stop: &Stop<'_>) -> Result<Progress> {
+    async fn open(&self, begun: Timestamp, stop: &Stop<'_>) -> Result<Progress> {
         let facts = self.patience(stop).attempt(|| self.ledger.open(&self.facts)).await?;
         let head = self.patience(stop).attempt(|| self.ledger.head()).await?;
         Ok(Progress {
+            begun,
             facts,
             head,
             near: None,
@@ -238,6 +243,7 @@ impl Archiver {
             lost: BTreeMap::new(),
             retried: BTreeSet::new(),
             recorded: Recorded::default(),
+            standard: None,
         })
     }
 
@@ -280,6 +286,7 @@ impl Archiver {
             if plan.chunks.is_empty() && plan.end.is_none() && plan.again.is_empty() {
                 return Ok(());
             }
+            self.check_directory(progress, stop).await?;
             self.look_back(&plan, &extent, now, progress, stop).await?;
             let rooms = match &rooms {
                 Some(rooms) => rooms.clone(),
@@ -298,7 +305,7 @@ impl Archiver {
                 }
                 Err(error) => return Err(error),
             }
-            progress.near = None;
+            (progress.near, progress.standard) = (None, None);
         }
     }
 
@@ -381,8 +388,9 @@ impl Archiver {
             let parts = unless_stopped(stop, rows.window(window, next, earlier)).await??;
             let mut writing = Writing::new(self, window, findings.remove(&window).unwrap_or_default());
             self.write(&mut writing, parts, stop).await?;
-            let Written { mut seal, ids, near, unmapped, traces } =
+            let Written { mut seal, ids, near, unmapped, traces, spread, .. } =
                 self.finish(writing, &tallies.remove(&window).unwrap_or_default(), stop).await?;
+            self.check_limits(&mut seal, &window, None, progress, stop).await?;
             self.note_recorded(&mut seal, &traces, progress, stop).await?;
             let near = (!window.is_undated()).then(|| self.near(&seal, &near, &self.facts.grid.next(&window)));
             let abandoned = seal.abandoned.clone();
@@ -395,6 +403,7 @@ impl Archiver {
                 progress.near = near;
             }
             progress.report.unmapped.extend(unmapped);
+            progress.report.spread.extend(&spread);
         }
         Ok(Outcome::Sealed)
     }

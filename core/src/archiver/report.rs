@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::{LateRows, Spread};
 use crate::{Digest, FilterReason, Finding, ItemId, Seal, SkipReason, Span, Timestamp, Unmapped};
 
 /// What a run did.
@@ -14,6 +15,10 @@ pub struct RunReport {
     pub addenda: u64,
     /// Messages that they add; they are part of those archived.
     pub added: u64,
+    /// What came late into sealed windows, by window: what to set `settle` by.
+    pub late: Vec<LateRows>,
+    /// How far copies of one message were apart in the windows that were sealed: what to set `margin` by, in the next archive.
+    pub spread: Spread,
     /// From the start of the first sealed window to the end of the last.
     pub sealed: Option<Span>,
     /// The end of the last window that is sealed in order, by this run or an earlier one.

@@ -13,6 +13,7 @@ use super::{
     Archiver,
     files::{FileCounts, WindowUploads},
     issuing::Issued,
+    lateness::Spread,
     listed::Listed,
     listing::{KeptList, Listing},
     retry::{Stop, give_way, unless_stopped},
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     Accounts, Assembly, Context, Conversation, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Issue, ItemId,
-    KeptKind, MessageLine, Result, Seal, ShortDigest, Table, Traces, Unmapped, Window,
+    KeptKind, MessageLine, Result, Seal, ShortDigest, Table, Timestamp, Traces, Unmapped, Window,
 };
 
 /// After so many mails those that are stored are made durable, while others are on their way: what is not yet durable does not grow with the window.
@@ -37,6 +38,9 @@ pub(super) struct Writing {
     late_copies: u64,
     files: FileCounts,
     traces: Traces,
+    spread: Spread,
+    /// When the first message that is listed began.
+    first: Option<Timestamp>,
     /// What is archived of it already; none where it is not sealed.
     listed: Option<Listed>,
     /// Mails that were put since the last commit began.
@@ -57,6 +61,8 @@ impl Writing {
             late_copies: 0,
             files: FileCounts::default(),
             traces: Traces::default(),
+            spread: Spread::default(),
+            first: None,
             listed: None,
             uncommitted: 0,
         }
@@ -109,6 +115,10 @@ pub(super) struct Written {
     pub(super) unmapped: Unmapped,
     /// What its rows tell of rows that are not there.
     pub(super) traces: Traces,
+    /// How far the copies of its messages are apart.
+    pub(super) spread: Spread,
+    /// When the first message that is listed began.
+    pub(super) first: Option<Timestamp>,
 }
 
 impl Archiver {
@@ -160,6 +170,7 @@ impl Archiver {
             seal.tables.entry(*table).or_default().add(account);
         }
         seal.messages.starts += assembly.conversations.iter().map(|conversation| conversation.messages.len() as u64).sum::<u64>();
+        assembly.conversations.iter().flat_map(|conversation| &conversation.messages).for_each(|message| writing.spread.count(message));
         seal.late_copies.extend(assembly.late_copies.keys());
         writing.late_copies += assembly.late_copies.values().sum::<u64>();
         writing.context.extend(assembly.context);
@@ -188,6 +199,8 @@ impl Archiver {
         writing.seal.messages.dead_letters += dead.len() as u64;
         writing.seal.abandoned.extend(abandoned);
         writing.files.add(files);
+        let started = lines.iter().flat_map(|line| &line.messages).map(|message| message.start);
+        writing.first = writing.first.into_iter().chain(started).min();
         unless_stopped(stop, writing.listing.add(lines)).await??;
         self.bury(writing, dead, stop).await
     }
@@ -212,13 +225,15 @@ impl Archiver {
             left_over.retain(|id| !listed.accounted.contains(id));
         }
         self.commit(writing.window, stop).await?;
-        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, traces, .. } = writing;
+        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, traces, spread, first, .. } =
+            writing;
         seal.abandoned.extend(left_over);
         for (table, (rows, length)) in tallies {
             let account = seal.tables.entry(*table).or_default();
             (account.tally_rows, account.tally_length) = (*rows, *length);
         }
         if seal.messages.starts > 0 {
+            seal.people = Some(self.people.census(&context));
             seal.context = Some(self.keep(KeptKind::Context, context.to_bytes(), stop).await?);
             if !self.filter.is_empty() {
                 seal.filter = Some(self.keep(KeptKind::Context, self.filter.to_bytes(), stop).await?);
@@ -241,7 +256,7 @@ impl Archiver {
         let KeptList { list, ids, near } = self.keep_list(listing, stop).await?;
         seal.list = list;
         close(&seal, &window)?;
-        Ok(Written { seal, ids, near, unmapped, traces })
+        Ok(Written { seal, ids, near, unmapped, traces, spread, first })
     }
 
     /// The conversations that the filter wants, and the messages of an unknown sender that are worth to be known of; the others are counted in the seal.

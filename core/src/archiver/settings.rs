@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::Limits;
 use crate::{Act, ArchiveFacts, Digest, Error, ErrorClass, ErrorKind, Result, Timestamp};
 
 /// How an archive is run. What never changes in an archive is in [`ArchiveFacts`](crate::ArchiveFacts) instead.
@@ -32,6 +33,11 @@ pub struct RunSettings {
     pub retry: RetryPolicy,
     /// After how many days the source's rows are purged, if somebody does: a run that comes late is told in a finding. The shortest, of several sources.
     pub purge_after_days: Option<u32>,
+    /// What is not sealed before somebody has looked at it.
+    pub limits: Limits,
+    /// Why a run may go beyond its [`limits`](Self::limits), if somebody has looked: its entry records this. Files whose store is gone then make dead letters of their
+    /// conversations instead of ending the run.
+    pub accept: Option<String>,
 }
 
 impl Default for RunSettings {
@@ -46,6 +52,8 @@ impl Default for RunSettings {
             in_flight: 64 << 20,
             retry: RetryPolicy::default(),
             purge_after_days: None,
+            limits: Limits::default(),
+            accept: None,
         }
     }
 }
@@ -66,12 +74,17 @@ impl RunSettings {
     ///
     /// # Errors
     ///
-    /// If the facts are none that an archive can have, or if windows would be closed before the copies of their last messages can have come.
+    /// If the facts are none that an archive can have, if windows would be closed before the copies of their last messages can have come, or if what is accepted
+    /// has no reason.
     pub fn check(&self, facts: &ArchiveFacts) -> Result<()> {
         facts.check()?;
         if self.settle < facts.margin() {
             return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "run", "`settle` is shorter than `margin`")
                 .advise("copies of a message may come a margin after its window's end: raise `settle`"));
+        }
+        if self.accept.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+            return Err(Error::new(ErrorKind::Config, ErrorClass::Fatal, "run", "what is accepted has no reason")
+                .advise("say who looked at what: the chain keeps it"));
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub(super) enum Difference {
 
 impl Standing {
     /// The rows that were read last.
-    fn last(&self) -> Option<&Seal> {
+    pub(super) fn last(&self) -> Option<&Seal> {
         self.seals.last()
     }
 

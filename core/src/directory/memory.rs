@@ -48,4 +48,8 @@ impl Directory for MemoryDirectory {
         let known = |jid: &BareJid| Some(self.people.get(jid)?.iter().find(|(valid, _)| valid.contains(at))?.1.clone());
         known(jid).or_else(|| known(&jid.other_spelling()?))
     }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.len() as u64)
+    }
 }

@@ -19,6 +19,11 @@ use crate::{BareJid, Timestamp};
 pub trait Directory: fmt::Debug + Send + Sync {
     /// The person who had this JID at this time, if the directory knows one.
     fn person(&self, jid: &BareJid, at: Timestamp) -> Option<Person>;
+
+    /// How many JIDs it knows, at whatever time; none where it lists nobody, as a rule does.
+    fn size(&self) -> Option<u64> {
+        None
+    }
 }
 
 const _: Option<&dyn Directory> = None;

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Addendum, ExportEntry, KeptKind, NewerEntry};
+use super::{Act, Addendum, Census, ExportEntry, KeptKind, Limit, NewerEntry};
 use crate::{
     BareJid, Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, RoomGap, ShortDigest, SkipReason,
     Span, Table, Timestamp,
@@ -125,6 +125,9 @@ pub struct Seal {
     /// Files whose content is archived, with a mail or beside it. 0 also where nobody was asked for files.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub files: u64,
+    /// Whom the directory was asked for, and how many it knew; none where there are no messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Census>,
     /// What an auditor ought to know.
     pub findings: Vec<Finding>,
 }
@@ -395,6 +398,11 @@ pub enum Finding {
         /// How many whole days were left when the run began; negative where they were over.
         days: i64,
     },
+    /// A limit was passed, and somebody accepted that: why, the entry of the run says.
+    OverLimit {
+        /// Which.
+        limit: Limit,
+    },
 }
 
 impl Finding {
@@ -408,6 +416,7 @@ impl Finding {
                 | Self::Silence { .. }
                 | Self::StartsLater { .. }
                 | Self::PurgeNear { .. }
+                | Self::OverLimit { limit: Limit::Directory }
         )
     }
 }
@@ -423,6 +432,9 @@ pub struct RunEntry {
     pub seals: Option<(u64, u64)>,
     /// Items of this run that count for nothing because another program sealed the window first.
     pub abandoned: BTreeSet<ItemId>,
+    /// Why somebody let it go on beyond its limits; none where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
     /// What an auditor ought to know.
     pub findings: Vec<Finding>,
 }
@@ -430,7 +442,7 @@ pub struct RunEntry {
 impl RunEntry {
     /// A run that has done nothing yet.
     pub fn new(by: Act) -> Self {
-        Self { by, seals: None, abandoned: BTreeSet::new(), findings: Vec::new() }
+        Self { by, seals: None, abandoned: BTreeSet::new(), accepted: None, findings: Vec::new() }
     }
 }
 
@@ -552,11 +564,11 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&link.entry.to_bytes()), UNFILTERED);
         assert_eq!(link.digest, Link::new(link.entry.clone()).digest);
         let Record::Seal(seal) = link.entry.record else { panic!("a seal") };
-        assert!(seal.messages.closes() && seal.filter.is_none());
+        assert!(seal.messages.closes() && seal.filter.is_none() && seal.people.is_none());
     }
 
     #[test]
-    fn findings_of_what_was_never_recorded_are_stored_as_documented() {
+    fn findings_are_stored_as_documented() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let [start, end] = [at("2026-11-20T10:00:00Z"), at("2026-11-20T12:00:00Z")];
         let room = BareJid::new("q3@conference.example.com").unwrap();
@@ -589,6 +601,9 @@ mod tests {
                 r#"{"finding":"purge-near","unsealed":"2026-11-20T12:00:00.000Z","days":-1}"#,
                 true,
             ),
+            (Finding::OverLimit { limit: Limit::Directory }, r#"{"finding":"over-limit","limit":"directory"}"#, true),
+            (Finding::OverLimit { limit: Limit::MappedPeople }, r#"{"finding":"over-limit","limit":"mapped-people"}"#, false),
+            (Finding::OverLimit { limit: Limit::DeadLetters }, r#"{"finding":"over-limit","limit":"dead-letters"}"#, false),
         ] {
             assert_eq!(serde_json::to_string(&finding).unwrap(), json);
             assert_eq!(serde_json::from_str::<Finding>(json).unwrap(), finding);

@@ -2,9 +2,11 @@
 
 mod act;
 mod addendum;
+mod census;
 mod entry;
 mod export;
 mod facts;
+mod limit;
 mod list;
 mod newer;
 
@@ -16,9 +18,11 @@ pub(crate) use self::list::ListReader;
 pub use self::{
     act::Act,
     addendum::{Addendum, Cause},
+    census::Census,
     entry::{Accounts, Disposition, Entry, Finding, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
     export::ExportEntry,
     facts::ArchiveFacts,
+    limit::Limit,
     list::{List, ListLine},
     newer::NewerEntry,
 };

@@ -27,6 +27,13 @@ fn messages_that_come_late_go_out_as_addenda_of_the_same_thread_and_hold_nothing
     let report = world.run().unwrap();
     world.check();
     assert_eq!((report.seals, report.addenda, report.added, report.messages), (0, 2, 3, 3));
+    // The run begins at 06:30 on the 24th.
+    let late: Vec<_> = report.late.iter().map(|late| (late.window, late.rows, late.messages, late.seconds)).collect();
+    let hour = 3_600;
+    assert_eq!(
+        late,
+        [(at("2026-11-22T18:00:00Z"), 2, 2, 35 * hour + 25 * 60), (at("2026-11-23T06:00:00Z"), 1, 1, 24 * hour + 30 * 60 - 30)]
+    );
     let [first, second] = &world.addenda()[..] else { panic!("{:?}", world.addenda()) };
     assert_eq!(
         (first.cause, first.seal.span.start, second.seal.span.start),
@@ -103,7 +110,7 @@ fn a_row_that_was_altered_is_added_and_what_was_sealed_stays() {
     });
     let report = world.run().unwrap();
     world.check();
-    assert_eq!((report.addenda, report.added), (1, 1));
+    assert_eq!((report.addenda, report.added, report.late.len()), (1, 1, 0), "nothing came");
     assert!(world.has("see you\r\n") && world.has("I never said"));
     assert_eq!(world.run().unwrap().addenda, 0);
 }
@@ -125,6 +132,12 @@ fn a_late_copy_of_a_message_that_a_neighbour_lists_is_no_message() {
     let report = world.run().unwrap();
     world.check();
     assert_eq!((report.addenda, report.added), (2, 0));
+    let late: Vec<_> = report.late.iter().map(|late| (late.rows, late.messages, late.seconds)).collect();
+    assert_eq!(
+        late,
+        [(1, 0, 30 * 3_600 + 1_800), (1, 0, 12 * 3_600 + 1_800)],
+        "since the window began: when the copy is dated nobody asks"
+    );
     assert!(world.sink.items() == before);
     let elsewhere: Vec<u64> = world.addenda().iter().map(|added| added.seal.messages.elsewhere).collect();
     assert_eq!(elsewhere, [1, 0], "listed by the window behind, and folded into one of the window before");
@@ -177,6 +190,18 @@ fn listed(world: &World) -> BTreeMap<ShortDigest, Vec<Timestamp>> {
         }
     }
     listed
+}
+
+#[test]
+fn how_far_copies_are_apart_is_told_of_the_windows_that_are_sealed() {
+    let world = World::new(company());
+    let report = world.run().unwrap();
+    let spread = |report: &jabber_archive_core::RunReport| serde_json::to_value(&report.spread).unwrap();
+    let expected = serde_json::json!({ "messages": 3, "p99_ms": 2_000, "largest_ms": 2_000 });
+    assert_eq!(spread(&report), expected, "two copies a second apart, two over a border, and two of a room in two tables");
+    world.source.edit(|records| records.extend([late(), vec![chat("2026-11-22T19:06:00Z", "late1", "this came late")]].concat()));
+    let report = world.run().unwrap();
+    assert_eq!((report.late.len(), spread(&report)), (2, serde_json::json!({ "messages": 0 })), "windows that are read again count once");
 }
 
 proptest! {

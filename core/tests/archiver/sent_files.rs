@@ -283,6 +283,27 @@ fn a_store_that_is_gone_stops_the_run_before_the_window_is_sealed() {
 }
 
 #[test]
+fn a_store_that_is_gone_and_accepted_makes_dead_letters_which_are_tried_again_when_it_is_back() {
+    let mut world = company_with_files();
+    world.settings.accept = Some("the file server burned down".into());
+    world.files.as_ref().unwrap().set_gone(true);
+    let report = world.run().unwrap();
+    world.check();
+    assert!(world.observer.waits.lock().unwrap().is_empty(), "nobody waits for what is known to be gone");
+    assert!(report.dead_letters > 0 && report.files == 0);
+    assert_eq!(world.runs()[0].accepted.as_deref(), Some("the file server burned down"));
+    world.settings.accept = None;
+    world.files.as_ref().unwrap().set_gone(false);
+    assert!(world.retry().unwrap().added > 0);
+    world.check();
+    let undisturbed = company_with_files();
+    undisturbed.run().unwrap();
+    assert_eq!(world.sink.objects(), undisturbed.sink.objects());
+    let listed = |world: &World| world.chain().iter().filter_map(|entry| entry.record.seal()).map(|seal| seal.messages.listed).sum::<u64>();
+    assert_eq!(listed(&world), listed(&undisturbed));
+}
+
+#[test]
 fn an_error_that_is_fatal_stops_the_run_at_once() {
     let world = company_with_files();
     world.files.as_ref().unwrap().unreadable(path("r1"), ErrorClass::Fatal);

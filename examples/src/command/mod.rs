@@ -6,6 +6,7 @@ mod demo;
 mod export;
 mod log;
 mod recorded;
+mod rehearse;
 mod report;
 mod run;
 mod status;
@@ -47,8 +48,9 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
     match command {
         Command::Demo(demo) => demo::demo(demo, console).await,
         Command::Check(resolving) => Ok(check::check(&resolving, console).await?),
-        Command::Run(resolving) => run::run(&resolving, run::Task::Run, console).await,
-        Command::Retry(resolving) => run::run(&resolving, run::Task::Retry, console).await,
+        Command::Run(asked) if asked.rehearse => rehearse::rehearse(&asked, console).await,
+        Command::Run(asked) => run::run(&asked.archiving, run::Task::Run, console).await,
+        Command::Retry(archiving) => run::run(&archiving, run::Task::Retry, console).await,
         Command::Status(located) => Ok(status::status(&located, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Log(log) => Ok(log::log(&log, console).await?),

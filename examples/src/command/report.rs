@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt};
 
-use jabber_archive_core::{FilterReason, Finding, RunReport};
+use jabber_archive_core::{FilterReason, Finding, LateRows, Limit, RunReport};
 use serde::Serialize;
 
 use super::{Outcome, unmapped};
@@ -60,8 +60,19 @@ impl fmt::Display for Report {
             writeln!(f, "bytes      {:>10}", run.bytes)?;
             writeln!(f, "seconds    {:>10.1}", self.seconds)?;
         }
+        if let (Some(most), Some(largest)) = (run.spread.percentile(99), run.spread.largest()) {
+            let (messages, most, largest) = (run.spread.messages(), most.as_secs_f64(), largest.as_secs_f64());
+            writeln!(f, "copies of {messages} messages came {most:.3} s apart at most in 99 of 100 cases, {largest:.3} s in all")?;
+        }
         if run.addenda > 0 {
             writeln!(f, "added {} messages to {} sealed windows that were read again", run.added, run.addenda)?;
+        }
+        for LateRows { window, rows, messages, seconds, .. } in &run.late {
+            let hours = *seconds as f64 / 3_600.0;
+            writeln!(
+                f,
+                "late: {rows} rows with {messages} new messages in the window from {window}, there {hours:.1} h after their date or earlier"
+            )?;
         }
         if run.dead_letters > 0 {
             writeln!(f, "dead letters {}: kept in {}/dead-letters with the reason", run.dead_letters, self.archive)?;
@@ -169,6 +180,15 @@ fn words(finding: &Finding) -> (String, u64) {
         }
         Finding::PurgeNear { unsealed, days } => {
             (format!("{days} days were left until rows from {unsealed} on, not archived before, are purged: run more often"), 0)
+        }
+        Finding::OverLimit { limit } => {
+            let what = match limit {
+                Limit::DeadLetters => "so many dead letters",
+                Limit::MappedPeople => "so many more people without an address",
+                Limit::Directory => "so much smaller a directory",
+                _ => "a limit",
+            };
+            (format!("{what} would have ended the run, but for --accept"), 0)
         }
         other => (format!("{other:?}"), 0),
     }

@@ -4,7 +4,7 @@ use jabber_archive_core::{People, Result, Timestamp};
 
 use super::{Failure, Outcome, after_run::AfterRun, asked_to_stop, exit_code, now, report::Report, unmapped};
 use crate::{
-    arguments::Resolving,
+    arguments::Archiving,
     config::Config,
     console::{Console, document},
     wiring::{self, Place},
@@ -17,10 +17,10 @@ pub(super) enum Task {
     Retry,
 }
 
-pub(super) async fn run(resolving: &Resolving, task: Task, console: &Console) -> Result<Outcome, Failure> {
-    let config = Config::read(&resolving.configured.config)?;
+pub(super) async fn run(archiving: &Archiving, task: Task, console: &Console) -> Result<Outcome, Failure> {
+    let config = Config::read(&archiving.resolving.configured.config)?;
     let after_run = AfterRun::of(&config)?;
-    let ended = reported(&config, task, resolving).await;
+    let ended = reported(&config, task, archiving).await;
     let Some(after_run) = after_run else {
         let report = ended?;
         console.print(&report)?;
@@ -44,11 +44,11 @@ pub(super) async fn run(resolving: &Resolving, task: Task, console: &Console) ->
 }
 
 /// Archives, and writes who has no address where that is asked for.
-async fn reported(config: &Config, task: Task, resolving: &Resolving) -> Result<Report, Failure> {
-    let file = resolving.unmapped.as_deref();
+async fn reported(config: &Config, task: Task, archiving: &Archiving) -> Result<Report, Failure> {
+    let file = archiving.resolving.unmapped.as_deref();
     unmapped::refuse_existing(file)?;
     let people = wiring::people_patiently(config, &Console::progress()).await?;
-    let mut ended = archive(config, task, people, now()).await;
+    let mut ended = archive(config, task, people, archiving.accept.as_deref(), now()).await;
     // What a run that failed has sealed is reported too.
     let reported = match &mut ended {
         Ok(report) => Some(report),
@@ -64,11 +64,11 @@ async fn reported(config: &Config, task: Task, resolving: &Resolving) -> Result<
 }
 
 /// Runs the whole line until it is done, fails, or somebody asks to stop.
-pub(super) async fn archive(config: &Config, task: Task, people: People, now: Timestamp) -> Result<Report, Failure> {
+pub(super) async fn archive(config: &Config, task: Task, people: People, accept: Option<&str>, now: Timestamp) -> Result<Report, Failure> {
     let progress = Arc::new(Console::progress());
     let place = Place::of(config)?;
     let stop = asked_to_stop()?;
-    let archiver = wiring::archiver(config, &place, people, progress.clone()).await?;
+    let archiver = wiring::archiver(config, &place, people, accept, progress.clone()).await?;
     let begun = Instant::now();
     let ended = match task {
         Task::Run => archiver.run(now, stop).await,

@@ -6,6 +6,7 @@ mod filter;
 mod kept;
 #[cfg(feature = "ldap")]
 mod ldap;
+mod limits;
 mod recipients;
 mod secret;
 mod sink;
@@ -26,6 +27,7 @@ pub(crate) use self::{
     encryption_key::EncryptionKeyConfig,
     files::{FilesConfig, FilesKind},
     filter::FilterConfig,
+    limits::LimitsConfig,
     recipients::Recipients,
     secret::SecretRef,
     sink::{SinkConfig, SinkKind},
@@ -115,6 +117,8 @@ pub(crate) struct RunConfig {
     pub(crate) dead_letters_to: Option<Recipients>,
     pub(crate) after_run: Option<Vec<String>>,
     pub(crate) after_run_limit: Option<Span>,
+    #[serde(default)]
+    pub(crate) limits: LimitsConfig,
 }
 
 impl Config {

@@ -8,8 +8,8 @@ mod place;
 use std::sync::Arc;
 
 use jabber_archive_core::{
-    ArchiveFacts, Archiver, Converter, Encryptor, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, Rsmf,
-    RunIdentity, RunSettings, Transcript, TranscriptSettings,
+    ArchiveFacts, Archiver, Converter, Encryptor, Error, ErrorClass, ErrorKind, Grid, Journal, Ledger, Observer, People, PerMessage,
+    Rehearsal, Result, Rsmf, RunIdentity, RunSettings, Sink, Transcript, TranscriptSettings,
 };
 use jabber_archive_sink::FileSpool;
 
@@ -81,6 +81,7 @@ pub(crate) fn settings(config: &Config) -> RunSettings {
     settings.concurrency = run.concurrency.unwrap_or(settings.concurrency);
     settings.in_flight = run.in_flight.map_or(settings.in_flight, |bytes| bytes.0);
     settings.purge_after_days = config.purge_after_days();
+    settings.limits = run.limits.limits();
     settings.retry.total = run.retry_for.map_or(settings.retry.total, |total| total.0);
     settings
 }
@@ -121,18 +122,66 @@ pub(crate) fn encryptor(config: &Config) -> Result<Option<Arc<dyn Encryptor>>> {
 }
 
 /// The whole line.
-pub(crate) async fn archiver(config: &Config, place: &Place, people: People, observer: Arc<dyn Observer>) -> Result<Archiver> {
+pub(crate) async fn archiver(
+    config: &Config,
+    place: &Place,
+    people: People,
+    accept: Option<&str>,
+    observer: Arc<dyn Observer>,
+) -> Result<Archiver> {
+    let open = async |observer, _| {
+        let archive = place.open(observer).await?;
+        Ok(Store { sink: Arc::new(archive.sink()), ledger: Arc::new(archive.ledger()) })
+    };
+    line(config, people, accept, observer, open).await
+}
+
+/// The whole line, to an archive that keeps nothing; what is there already is read.
+pub(crate) async fn rehearsal(
+    config: &Config,
+    place: &Place,
+    people: People,
+    accept: Option<&str>,
+    observer: Arc<dyn Observer>,
+) -> Result<(Archiver, Arc<Rehearsal>)> {
+    let mut rehearsal = None;
+    let open = async |observer, spool: Arc<FileSpool>| {
+        let archive = place.find(observer).await?;
+        let archive = archive.map(|archive| (Arc::new(archive.sink()) as Arc<dyn Sink>, Arc::new(archive.ledger()) as Arc<dyn Ledger>));
+        let made = rehearsal.insert(Arc::new(Rehearsal::new(archive, Some(spool))));
+        Ok(Store { sink: made.sink(), ledger: made.ledger() })
+    };
+    let archiver = line(config, people, accept, observer, open).await?;
+    let rehearsal = rehearsal.ok_or_else(|| refuse("[sink]", "it was not opened"))?;
+    Ok((archiver, rehearsal))
+}
+
+/// Where mails and entries go.
+struct Store {
+    sink: Arc<dyn Sink>,
+    ledger: Arc<dyn Ledger>,
+}
+
+/// The whole line. The store is opened last: it is not made where something else is wrong.
+async fn line(
+    config: &Config,
+    people: People,
+    accept: Option<&str>,
+    observer: Arc<dyn Observer>,
+    open: impl AsyncFnOnce(Arc<dyn Observer>, Arc<FileSpool>) -> Result<Store>,
+) -> Result<Archiver> {
     let facts = facts(config)?;
     let source = Databases::of(config)?.together();
     let converter = converter(config, &facts)?;
     let filter = config.filter.read(config)?;
     let encryptor = encryptor(config)?;
-    let settings = settings(config);
+    let mut settings = settings(config);
+    settings.accept = accept.map(str::to_owned);
     settings.check(&facts)?;
     let files = files(config)?;
     let spool = Arc::new(spool(config)?);
-    let archive = place.open(observer.clone()).await?;
-    let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
+    let store = open(observer.clone(), spool.clone()).await?;
+    let line = Archiver::new(facts, source, converter, store.sink, store.ledger, Arc::new(tokio::time::sleep));
     let line = match files {
         Some(files) => line.files(files.store),
         None => line,

@@ -11,7 +11,7 @@ fn keys() -> [ArchiverKey; 2] {
 }
 
 /// A company that encrypts, and the keys in the environment and in files.
-fn encrypted(seed: u64) -> Setting {
+pub(crate) fn encrypted(seed: u64) -> Setting {
     let setting = Setting::new(seed, 300);
     Office::new(seed, 300).encrypted(keys()).fill(&setting.database);
     for key in keys() {
@@ -24,11 +24,11 @@ fn encrypted(seed: u64) -> Setting {
     setting
 }
 
-fn with_keys(setting: &Setting, keys: &str) {
+pub(crate) fn with_keys(setting: &Setting, keys: &str) {
     setting.configure(|text| text.replace("encrypt = \"off\"", &format!("encrypt = \"off\"\nencryption_keys = [{keys}]")));
 }
 
-const FROM_FILES: &str = r#"{ id = "2025", key = { file = "2025.key" }, iv = { file = "2025.iv" } }"#;
+pub(crate) const FROM_FILES: &str = r#"{ id = "2025", key = { file = "2025.key" }, iv = { file = "2025.iv" } }"#;
 const FROM_ENVIRONMENT: &str = r#"{ id = "2026", key = { env = "JABBER_TEST_KEY" }, iv = { env = "JABBER_TEST_IV" } }"#;
 
 fn run(setting: &Setting, name: &str) -> Ran {
@@ -64,7 +64,8 @@ fn rows_under_a_key_that_is_not_set_are_told_before_and_after_the_run() {
     let setting = encrypted(72);
     with_keys(&setting, FROM_FILES);
     run(&setting, "check").assert(3, &["keys   1 for encrypted rows: 2025", "would be dead letters: jm: to_jid and from_jid and"]);
-    run(&setting, "run").assert(3, &["dead letters"]);
+    run(&setting, "run").assert(1, &["could not be archived", "rows: columns, keys"]);
+    setting.run("run", &["--accept", "the key is lost"]).assert(3, &["dead letters"]);
     let dead: Vec<String> = content(&setting.archive())
         .into_iter()
         .filter(|(path, _)| path.starts_with("dead-letters/"))

@@ -18,6 +18,7 @@ mod killed;
 mod late;
 #[cfg(feature = "ldap")]
 mod ldap;
+mod limits;
 mod modes;
 mod output;
 mod outsider;
@@ -25,6 +26,7 @@ mod people;
 mod program;
 mod recipes;
 mod recorded;
+mod rehearsed;
 mod restarted;
 mod run;
 #[cfg(feature = "sftp")]
