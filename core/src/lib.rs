@@ -41,7 +41,7 @@ mod window;
 #[cfg(feature = "rsmf")]
 pub use self::transcript::Rsmf;
 pub use self::{
-    archiver::{Archiver, Event, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings},
+    archiver::{Archiver, AuditReport, Discrepancy, Event, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings},
     assembler::{Assembler, Assembly, Neighbour},
     context::Context,
     conversation::{Address, Conversation, ConversationKey, ConversationKind, Message, MessageKey, Participant, Party},
@@ -58,8 +58,8 @@ pub use self::{
     jid::{BareJid, Jid},
     journal::{Journal, journaled_mail},
     ledger::{
-        Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, Disposition, Entry, EntryRecord, ExportEntry, Finding, Frontier, KeptKind,
-        Ledger, LedgerExt, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
+        Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, DiscrepancyKind, Disposition, Entry, EntryRecord, ExportEntry, Finding,
+        Frontier, KeptKind, Ledger, LedgerExt, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
     },
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},

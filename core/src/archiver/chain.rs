@@ -237,6 +237,7 @@ impl Archiver {
         let mut entry = RunEntry::new(self.identity.act(now));
         entry.seals = progress.first_entry.map(|first| (first, head));
         entry.abandoned.clone_from(&lost);
+        entry.accepted.clone_from(&self.identity.accepted);
         entry.findings = findings;
         progress.report.abandoned.extend(lost);
         loop {

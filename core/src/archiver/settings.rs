@@ -118,18 +118,26 @@ pub struct RunIdentity {
     pub version: String,
     /// The whole configuration but for secrets, as JSON: a run that did something keeps it, and its entry names it.
     pub configuration: Option<Bytes>,
+    /// Why it goes on where it would stop for somebody to look first; its entry says so. None where it is to stop.
+    pub accepted: Option<String>,
 }
 
 impl RunIdentity {
     /// A run by this account on this host.
     pub fn new(host: impl Into<String>, account: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { host: host.into(), account: account.into(), version: version.into(), configuration: None }
+        Self { host: host.into(), account: account.into(), version: version.into(), configuration: None, accepted: None }
     }
 
     /// With a configuration, JSON without secrets.
     #[must_use]
     pub fn configured(self, configuration: impl Into<Bytes>) -> Self {
         Self { configuration: Some(configuration.into()), ..self }
+    }
+
+    /// Going on for this reason where it would stop for somebody to look first.
+    #[must_use]
+    pub fn accepting(self, reason: impl Into<String>) -> Self {
+        Self { accepted: Some(reason.into()), ..self }
     }
 
     /// What an entry says of it, for what begins now. The configuration is the digest that it has where it is kept.

@@ -2,6 +2,7 @@
 
 mod act;
 mod addendum;
+mod discrepancy;
 mod entry;
 mod export;
 mod facts;
@@ -16,6 +17,7 @@ pub(crate) use self::list::ListReader;
 pub use self::{
     act::Act,
     addendum::{Addendum, Cause},
+    discrepancy::DiscrepancyKind,
     entry::{Accounts, Disposition, Entry, Finding, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
     export::ExportEntry,
     facts::ArchiveFacts,
