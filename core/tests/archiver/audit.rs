@@ -432,7 +432,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_changed_a_second_audit_is_clean_and_a_run_has_nothing_to_add(
+    fn whatever_is_changed_a_repair_leaves_nothing_missing_and_a_run_has_nothing_to_add(
         records in rows(2, 30, Duration::from_mins(6)),
         sealed in prop::collection::vec(any::<bool>(), 30),
         kept in prop::collection::vec(prop::bool::weighted(0.8), 30),
@@ -451,7 +451,13 @@ proptest! {
         world.check();
         prop_assert_eq!(&found.found, &repaired.found);
         let again = world.audit();
-        prop_assert!(again.found.is_empty(), "{:?}, then {:?}", found.discrepancies, again.discrepancies);
+        // What is added before a border may be the beginning of a message that is archived behind it.
+        let is_joined = |found: &Discrepancy| {
+            found.kind == DiscrepancyKind::Extra && found.start < found.window.start().after(world.facts.margin() * 2)
+        };
+        prop_assert!(again.discrepancies.iter().all(is_joined), "{:?}, then {:?}", found.discrepancies, again.discrepancies);
+        prop_assert!(world.repair().unwrap().repair.is_none_or(|repair| repair.added == 0));
+        prop_assert!(world.audit().found.is_empty());
         world.settings.late_windows = 100;
         prop_assert_eq!(world.run().unwrap().added, 0);
     }

@@ -58,10 +58,15 @@ impl fmt::Display for Logged {
             match &entry.record {
                 EntryRecord::Seal(seal) => sealed(f, "sealed", seal)?,
                 EntryRecord::Addendum(addendum) => sealed(f, "added to", &addendum.seal)?,
-                EntryRecord::Run(run) => match run.seals {
-                    Some((first, last)) => write!(f, "run, entries {first} to {last}")?,
-                    None => f.write_str("run, nothing sealed")?,
-                },
+                EntryRecord::Run(run) => {
+                    match run.seals {
+                        Some((first, last)) => write!(f, "run, entries {first} to {last}")?,
+                        None => f.write_str("run, nothing sealed")?,
+                    }
+                    if let Some(reason) = &run.accepted {
+                        write!(f, ", accepted because of {reason:?}")?;
+                    }
+                }
                 EntryRecord::Export(export) => {
                     write!(
                         f,

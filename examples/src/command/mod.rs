@@ -1,6 +1,7 @@
 //! What the program does.
 
 mod after_run;
+mod audit;
 mod check;
 mod demo;
 mod export;
@@ -49,6 +50,7 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Check(resolving) => Ok(check::check(&resolving, console).await?),
         Command::Run(resolving) => run::run(&resolving, run::Task::Run, console).await,
         Command::Retry(resolving) => run::run(&resolving, run::Task::Retry, console).await,
+        Command::Audit(audit) => audit::audit(&audit, console).await,
         Command::Status(located) => Ok(status::status(&located, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Log(log) => Ok(log::log(&log, console).await?),

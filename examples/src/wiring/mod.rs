@@ -11,7 +11,7 @@ use jabber_archive_core::{
     ArchiveFacts, Archiver, Converter, Error, ErrorClass, ErrorKind, Grid, Journal, Observer, People, PerMessage, Result, Rsmf,
     RunIdentity, RunSettings, Transcript, TranscriptSettings,
 };
-use jabber_archive_sink::FileSpool;
+use jabber_archive_sink::{Archive, FileSpool};
 
 pub(crate) use self::{
     databases::Databases,
@@ -108,8 +108,19 @@ pub(crate) fn identity(config: Option<&Config>) -> RunIdentity {
     }
 }
 
-/// The whole line.
+/// The whole line, whose archive is made if there is none.
 pub(crate) async fn archiver(config: &Config, place: &Place, people: People, observer: Arc<dyn Observer>) -> Result<Archiver> {
+    let archive = async || place.open(observer.clone()).await;
+    archiver_of(config, archive, people, observer.clone()).await
+}
+
+/// The whole line, with an archive that is opened once everything else is as it should be.
+pub(crate) async fn archiver_of(
+    config: &Config,
+    archive: impl AsyncFnOnce() -> Result<Archive>,
+    people: People,
+    observer: Arc<dyn Observer>,
+) -> Result<Archiver> {
     let facts = facts(config)?;
     let source = Databases::of(config)?.together();
     let converter = converter(config, &facts)?;
@@ -118,7 +129,7 @@ pub(crate) async fn archiver(config: &Config, place: &Place, people: People, obs
     settings.check(&facts)?;
     let files = files(config)?;
     let spool = Arc::new(spool(config)?);
-    let archive = place.open(observer.clone()).await?;
+    let archive = archive().await?;
     let line = Archiver::new(facts, source, converter, Arc::new(archive.sink()), Arc::new(archive.ledger()), Arc::new(tokio::time::sleep));
     let line = match files {
         Some(files) => line.files(files.store),

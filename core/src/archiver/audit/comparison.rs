@@ -6,11 +6,12 @@ use std::{
 };
 
 use futures::TryStreamExt;
+use serde::Deserialize;
 
 use super::pairing::{Difference, Unfound, Unlisted, pair};
 use crate::{
-    Conversation, DeadLetter, Digest, DiscrepancyKind, Error, ErrorClass, ErrorKind, FieldHasher, Filter, Finding, KeptKind, ListLine,
-    MessageKey, Neighbour, Result, ShortDigest, Table, Timestamp, Window,
+    Conversation, Digest, DiscrepancyKind, Error, ErrorClass, ErrorKind, FieldHasher, Filter, Finding, KeptKind, ListLine, MessageKey,
+    Neighbour, Result, ShortDigest, Table, Timestamp, Window,
     archiver::{
         Archiver,
         listed::{ListedMessage, ListedMessages, take_known},
@@ -77,7 +78,38 @@ struct Buried {
     rows: HashMap<Timestamp, u64>,
 }
 
+/// What a dead letter says of where it belongs, whatever else it holds and for whom.
+#[derive(Debug, Deserialize)]
+struct Letter {
+    /// Of a message.
+    message: Option<Named>,
+    /// Of a row.
+    sent: Option<Timestamp>,
+}
+
+/// A message as a conversation or as a list names it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Named {
+    Whole { key: MessageKey },
+    Line { start: Timestamp, identity: ShortDigest },
+}
+
 impl Buried {
+    /// Adds a letter as it is stored; one that cannot be read tells nothing.
+    fn add(&mut self, stored: &[u8]) {
+        let Ok(letter) = serde_json::from_slice::<Letter>(stored) else { return };
+        let message = letter.message.map(|message| match message {
+            Named::Whole { key } => (key.identity, key.start),
+            Named::Line { start, identity } => (identity, start),
+        });
+        match (message, letter.sent) {
+            (Some(message), _) => *self.messages.entry(message).or_default() += 1,
+            (None, Some(sent)) => *self.rows.entry(sent).or_default() += 1,
+            (None, None) => {}
+        }
+    }
+
     fn take(&mut self, message: &MessageKey) -> bool {
         let take = |count: Option<&mut u64>| count.filter(|count| **count > 0).map(|count| *count -= 1).is_some();
         take(self.messages.get_mut(&(message.identity, message.start))) || take(self.rows.get_mut(&message.start))
@@ -188,18 +220,12 @@ impl Archiver {
         Ok(Some(comparison))
     }
 
-    /// What of a window could not be archived. A letter that cannot be read tells nothing.
+    /// What of a window could not be archived.
     async fn buried(&self, standing: &Standing, stop: &Stop<'_>) -> Result<Buried> {
         let mut buried = Buried::default();
         let digests: BTreeSet<&Digest> = standing.seals.iter().flat_map(|seal| &seal.dead_letters).collect();
         for digest in digests {
-            match serde_json::from_slice(&self.kept(KeptKind::DeadLetter, digest, stop).await?) {
-                Ok(DeadLetter::Message { message, .. }) => {
-                    *buried.messages.entry((message.key.identity, message.key.start)).or_default() += 1;
-                }
-                Ok(DeadLetter::Row { sent, .. }) => *buried.rows.entry(sent).or_default() += 1,
-                Err(_) => {}
-            }
+            buried.add(&self.kept(KeptKind::DeadLetter, digest, stop).await?);
         }
         Ok(buried)
     }
@@ -269,4 +295,33 @@ fn message_rows(tables: &BTreeMap<Table, crate::TableAccount>) -> u64 {
 fn recorded(standing: &Standing) -> Option<ShortDigest> {
     let mut findings = standing.seals.iter().rev().flat_map(|seal| &seal.findings);
     findings.find_map(|finding| if let Finding::Repaired { left, .. } = finding { Some(*left) } else { None })?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DeadLetter, Message, Party, Record, testing::rows::Row};
+
+    #[test]
+    fn a_dead_letter_tells_where_it_belongs_also_where_the_rest_is_not_for_all() {
+        let start: Timestamp = "2026-11-20T09:00:00Z".parse().unwrap();
+        let identity = FieldHasher::new().field("x").finish().short();
+        let key = MessageKey::new(start, identity, 0);
+        let Record::Message(row) = Row::jm("a@example.com", "b@example.com").record() else { unreachable!() };
+        let party = Party::User(row.from.bare().clone());
+        let message = Message::new(key, party.clone(), "text".to_owned());
+        let conversation = crate::ConversationKey::pair(party.clone(), party);
+        let letter = DeadLetter::Message { window: Window::UNDATED, conversation, reason: "it is long".into(), message: Box::new(message) };
+        let encrypted =
+            format!(r#"{{"kind":"encrypted","sent":"{start}","message":{{"start":"{start}","identity":"{identity}"}},"encrypted":"x"}}"#);
+        for stored in [&letter.to_bytes()[..], encrypted.as_bytes()] {
+            let mut buried = Buried::default();
+            buried.add(stored);
+            assert!(buried.take(&key) && !buried.take(&key), "each counts once");
+        }
+        let mut buried = Buried::default();
+        buried.add(format!(r#"{{"kind":"encrypted","sent":"{start}","table":"jm","encrypted":"x"}}"#).as_bytes());
+        buried.add(b"no JSON");
+        assert!(buried.take(&key) && !buried.take(&key));
+    }
 }

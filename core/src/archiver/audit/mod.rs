@@ -193,9 +193,11 @@ impl Archiver {
             };
             report.head = progress.head.as_ref().map(|head| head.digest);
             for comparison in comparisons {
-                if !comparison.news().0.is_empty() {
+                let differences = comparison.news().0.len() as u64;
+                if differences > 0 {
                     audited.differing.insert(comparison.window);
                 }
+                self.observer.observe(&Event::Compared { window: comparison.window, messages: comparison.messages, differences });
                 report.add(&comparison);
             }
         }
