@@ -5,6 +5,7 @@ use std::{
     future::{pending, poll_fn},
     sync::Arc,
     task::Poll,
+    thread,
     time::Duration,
 };
 
@@ -20,7 +21,7 @@ use jabber_archive_core::{
 };
 use proptest::prelude::*;
 
-use super::world::*;
+use super::{changing::Changing, world::*};
 
 const ALL: Span = Span { start: Timestamp::MIN, end: Timestamp::MAX };
 const RENAMED: &str = "planning@conference.new.example.com";
@@ -384,6 +385,26 @@ fn a_run_that_adds_while_the_source_is_compared_is_seen_and_nothing_goes_out_twi
         assert!(world.sink.items() == alone.sink.items(), "{seed}");
     }
     assert!(repaired > 5 && repaired < 55 && raced > 0, "{repaired} repairs, {raced} races");
+}
+
+#[test]
+fn what_a_run_adds_between_reading_the_chain_and_the_rows_is_not_missing() {
+    let late = [other_chat("2026-11-22T20:00:00Z", "late", "came late")];
+    for moment in 1..=3 {
+        let world = World::changed(many(), |records| records.extend(late.clone()));
+        let mut other = World { source: Arc::new(MemorySource::new([many(), late.to_vec()].concat(), world.now)), ..world.clone() };
+        other.settings.late_windows = 7;
+        let source = Changing::new(&world, move |count, _| {
+            if count == moment {
+                thread::scope(|scope| assert_eq!(scope.spawn(|| other.run().unwrap()).join().unwrap().added, 1));
+            }
+        });
+        let span = Span::new(at("2026-11-22T18:00:00Z"), at("2026-11-23T00:00:00Z"));
+        let archiver = world.archiver_of(Arc::new(source), &Faults::none());
+        let report = block_on(archiver.audit(span, world.now, pending())).unwrap();
+        // One count says where rows are, and one follows each reading; a third is made where the window is read again.
+        assert_eq!((report.is_clean(), world.addenda().len()), (moment <= 2, usize::from(moment <= 2)), "{moment}: {report:?}");
+    }
 }
 
 #[test]
