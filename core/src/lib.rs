@@ -42,7 +42,10 @@ mod window;
 #[cfg(feature = "rsmf")]
 pub use self::transcript::Rsmf;
 pub use self::{
-    archiver::{Archiver, Event, LateRows, Limits, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings, Spread},
+    archiver::{
+        Archiver, AuditReport, Discrepancy, Event, LateRows, Limits, Observer, Pause, RetryPolicy, RunIdentity, RunReport, RunSettings,
+        Spread,
+    },
     assembler::{Assembler, Assembly, Neighbour},
     context::Context,
     conversation::{Address, Conversation, ConversationKey, ConversationKind, Message, MessageKey, Participant, Party},
@@ -59,8 +62,8 @@ pub use self::{
     jid::{BareJid, Jid},
     journal::{Journal, journaled_mail},
     ledger::{
-        Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, Census, Disposition, Entry, EntryRecord, ExportEntry, Finding, Frontier,
-        KeptKind, Ledger, LedgerExt, Limit, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
+        Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, Census, DiscrepancyKind, Disposition, Entry, EntryRecord, ExportEntry,
+        Finding, Frontier, KeptKind, Ledger, LedgerExt, Limit, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
     },
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},

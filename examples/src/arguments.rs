@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Try dead letters again: read their windows again, and add what can be archived now
     Retry(Archiving),
+    /// Read the source again and compare it with what was archived of it, message by message
+    Audit(Audit),
     /// Tell how far an archive has come
     Status(Located),
     /// Compare an archive with the chain of entries that proves it
@@ -33,6 +35,24 @@ pub(crate) enum Command {
     Export(Export),
     /// Tell entry by entry who did what to an archive, and by which configuration
     Log(Log),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// Windows that end after this date or time: 2026-11-21, or 2026-11-21T09:00:00Z; without it, all
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) from: Option<Timestamp>,
+    /// Windows that start before this date or time
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) until: Option<Timestamp>,
+    /// Add what is missing to the archive, and record there what else differs
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Repair also where more than one of a hundred messages would be added; the reason is recorded
+    #[arg(long, value_name = "REASON", requires = "repair", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) accept: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -204,6 +204,15 @@ impl Observer for Progress {
                 ));
             }
             Event::ReadAgain { span } => say(format_args!("rows came while {} to {} was read: reading again", span.start, span.end)),
+            Event::Compared { window, messages, differences } => {
+                state.rows_read = 0;
+                state.messages += messages;
+                if *differences > 0 {
+                    say(format_args!("{window}: of {messages} messages, or of those archived, {differences} differ"));
+                }
+                self.line.show(format_args!("{} messages compared", state.messages));
+                return;
+            }
             Event::Raced { window } => say(format_args!("another program sealed {window} first, or added to it")),
             Event::Retrying { error, wait } => say(format_args!("{error}: trying again in {:.1} s", wait.as_secs_f64())),
             Event::Ended { report } => {

@@ -1,27 +1,39 @@
 //! The messages of a sealed window that its lists name already.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     mem,
 };
 
 use super::{Archiver, retry::Stop, standing::Standing};
 use crate::{
-    Conversation, Digest, Issue, ItemId, KeptKind, ListLine, Message, MessageLine, Result, ShortDigest, Timestamp, ledger::ListReader,
+    Conversation, Digest, Filter, Issue, ItemId, KeptKind, ListLine, Message, MessageKey, MessageLine, Neighbour, Result, ShortDigest,
+    ledger::ListReader,
 };
 
-/// From the first to the last copy of messages, by identity.
-type Messages = HashMap<ShortDigest, Vec<(Timestamp, Timestamp)>>;
+/// A message that a list names, and the item that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ListedMessage {
+    pub(super) line: MessageLine,
+    pub(super) item: ItemId,
+}
+
+/// Messages by identity.
+pub(super) type ListedMessages = HashMap<ShortDigest, Vec<ListedMessage>>;
 
 /// What the lists of a sealed window name, conversation by conversation in the order of their keys: lists are larger than memory.
 pub(super) struct Listed {
     lists: Vec<Lines>,
     /// What the window behind lists near its start.
-    behind: Messages,
+    pub(super) behind: ListedMessages,
     /// All items of the lists, and those that count for nothing.
     pub(super) accounted: BTreeSet<ItemId>,
     /// What goes out next.
     pub(super) issue: Issue,
+    /// Messages that are listed under other names: they do not go out again.
+    pub(super) elsewhere: HashSet<MessageKey>,
+    /// What left conversations out when the window was sealed leaves them out still.
+    pub(super) filters: Vec<Filter>,
 }
 
 /// A list that is read line by line.
@@ -53,46 +65,76 @@ impl Archiver {
             self.read_on(&mut lines, stop).await?;
             lists.push(lines);
         }
-        let mut near: Messages = HashMap::new();
-        let margin = self.facts.margin();
+        let mut near = ListedMessages::new();
+        let until = standing.window.end().after(self.facts.margin());
         for seal in behind.into_iter().flat_map(|behind| &behind.seals) {
-            let until = standing.window.end().after(margin);
-            let is_near = |message: &MessageLine| message.start <= until;
-            let messages: Vec<MessageLine> =
-                self.fold_list(seal, stop, |near: &mut Vec<_>, line| near.extend(line.messages.into_iter().filter(is_near))).await?;
+            let near_start = |near: &mut Vec<_>, line: ListLine| {
+                let ListLine { id, messages, .. } = line;
+                let messages = messages.into_iter().filter(|message| message.start <= until);
+                near.extend(messages.map(|line| ListedMessage { line, item: id.clone() }));
+            };
+            let messages: Vec<ListedMessage> = self.fold_list(seal, stop, near_start).await?;
             for message in messages {
-                near.entry(message.identity).or_default().push((message.start, message.last));
+                near.entry(message.line.identity).or_default().push(message);
             }
         }
-        Ok(Listed { lists, behind: near, accounted, issue: Issue { edition: edition + 1, addendum: true } })
+        let issue = Issue { edition: edition + 1, addendum: true };
+        Ok(Listed { lists, behind: near, accounted, issue, elsewhere: HashSet::new(), filters: Vec::new() })
     }
 
-    /// Takes the messages of a conversation that are listed; says how many they were. Conversations are asked for in the order of their keys' digests.
+    /// Takes the messages of a conversation that are listed, by the window before or behind too; says how many they were. Conversations are asked for in the order of their keys' digests.
     pub(super) async fn take_listed(
         &self,
         listed: &mut Listed,
         key: &ShortDigest,
         conversation: &mut Conversation,
+        earlier: &mut Neighbour,
         stop: &Stop<'_>,
     ) -> Result<u64> {
-        let mut here: Messages = HashMap::new();
+        let mut here = self.listed_of(listed, key, None, stop).await?;
+        let before = conversation.messages.len();
+        for known in [&mut here, &mut listed.behind] {
+            take_known(&mut conversation.messages, known, |_, _| {});
+        }
+        conversation.messages.retain(|message| !earlier.take_message(message) && !listed.elsewhere.contains(&message.key));
+        Ok((before - conversation.messages.len()) as u64)
+    }
+
+    /// The messages of a conversation that the lists name. Lines of conversations whose turn would have been before are added to `passed`, if they are wanted.
+    pub(super) async fn listed_of(
+        &self,
+        listed: &mut Listed,
+        key: &ShortDigest,
+        mut passed: Option<&mut Vec<ListLine>>,
+        stop: &Stop<'_>,
+    ) -> Result<ListedMessages> {
+        let mut here = ListedMessages::new();
         for lines in &mut listed.lists {
             while let Some(line) = lines.next.take_if(|line| line.key <= *key) {
                 if line.key == *key {
-                    line.messages.iter().for_each(|message| here.entry(message.identity).or_default().push((message.start, message.last)));
+                    for message in &line.messages {
+                        let message = ListedMessage { line: *message, item: line.id.clone() };
+                        here.entry(message.line.identity).or_default().push(message);
+                    }
+                } else if let Some(passed) = &mut passed {
+                    passed.push(line);
                 }
                 self.read_on(lines, stop).await?;
             }
         }
-        let before = conversation.messages.len();
-        for known in [&mut here, &mut listed.behind] {
-            // Those that stand where they stood come first.
-            for same in [true, false] {
-                let messages = mem::take(&mut conversation.messages);
-                conversation.messages = without(messages, known, same);
+        Ok(here)
+    }
+
+    /// The lines that nobody has asked for by their conversations.
+    pub(super) async fn rest_of(&self, listed: Listed, stop: &Stop<'_>) -> Result<Vec<ListLine>> {
+        let mut rest = Vec::new();
+        for mut lines in listed.lists {
+            while let Some(line) = lines.next.take() {
+                rest.push(line);
+                self.read_on(&mut lines, stop).await?;
             }
         }
-        Ok((before - conversation.messages.len()) as u64)
+        Ok(rest)
     }
 
     /// Reads the next line of a list; where that fails, from the start again.
@@ -128,17 +170,22 @@ impl Archiver {
     }
 }
 
-/// The messages without those that are known, each as one of the same identity: if `same`, with the same start, else with copies in the same time, because the first of
-/// them may have come late or be gone. The nearest counts, and each counts once.
-fn without(messages: Vec<Message>, known: &mut Messages, same: bool) -> Vec<Message> {
-    let is_unknown = |message: &Message| {
-        let Some(listed) = known.get_mut(&message.key.identity) else { return true };
-        let (first, last) = (message.key.start, message.last());
-        let is_it = |(start, end): &(Timestamp, Timestamp)| if same { *start == first } else { *start <= last && first <= *end };
-        let candidates = (0..listed.len()).filter(|index| is_it(&listed[*index]));
-        let Some(nearest) = candidates.min_by_key(|index| (listed[*index].0.distance(first), listed[*index])) else { return true };
-        listed.swap_remove(nearest);
-        false
-    };
-    messages.into_iter().filter(is_unknown).collect()
+/// Takes the messages that are known, each as one of the same identity: with the same start, else with copies in the same time, because the first of them may have
+/// come late or be gone. The nearest counts, and each counts once.
+pub(super) fn take_known(messages: &mut Vec<Message>, known: &mut ListedMessages, mut taken: impl FnMut(&Message, ListedMessage)) {
+    // Those that stand where they stood come first.
+    for same in [true, false] {
+        let is_unknown = |message: &Message| {
+            let Some(listed) = known.get_mut(&message.key.identity) else { return true };
+            let (first, last) = (message.key.start, message.last());
+            let is_it = |line: &MessageLine| if same { line.start == first } else { line.start <= last && first <= line.last };
+            let candidates = (0..listed.len()).filter(|index| is_it(&listed[*index].line));
+            let nearest = candidates.min_by_key(|index| (listed[*index].line.start.distance(first), &listed[*index]));
+            let Some(nearest) = nearest else { return true };
+            taken(message, listed.swap_remove(nearest));
+            false
+        };
+        let all = mem::take(messages);
+        *messages = all.into_iter().filter(is_unknown).collect();
+    }
 }

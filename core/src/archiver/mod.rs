@@ -1,6 +1,7 @@
 //! Drives the line from source to ledger.
 
 mod amending;
+mod audit;
 mod chain;
 mod files;
 mod issuing;
@@ -34,6 +35,7 @@ use futures::{
 };
 
 use self::{
+    amending::Again,
     chain::{Outcome, Progress},
     plan::Plan,
     reading::{Chunk, Reading},
@@ -42,6 +44,7 @@ use self::{
     sealing::{Writing, Written},
 };
 pub use self::{
+    audit::{AuditReport, Discrepancy},
     lateness::{LateRows, Spread},
     limits::Limits,
     observer::{Event, Observer},
@@ -329,8 +332,8 @@ impl Archiver {
 
     /// Writes chunk after chunk; the next one is read while one is written.
     async fn follow(&self, mut plan: Plan, indexed: bool, rooms: Arc<Rooms>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
-        let again = mem::take(&mut plan.again);
-        if let Outcome::Raced = self.amend(again, plan.cause, indexed, &rooms, progress, stop).await? {
+        let again = Again { windows: mem::take(&mut plan.again), cause: plan.cause, repairs: BTreeMap::new() };
+        if let Outcome::Raced = self.amend(again, indexed, &rooms, progress, stop).await? {
             return Ok(Outcome::Raced);
         }
         if plan.undated

@@ -63,6 +63,15 @@ pub enum Event<'a> {
         /// Their bytes.
         bytes: u64,
     },
+    /// A sealed window was compared with the source.
+    Compared {
+        /// The window.
+        window: Window,
+        /// Messages of the source in it.
+        messages: u64,
+        /// Differences that nobody has recorded.
+        differences: u64,
+    },
     /// Another program sealed this window first, or added to it.
     Raced {
         /// The window.
@@ -75,7 +84,7 @@ pub enum Event<'a> {
         /// How long is waited.
         wait: Duration,
     },
-    /// The run is over, whether it is done, was stopped or failed; always the last event of a run.
+    /// The run is over, whether it is done, was stopped or failed; always the last event of a run, or of a repair that wrote something.
     Ended {
         /// What it did until then. After an error nothing else tells.
         report: &'a RunReport,

@@ -12,7 +12,7 @@ use super::{
 use crate::{Error, ErrorClass, ErrorKind, Finding, Result, Rooms, Span, Table, Tally, Window};
 
 /// How often a chunk is read again because rows keep coming.
-const READ_AGAIN: u32 = 3;
+pub(super) const READ_AGAIN: u32 = 3;
 
 /// The rows of a chunk, and what the source counted after they were read.
 #[derive(Debug)]

@@ -20,8 +20,8 @@ use super::{
     rows::Parts,
 };
 use crate::{
-    Accounts, Assembly, Context, Conversation, DeadLetter, Digest, Error, ErrorClass, ErrorKind, FilterReason, Finding, Issue, ItemId,
-    KeptKind, MessageLine, Result, Seal, ShortDigest, Table, Timestamp, Traces, Unmapped, Window,
+    Accounts, Assembly, Context, Conversation, DeadLetter, Digest, Error, ErrorClass, ErrorKind, Filter, FilterReason, Finding, Issue,
+    ItemId, KeptKind, MessageLine, Neighbour, Result, Seal, ShortDigest, Table, Timestamp, Traces, Unmapped, Window,
 };
 
 /// After so many mails those that are stored are made durable, while others are on their way: what is not yet durable does not grow with the window.
@@ -142,7 +142,7 @@ impl Archiver {
                     let issued = self.issue(key, conversation, joined, &making, stop);
                     under_way.push(issued.map(move |issued| Ok(Ended::Issued(place, issued?))).boxed());
                 } else if let Some(assembly) = unless_stopped(stop, parts.next()).await?? {
-                    next = self.account(writing, assembly, stop).await?;
+                    next = self.account(writing, assembly, parts.earlier(), stop).await?;
                     give_way().await;
                     self.look_up(&mut uploads, next.iter().map(|(_, conversation)| conversation), stop).await?;
                 } else {
@@ -164,7 +164,13 @@ impl Archiver {
     }
 
     /// Accounts for rows of a window, and gives the conversations that are to be archived, in the order of the list.
-    async fn account(&self, writing: &mut Writing, assembly: Assembly, stop: &Stop<'_>) -> Result<VecDeque<(ShortDigest, Conversation)>> {
+    async fn account(
+        &self,
+        writing: &mut Writing,
+        assembly: Assembly,
+        earlier: &mut Neighbour,
+        stop: &Stop<'_>,
+    ) -> Result<VecDeque<(ShortDigest, Conversation)>> {
         let seal = &mut writing.seal;
         for (table, account) in &assembly.tables {
             seal.tables.entry(*table).or_default().add(account);
@@ -180,11 +186,12 @@ impl Archiver {
         conversations.sort_unstable_by_key(|(key, _)| *key);
         if let Some(listed) = &mut writing.listed {
             for (key, conversation) in &mut conversations {
-                writing.seal.messages.elsewhere += self.take_listed(listed, key, conversation, stop).await?;
+                writing.seal.messages.elsewhere += self.take_listed(listed, key, conversation, earlier, stop).await?;
             }
             conversations.retain(|(_, conversation)| !conversation.messages.is_empty());
         }
-        let (conversations, unresolved_nicks) = self.sift(conversations, &mut writing.seal);
+        let earlier = writing.listed.as_ref().map_or(&[][..], |listed| &listed.filters);
+        let (conversations, unresolved_nicks) = self.sift(conversations, earlier, &mut writing.seal);
         writing.unresolved_nicks += unresolved_nicks;
         for (_, conversation) in &conversations {
             writing.unmapped.count(conversation);
@@ -225,8 +232,21 @@ impl Archiver {
             left_over.retain(|id| !listed.accounted.contains(id));
         }
         self.commit(writing.window, stop).await?;
-        let Writing { window, mut seal, context, listing, unmapped, unresolved_nicks, late_copies, files, traces, spread, first, .. } =
-            writing;
+        let Writing {
+            window,
+            mut seal,
+            context,
+            listing,
+            unmapped,
+            unresolved_nicks,
+            late_copies,
+            files,
+            traces,
+            spread,
+            first,
+            listed,
+            ..
+        } = writing;
         seal.abandoned.extend(left_over);
         for (table, (rows, length)) in tallies {
             let account = seal.tables.entry(*table).or_default();
@@ -235,8 +255,10 @@ impl Archiver {
         if seal.messages.starts > 0 {
             seal.people = Some(self.people.census(&context));
             seal.context = Some(self.keep(KeptKind::Context, context.to_bytes(), stop).await?);
-            if !self.filter.is_empty() {
-                seal.filter = Some(self.keep(KeptKind::Context, self.filter.to_bytes(), stop).await?);
+            let earlier = listed.iter().flat_map(|listed| listed.filters.iter().rev());
+            let filter = std::iter::once(&self.filter).chain(earlier).find(|filter| !filter.is_empty()).map(Filter::to_bytes);
+            if let Some(filter) = filter {
+                seal.filter = Some(self.keep(KeptKind::Context, filter, stop).await?);
             }
         }
         note(&mut seal, late_copies, |rows| Finding::LateCopy { rows });
@@ -260,11 +282,16 @@ impl Archiver {
     }
 
     /// The conversations that the filter wants, and the messages of an unknown sender that are worth to be known of; the others are counted in the seal.
-    fn sift(&self, conversations: Vec<(ShortDigest, Conversation)>, seal: &mut Seal) -> (VecDeque<(ShortDigest, Conversation)>, u64) {
+    fn sift(
+        &self,
+        conversations: Vec<(ShortDigest, Conversation)>,
+        earlier: &[Filter],
+        seal: &mut Seal,
+    ) -> (VecDeque<(ShortDigest, Conversation)>, u64) {
         let mut wanted = VecDeque::with_capacity(conversations.len());
         let mut unresolved_nicks = 0;
         for (key, conversation) in conversations {
-            let reason = self.filter.reason(&conversation);
+            let reason = std::iter::once(&self.filter).chain(earlier).find_map(|filter| filter.reason(&conversation));
             // Behind an unknown nick may be somebody who decides whether the conversation is archived; but not where kind or room decide.
             if !matches!(reason, Some(FilterReason::Kind | FilterReason::Room)) {
                 unresolved_nicks += conversation.unresolved_nicks();

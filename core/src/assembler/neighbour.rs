@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::fold::Fold;
-use crate::{List, MessageLine, ShortDigest, Timestamp, Window};
+use crate::{List, Message, MessageLine, ShortDigest, Timestamp, Window};
 
 /// The messages of the window before that have copies near its end, as its seal lists them: a row folds over the border only into one of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,5 +52,15 @@ impl Neighbour {
         };
         let nearest = (0..messages.len()).filter_map(|index| Some((distance(&messages[index])?, index))).min();
         nearest.map(|(_, index)| messages.remove(index)).is_some()
+    }
+
+    /// Takes the listed message that a message of the window is, whose copies before the border have gone since it was listed: of the same identity, with copies in the
+    /// same time. To be asked once the conversation has been assembled, so that what folds over the border has been taken.
+    pub(crate) fn take_message(&mut self, message: &Message) -> bool {
+        let Some(messages) = self.messages.get_mut(&message.key.identity) else { return false };
+        let (first, last) = (message.key.start, message.last());
+        let is_it = |listed: &Listed| listed.start <= last && first <= listed.last;
+        let found = (0..messages.len()).filter(|index| is_it(&messages[*index])).min_by_key(|index| messages[*index].start.distance(first));
+        found.map(|index| messages.remove(index)).is_some()
     }
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Addendum, Census, ExportEntry, KeptKind, Limit, NewerEntry};
+use super::{Act, Addendum, Census, DiscrepancyKind, ExportEntry, KeptKind, Limit, NewerEntry};
 use crate::{
     BareJid, Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, RoomGap, ShortDigest, SkipReason,
     Span, Table, Timestamp,
@@ -391,6 +391,14 @@ pub enum Finding {
         /// Where the archive ended.
         archived_until: Timestamp,
     },
+    /// An audit found other messages than the archive had, and somebody asked to repair it: what the archive lacked is in this entry's items.
+    Repaired {
+        /// How many differences there were, by kind.
+        found: BTreeMap<DiscrepancyKind, u64>,
+        /// Digest of the archived messages that the source has no more as they were archived, so that a later audit knows them; none if there are none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<ShortDigest>,
+    },
     /// Half of the time or more has passed until rows that are not archived are purged.
     PurgeNear {
         /// From when on rows are not archived.
@@ -432,7 +440,7 @@ pub struct RunEntry {
     pub seals: Option<(u64, u64)>,
     /// Items of this run that count for nothing because another program sealed the window first.
     pub abandoned: BTreeSet<ItemId>,
-    /// Why somebody let it go on beyond its limits; none where nobody did.
+    /// Why somebody let it go on where it would have stopped to be looked at; none where nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
     /// What an auditor ought to know.
@@ -595,6 +603,11 @@ mod tests {
                 Finding::StartsLater { first: None, archived_until: end },
                 r#"{"finding":"starts-later","first":null,"archived_until":"2026-11-20T12:00:00.000Z"}"#,
                 true,
+            ),
+            (
+                Finding::Repaired { found: BTreeMap::from([(DiscrepancyKind::Missing, 2)]), left: None },
+                r#"{"finding":"repaired","found":{"missing":2}}"#,
+                false,
             ),
             (
                 Finding::PurgeNear { unsealed: end, days: -1 },

@@ -3,6 +3,7 @@
 mod act;
 mod addendum;
 mod census;
+mod discrepancy;
 mod entry;
 mod export;
 mod facts;
@@ -19,6 +20,7 @@ pub use self::{
     act::Act,
     addendum::{Addendum, Cause},
     census::Census,
+    discrepancy::DiscrepancyKind,
     entry::{Accounts, Disposition, Entry, Finding, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
     export::ExportEntry,
     facts::ArchiveFacts,

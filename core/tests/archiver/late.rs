@@ -144,6 +144,22 @@ fn a_late_copy_of_a_message_that_a_neighbour_lists_is_no_message() {
 }
 
 #[test]
+fn a_message_whose_copies_before_the_border_are_gone_does_not_go_out_again_behind_it() {
+    let mut world = World::new(company());
+    world.settings.late_windows = 100;
+    world.run().unwrap();
+    world.source.edit(|records| {
+        let first = records.iter().position(|record| record.sent() == at("2026-11-20T11:59:59Z")).unwrap();
+        records.remove(first);
+        records.push(chat("2026-11-20T12:10:00Z", "late", "the reason to read again"));
+    });
+    let report = world.run().unwrap();
+    world.check();
+    assert_eq!((report.addenda, report.added), (1, 1), "{report:?}");
+    assert_eq!(world.addenda()[0].seal.messages.elsewhere, 2, "one of the window's own, and the one from before");
+}
+
+#[test]
 fn what_came_late_near_a_border_counts_for_the_next_window_too() {
     let mut world = World::new(vec![chat("2026-11-23T19:00:00Z", "c1", "x")]);
     world.run().unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
+mod audit;
 mod cancelled;
 mod changing;
 mod dead_letters;

@@ -64,7 +64,7 @@ impl fmt::Display for Logged {
                         None => f.write_str("run, nothing sealed")?,
                     }
                     if let Some(reason) = &run.accepted {
-                        write!(f, ", limits accepted: \"{}\"", reason.escape_debug())?;
+                        write!(f, ", accepted: \"{}\"", reason.escape_debug())?;
                     }
                 }
                 EntryRecord::Export(export) => {

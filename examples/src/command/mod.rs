@@ -1,6 +1,7 @@
 //! What the program does.
 
 mod after_run;
+mod audit;
 mod check;
 mod demo;
 mod export;
@@ -51,6 +52,7 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Run(asked) if asked.rehearse => rehearse::rehearse(&asked, console).await,
         Command::Run(asked) => run::run(&asked.archiving, run::Task::Run, console).await,
         Command::Retry(archiving) => run::run(&archiving, run::Task::Retry, console).await,
+        Command::Audit(audit) => audit::audit(&audit, console).await,
         Command::Status(located) => Ok(status::status(&located, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Log(log) => Ok(log::log(&log, console).await?),

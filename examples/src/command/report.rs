@@ -141,6 +141,10 @@ fn words(finding: &Finding) -> (String, u64) {
             (format!("{{}} rows of {table} in the sealed window from {window} are gone from the source; they are archived"), *rows)
         }
         Finding::Changed { table } => (format!("rows of {table} changed while they were read"), 0),
+        Finding::Repaired { found, .. } => (
+            "{} differences between source and archive were found by an audit, and recorded; what was missing is added".to_owned(),
+            found.values().sum(),
+        ),
         Finding::ImplausibleDate { rows } => ("{} rows are dated before 2000: see items/undated".to_owned(), *rows),
         Finding::FutureDate { rows } => ("{} rows are dated in the future and wait for their day".to_owned(), *rows),
         Finding::ClockSkew { seconds } => (format!("our clock and the server's are {seconds} s apart"), 0),

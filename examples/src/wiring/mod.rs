@@ -136,6 +136,21 @@ pub(crate) async fn archiver(
     line(config, people, accept, observer, open).await
 }
 
+/// The whole line, to an archive that is there.
+pub(crate) async fn archiver_of_existing(
+    config: &Config,
+    place: &Place,
+    people: People,
+    accept: Option<&str>,
+    observer: Arc<dyn Observer>,
+) -> Result<Archiver> {
+    let open = async |observer, _| {
+        let archive = place.find(observer).await?.ok_or_else(|| place.empty())?;
+        Ok(Store { sink: Arc::new(archive.sink()), ledger: Arc::new(archive.ledger()) })
+    };
+    line(config, people, accept, observer, open).await
+}
+
 /// The whole line, to an archive that keeps nothing; what is there already is read.
 pub(crate) async fn rehearsal(
     config: &Config,

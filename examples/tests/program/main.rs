@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod after_run;
+mod audit;
 mod azure;
 mod check;
 #[cfg(feature = "age")]

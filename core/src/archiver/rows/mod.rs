@@ -145,6 +145,11 @@ impl Rows {
 }
 
 impl Parts<'_> {
+    /// What the window before has listed and nothing that was assembled so far has folded into.
+    pub(super) fn earlier(&mut self) -> &mut Neighbour {
+        &mut self.earlier
+    }
+
     /// The next conversations; `None` when there are no more.
     pub(super) async fn next(&mut self) -> Result<Option<Assembly>> {
         let mut part = self.rows.empty.clone().since(self.window.start());
