@@ -41,10 +41,10 @@ fn what_comes_late_is_added_by_the_next_run_and_verified_like_everything_else() 
     assert_eq!((&late["seals"], &late["addenda"], &late["added"], &late["items"]), (&0.into(), &1.into(), &1.into(), &1.into()));
     let after = content(&setting.archive());
     let added: Vec<&Vec<u8>> =
-        after.iter().filter(|(path, _)| !before.contains_key(*path) && path.ends_with(".eml")).map(|(_, mail)| mail).collect();
+        after.iter().filter(|(path, _)| !before.contains_key(*path) && path.starts_with("items/")).map(|(_, mail)| mail).collect();
     let [mail] = added[..] else { panic!("{} mails", added.len()) };
     assert!(String::from_utf8_lossy(mail).contains("kept-back-for-days"));
-    assert!(before.iter().filter(|(path, _)| path.ends_with(".eml")).all(|(path, mail)| after[path] == *mail));
+    assert!(before.iter().filter(|(path, _)| path.starts_with("items/")).all(|(path, mail)| after[path] == *mail));
     setting.run("verify", &[]).assert(0, &[]);
     setting.run("log", &[]).assert(0, &["added to: 1 messages in 1 mails"]);
     let script = ended(
