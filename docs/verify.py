@@ -153,7 +153,8 @@ for path in files - mails - attachments:
         if ours and not re.fullmatch(KNOWN, path):
             wrong(path, "extra: it is no part of the archive")
         continue
-    start, end = (re.sub(r"\D", "", text)[:12].ljust(12, "0") for text in (mail[1], frontier["end"] or ""))  # 202611210000
+    start, end = (re.sub(r"\D", "", text)[:12] for text in (mail[1], frontier["end"] or ""))  # 202611210600, or 20261121
+    start += end[len(start):]  # windows of a day start at the time at which the last sealed one ends
     if mail[2] in abandoned:
         ignored += 1
     elif not (frontier["undated"] if mail[1] == "undated" else start < end):

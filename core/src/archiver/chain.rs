@@ -194,7 +194,8 @@ impl Archiver {
                 Appended::Raced => {
                     let now = progress.frontier();
                     let theirs = if undated { now.undated } else { now.end != before.end };
-                    if theirs {
+                    // What was added to the window before may be what is about to be listed here.
+                    if theirs || self.was_added_to(number, progress).await? {
                         return Ok(Outcome::Raced);
                     }
                 }
@@ -213,6 +214,18 @@ impl Archiver {
             rows: seal.tables.values().map(|account| account.rows).sum(),
         });
         Ok(Outcome::Sealed)
+    }
+
+    /// Whether something was added to a sealed window by the entries from this number on.
+    async fn was_added_to(&self, from: u64, progress: &Progress) -> Result<bool> {
+        let never: Stop<'_> = std::future::pending().boxed().shared();
+        for number in from..=progress.head.as_ref().map_or(0, |head| head.entry.number) {
+            let link = self.patience(&never).attempt(|| self.ledger.entry(number)).await?;
+            if matches!(link.entry.record, EntryRecord::Addendum(_)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Appends behind the head; if that has moved, reads it again. Not stopped half-way: an entry is there or not.

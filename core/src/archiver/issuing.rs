@@ -107,7 +107,7 @@ impl Archiver {
                 Placed::Taken(index) => {
                     issued.abandoned.extend(mails[..=index].iter().map(|mail| mail.key.id.clone()));
                     issue = issue.next_edition();
-                    if issue.edition > EDITIONS {
+                    if issue.edition - making.issue.edition > EDITIONS {
                         return Err(Error::new(
                             ErrorKind::Sink,
                             ErrorClass::Fatal,

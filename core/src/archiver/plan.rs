@@ -57,10 +57,18 @@ impl Archiver {
                 rows += tallies.iter().map(|tally| tally.rows).sum::<u64>();
             }
         }
+        // Nodes with a dead clock write on, long after the window was sealed.
+        if frontier.undated && extent.undated > 0 && self.settings.late_windows > 0 {
+            let span = Window::UNDATED.span();
+            let tallies = self.patience(stop).attempt(|| self.source.tally(span, grid)).await?;
+            plan.again.extend(self.changed(span, &tallies, progress, stop).await?);
+        }
         let first = || self.settings.start.or(extent.first).map(|start| grid.window_at(start.max(Timestamp::PLAUSIBLE)).start());
         let end = grid.window_at(now.before(self.settings.settle)).start();
         // One count serves what is new and what is late: without an index it is a scan.
-        let late = frontier.end.map(|end| Span::new(grid.window_at(end.before(grid.length() * self.settings.late_windows)).start(), end));
+        // Clocks that were ahead may have sealed windows that were still to come.
+        let behind = |sealed: Timestamp| grid.window_at(sealed.min(end).before(grid.length() * self.settings.late_windows)).start();
+        let late = frontier.end.filter(|_| self.settings.late_windows > 0).map(|sealed| Span::new(behind(sealed), sealed));
         let start = frontier.end.or_else(first);
         let counted = Span::new(late.map(|late| late.start).or(start).unwrap_or(end), start.map_or(end, |start| start.max(end)));
         let mut tallies = Vec::new();
@@ -68,7 +76,7 @@ impl Archiver {
             tallies = self.patience(stop).attempt(|| self.source.tally(counted, grid)).await?;
         }
         if let Some(late) = late.filter(|late| !late.is_empty()) {
-            plan.again = self.changed(late, &tallies, progress, stop).await?;
+            plan.again.extend(self.changed(late, &tallies, progress, stop).await?);
         }
         if let Some(start) = start
             && start < end

@@ -27,6 +27,9 @@ use crate::{
 /// After so many mails those that are stored are made durable, while others are on their way: what is not yet durable does not grow with the window.
 const UNCOMMITTED: usize = 1_024;
 
+/// How many conversations may be stored behind one that takes long: what is known of them waits for it, in the order of the list.
+const AHEAD: usize = 1_024;
+
 /// A window whose mails are being stored.
 pub(super) struct Writing {
     window: Window,
@@ -129,11 +132,11 @@ impl Archiver {
         let making = self.making(writing.listed.as_ref().map_or(Issue::FIRST, |listed| listed.issue));
         let mut next: VecDeque<(ShortDigest, Conversation)> = VecDeque::new();
         let mut under_way: FuturesUnordered<BoxFuture<'_, Result<Ended>>> = FuturesUnordered::new();
-        let (mut places, mut in_order) = (0, InOrder::new());
+        let (mut places, mut in_order, mut committing) = (0, InOrder::new(), false);
         loop {
-            while under_way.len() < self.settings.concurrency.max(1) {
-                if writing.uncommitted >= UNCOMMITTED {
-                    writing.uncommitted = 0;
+            while under_way.len() < self.settings.concurrency.max(1) && places - in_order.next < AHEAD {
+                if writing.uncommitted >= UNCOMMITTED && !committing {
+                    (writing.uncommitted, committing) = (0, true);
                     under_way.push(self.commit(window, stop).map(|committed| committed.map(|()| Ended::Committed)).boxed());
                 } else if let Some((key, conversation)) = next.pop_front() {
                     let place = places;
@@ -151,7 +154,7 @@ impl Archiver {
             }
             match unless_stopped(stop, under_way.try_next()).await?? {
                 None => return Ok(()),
-                Some(Ended::Committed) => {}
+                Some(Ended::Committed) => committing = false,
                 Some(Ended::Issued(place, issued)) => {
                     writing.uncommitted += issued.lines.len();
                     for issued in in_order.put(place, issued) {

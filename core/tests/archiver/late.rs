@@ -73,6 +73,31 @@ fn what_comes_late_into_an_empty_window_is_added_to_it() {
 }
 
 #[test]
+fn what_a_node_with_a_dead_clock_writes_later_is_added_to_what_is_undated() {
+    let world = World::new(company());
+    world.run().unwrap();
+    world.source.edit(|records| records.push(chat("1980-01-01T00:00:00Z", "late", "my clock is dead")));
+    assert_eq!((world.run().unwrap().added, world.run().unwrap().addenda), (1, 0));
+    world.check();
+    assert!(world.has("my clock is dead"));
+}
+
+#[test]
+fn what_clocks_that_were_ahead_have_sealed_is_counted_again_until_its_day_comes() {
+    let mut world = World::new(company());
+    let today = world.now;
+    world.now = at("2026-12-24T06:30:00Z");
+    world.source.set_clock(world.now);
+    world.run().unwrap();
+    world.now = today;
+    world.source.set_clock(today);
+    world.source.edit(|records| records.push(chat("2026-11-24T03:00:00Z", "a9", "after all")));
+    assert_eq!(world.run().unwrap().added, 1);
+    world.check();
+    assert!(world.has("after all"));
+}
+
+#[test]
 fn only_so_many_windows_are_counted_again_as_the_settings_say() {
     let mut world = World::new(company());
     world.settings.late_windows = 2;

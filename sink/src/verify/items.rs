@@ -1,6 +1,6 @@
 //! The items: those that lists name, and those that none does.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt, TryStreamExt, future::try_join, stream};
 use jabber_archive_core::{Digest, ErrorKind, Gate, ItemId, KeptKind, ListLine, ObjectKey, Result, Timestamp, Window};
@@ -102,7 +102,7 @@ async fn sweep(archive: &Archive, sealed: &Sealed, verification: &mut Verificati
         if folders.contains(folder) {
             continue;
         }
-        let start = folder_start(folder);
+        let start = folder_start(folder, sealed.frontier.end);
         let is_sealed = match start {
             Some(start) if start < Timestamp::PLAUSIBLE => sealed.frontier.undated,
             Some(start) => sealed.frontier.end.is_some_and(|end| start < end),
@@ -241,14 +241,32 @@ fn is_killed_put(path: &Path) -> bool {
     killed_put(path).is_some_and(|target| item_id(&target).is_some())
 }
 
-/// The start of the window whose items lie in a folder: `2026/11/21`, `2026/11/21/0600` or `undated`.
-fn folder_start(folder: &str) -> Option<Timestamp> {
+/// The start of the window whose items lie in a folder: `2026/11/21`, `2026/11/21/0600` or `undated`. Windows of a day start at the time at which the last sealed one ends.
+fn folder_start(folder: &str, end: Option<Timestamp>) -> Option<Timestamp> {
     if folder == Window::UNDATED.folder() {
         return Some(Window::UNDATED.start());
     }
     let mut parts = folder.split('/');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    let time = parts.next().unwrap_or("0000");
-    let (hour, minute) = time.split_at_checked(2)?;
-    format!("{year}-{month}-{day}T{hour}:{minute}:00Z").parse().ok().filter(|_| parts.next().is_none())
+    let time = parts.next();
+    let (hour, minute) = time.unwrap_or("0000").split_at_checked(2)?;
+    let start: Timestamp = format!("{year}-{month}-{day}T{hour}:{minute}:00Z").parse().ok().filter(|_| parts.next().is_none())?;
+    let anchor = end.filter(|_| time.is_none()).map_or(0, |end| end.millis().rem_euclid(24 * 3_600_000));
+    Some(start.after(Duration::from_millis(anchor.unsigned_abs())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_of_a_day_start_at_the_time_at_which_the_last_one_ends_and_shorter_ones_where_their_folder_says() {
+        let at = |time: &str| time.parse::<Timestamp>().unwrap();
+        let end = Some(at("2026-11-21T22:30:00Z"));
+        assert_eq!(folder_start("2026/11/21", end), Some(at("2026-11-21T22:30:00Z")), "not sealed yet");
+        assert_eq!(folder_start("2026/11/20", end), Some(at("2026-11-20T22:30:00Z")));
+        assert_eq!(folder_start("2026/11/21/0600", end), Some(at("2026-11-21T06:00:00Z")));
+        assert_eq!(folder_start("2026/11/21", None), Some(at("2026-11-21T00:00:00Z")));
+        assert_eq!(folder_start("2026/11/21/06/00", end), None);
+    }
 }
