@@ -1,6 +1,6 @@
 //! Rows that come after their window was sealed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, thread, time::Duration};
 
 use jabber_archive_core::{
     Cause, Finding, Record, ShortDigest, Table, Timestamp,
@@ -8,7 +8,7 @@ use jabber_archive_core::{
 };
 use proptest::prelude::*;
 
-use super::world::*;
+use super::{changing::Changing, world::*};
 
 fn late() -> Vec<Record> {
     vec![
@@ -276,4 +276,30 @@ proptest! {
             prop_assert!(starts.iter().all(|start| times(&found, start) <= times(&starts, start)), "{found:?} of {starts:?}");
         }
     }
+}
+
+#[test]
+fn what_another_program_adds_to_the_window_before_while_the_next_is_written_is_not_archived_again_there() {
+    let rows = || vec![other_chat("2026-11-23T07:00:00Z", "c1", "x"), chat("2026-11-23T12:00:01Z", "a1", "over the border")];
+    let late = || chat("2026-11-23T11:59:59Z", "a1", "over the border");
+    let come = |world: &World, now: &str| {
+        let world = World { now: at(now), ..world.clone() };
+        world.source.set_clock(world.now);
+        world
+    };
+    let world = World::new(rows());
+    come(&world, "2026-11-23T13:30:00Z").run().unwrap();
+    let more = MemorySource::new(rows().into_iter().chain([late()]).collect(), world.now);
+    let other = come(&World { source: Arc::new(more), ..world.clone() }, "2026-11-23T14:00:00Z");
+    let world = come(&world, "2026-11-23T19:30:00Z");
+    // After the next window was read, and before it is sealed.
+    let source = Changing::new(&world, move |count, rows| {
+        if count == 2 {
+            assert_eq!(thread::scope(|scope| scope.spawn(|| other.run().unwrap()).join().unwrap()).added, 1);
+            rows.push(late());
+        }
+    });
+    world.run_of(source).unwrap();
+    world.check();
+    assert_eq!(listed(&world).values().map(Vec::len).sum::<usize>(), 2, "{:?}", listed(&world));
 }
