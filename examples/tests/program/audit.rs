@@ -173,7 +173,7 @@ fn a_repair_of_much_stops_and_its_reason_is_recorded() {
     setting.run("audit", &["--accept", "why"]).assert(2, &["--repair"]);
     setting.run("audit", &["--from", "2026-11-02", "--until", "2026-11-01"]).assert(2, &["--until"]);
     setting.run("audit", &["--repair", "--accept", "half of the rows were in a backup"]).assert(3, &["added "]);
-    setting.run("log", &[]).assert(0, &["accepted because of \"half of the rows were in a backup\""]);
+    setting.run("log", &[]).assert(0, &["accepted: \"half of the rows were in a backup\""]);
     let again = setting.run("audit", &["--json"]).assert(0, &[]).json();
     assert_eq!(again["found"], json!({}));
     setting.run("verify", &[]).assert(0, &[]);

@@ -8,7 +8,7 @@ use jabber_archive_sink::{
     testing::{Azurite, FaultProxy, Response, Rule},
 };
 
-use crate::program::{Ran, Setting, command, content, ran};
+use crate::program::{Ran, Setting, command, content, of_rows, ran};
 
 /// A database, and a container for its archive.
 struct Azure {
@@ -77,12 +77,6 @@ impl Azure {
     fn delete(&self, path: &str) {
         self.runtime.block_on(self.store.delete(&Path::from(format!("prod/{path}")))).unwrap();
     }
-}
-
-/// What follows from the rows alone.
-fn of_rows(blobs: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
-    let folders = ["items/", "ledger/lists/", "context/", "dead-letters/"];
-    blobs.into_iter().filter(|(path, _)| folders.iter().any(|folder| path.starts_with(folder))).collect()
 }
 
 #[test]

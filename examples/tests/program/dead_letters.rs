@@ -35,7 +35,7 @@ fn configure(setting: &Setting, archive: &str, more: &str) {
     setting.configure(|text| {
         text.replace("encrypt = \"off\"", &format!("encrypt = \"off\"\n{keys}")).replace("\"archive\"", &format!("\"{archive}\""))
             + more
-            + "\n"
+            + "\n\n[run.limits]\ndead_letters = 10000\ndead_letters_per_mille = 1000\n"
     });
 }
 

@@ -47,8 +47,8 @@ fn what_a_forgotten_key_and_half_a_directory_would_have_sealed_ends_the_run_with
     assert!(matches!(retried.code, Some(0 | 3)) && retried.out.contains("added "), "{retried:?}");
 
     let log = setting.run("log", &[]);
-    log.assert(0, &[r#"limits accepted: "the old key is lost,\nsays \"IT\""#]);
-    assert_eq!(log.out.matches("limits accepted").count(), 1);
+    log.assert(0, &[r#"accepted: "the old key is lost,\nsays \"IT\""#]);
+    assert_eq!(log.out.matches("accepted: ").count(), 1);
     setting.run("verify", &[]).assert(0, &[]);
 }
 

@@ -147,9 +147,13 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// The files whose bytes follow from the rows alone.
+/// The files of an archive whose bytes follow from the rows alone.
 pub(crate) fn content(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = files(folder);
+    of_rows(files(folder))
+}
+
+/// Those of these files of an archive.
+pub(crate) fn of_rows(mut files: BTreeMap<String, Vec<u8>>) -> BTreeMap<String, Vec<u8>> {
     // What a run was configured with is its own.
     for entry in files.iter().filter(|(path, _)| path.starts_with("ledger/0")).map(|(_, entry)| entry.clone()).collect::<Vec<_>>() {
         let entry: Value = serde_json::from_slice(&entry).unwrap();
