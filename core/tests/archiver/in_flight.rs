@@ -205,3 +205,72 @@ fn a_large_window_is_made_durable_bit_by_bit_while_it_is_written() {
     world.check();
     assert_eq!((report.items, faults.calls_of("commit")), (2_500, 3), "after 1,024, after 2,048, and before the seal");
 }
+
+/// A sink that takes long for its first mail, and counts those that it has taken by then.
+#[derive(Debug)]
+struct SlowAtFirst {
+    inner: Arc<MemorySink>,
+    begun: AtomicUsize,
+    done: AtomicUsize,
+    overtook: AtomicUsize,
+}
+
+#[async_trait]
+impl Sink for SlowAtFirst {
+    fn capability(&self) -> Capability {
+        self.inner.capability()
+    }
+    async fn put(&self, item: &MailItem) -> Result<Stored> {
+        if self.begun.fetch_add(1, SeqCst) == 0 {
+            let mut turns = 20_000;
+            std::future::poll_fn(|context| {
+                turns -= 1;
+                context.waker().wake_by_ref();
+                if turns == 0 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            })
+            .await;
+            self.overtook.store(self.done.load(SeqCst), SeqCst);
+        }
+        self.done.fetch_add(1, SeqCst);
+        self.inner.put(item).await
+    }
+    async fn put_object(&self, key: &ObjectKey, content: ByteStream) -> Result<Stored> {
+        self.inner.put_object(key, content).await
+    }
+    async fn commit(&self, window: &Window) -> Result<()> {
+        self.inner.commit(window).await
+    }
+    async fn read(&self, key: &ItemKey) -> Result<Bytes> {
+        self.inner.read(key).await
+    }
+    fn list(&self, window: &Window) -> BoxStream<'static, Result<ItemKey>> {
+        self.inner.list(window)
+    }
+}
+
+#[test]
+fn behind_a_conversation_that_takes_long_only_so_many_wait_for_their_place_in_the_list() {
+    let message = |number: u32| {
+        let time = format!("2026-11-20T09:{:02}:{:02}Z", number / 60 % 60, number % 60);
+        Row::jm(&format!("u{number}@example.com"), BOB).at(&time).id(&format!("m{number}")).body("hi").record()
+    };
+    let world = World::new((0..3_000).map(message).collect());
+    let sink = Arc::new(SlowAtFirst {
+        inner: world.sink.clone(),
+        begun: AtomicUsize::default(),
+        done: AtomicUsize::default(),
+        overtook: AtomicUsize::default(),
+    });
+    let archiver = Archiver::new(
+        world.facts.clone(),
+        world.source.clone(),
+        world.converter.clone(),
+        sink.clone(),
+        world.ledger.clone(),
+        Arc::new(|_: Duration| ready(())),
+    );
+    block_on(archiver.run(world.now, pending())).unwrap();
+    world.check();
+    let overtook = sink.overtook.load(SeqCst);
+    assert!((900..1_100).contains(&overtook), "{overtook}");
+}

@@ -11,7 +11,7 @@ use jabber_archive_core::{
     ArchiveFacts, Archiver, Converter, Encryptor, Error, ErrorClass, ErrorKind, Grid, Journal, Ledger, Observer, People, PerMessage,
     Rehearsal, Result, Rsmf, RunIdentity, RunSettings, Sink, Transcript, TranscriptSettings,
 };
-use jabber_archive_sink::FileSpool;
+use jabber_archive_sink::{Archive, FileSpool};
 
 pub(crate) use self::{
     databases::Databases,
@@ -129,10 +129,7 @@ pub(crate) async fn archiver(
     accept: Option<&str>,
     observer: Arc<dyn Observer>,
 ) -> Result<Archiver> {
-    let open = async |observer, _| {
-        let archive = place.open(observer).await?;
-        Ok(Store { sink: Arc::new(archive.sink()), ledger: Arc::new(archive.ledger()) })
-    };
+    let open = async |observer, _| place.open(observer).await.map(|archive| Store::of(&archive));
     line(config, people, accept, observer, open).await
 }
 
@@ -144,10 +141,7 @@ pub(crate) async fn archiver_of_existing(
     accept: Option<&str>,
     observer: Arc<dyn Observer>,
 ) -> Result<Archiver> {
-    let open = async |observer, _| {
-        let archive = place.find(observer).await?.ok_or_else(|| place.empty())?;
-        Ok(Store { sink: Arc::new(archive.sink()), ledger: Arc::new(archive.ledger()) })
-    };
+    let open = async |observer, _| place.find(observer).await?.as_ref().map(Store::of).ok_or_else(|| place.empty());
     line(config, people, accept, observer, open).await
 }
 
@@ -162,7 +156,7 @@ pub(crate) async fn rehearsal(
     let mut rehearsal = None;
     let open = async |observer, spool: Arc<FileSpool>| {
         let archive = place.find(observer).await?;
-        let archive = archive.map(|archive| (Arc::new(archive.sink()) as Arc<dyn Sink>, Arc::new(archive.ledger()) as Arc<dyn Ledger>));
+        let archive = archive.as_ref().map(Store::of).map(|store| (store.sink, store.ledger));
         let made = rehearsal.insert(Arc::new(Rehearsal::new(archive, Some(spool))));
         Ok(Store { sink: made.sink(), ledger: made.ledger() })
     };
@@ -175,6 +169,12 @@ pub(crate) async fn rehearsal(
 struct Store {
     sink: Arc<dyn Sink>,
     ledger: Arc<dyn Ledger>,
+}
+
+impl Store {
+    fn of(archive: &Archive) -> Self {
+        Self { sink: Arc::new(archive.sink()), ledger: Arc::new(archive.ledger()) }
+    }
 }
 
 /// The whole line. The store is opened last: it is not made where something else is wrong.
