@@ -12,7 +12,7 @@ use super::{
     reading::{Chunk, Reading},
     retry::{self, Stop, stopped, unless_stopped},
     sealing::{Writing, Written},
-    standing::{Difference, Standing},
+    standing::{Difference, Standings},
 };
 use crate::{Addendum, Appended, Cause, EntryRecord, Filter, Finding, MessageKey, Neighbour, Result, Rooms, Seal, Span, Tally, Window};
 
@@ -69,10 +69,11 @@ impl Archiver {
         chunks.into_iter().filter(|chunk| chunk.iter().any(|window| windows.contains(window))).collect()
     }
 
-    /// Reads sealed windows again and adds what their lists, and those of their neighbours, lack.
+    /// Reads sealed windows again and adds what their lists, and those of their neighbours, lack. `standings` are of these windows and of those beside them.
     pub(super) async fn amend(
         &self,
         mut again: Again,
+        standings: &mut Standings,
         indexed: bool,
         rooms: &Arc<Rooms>,
         progress: &mut Progress,
@@ -83,7 +84,7 @@ impl Archiver {
             match self.read(chunk, rooms.clone(), stop).await? {
                 Reading::TooLarge(chunk) => chunk.into_iter().rev().for_each(|window| chunks.push_front(vec![window])),
                 Reading::Read(chunk) => {
-                    if let Outcome::Raced = self.amend_chunk(*chunk, &mut again, progress, stop).await? {
+                    if let Outcome::Raced = self.amend_chunk(*chunk, &mut again, standings, progress, stop).await? {
                         return Ok(Outcome::Raced);
                     }
                 }
@@ -92,25 +93,32 @@ impl Archiver {
         Ok(Outcome::Sealed)
     }
 
-    async fn amend_chunk(&self, chunk: Chunk, again: &mut Again, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
+    async fn amend_chunk(
+        &self,
+        chunk: Chunk,
+        again: &mut Again,
+        standings: &mut Standings,
+        progress: &mut Progress,
+        stop: &Stop<'_>,
+    ) -> Result<Outcome> {
         let Chunk { mut rows, windows, mut tallies, mut findings } = chunk;
         let next = windows.iter().skip(1).copied().map(Some).chain([None]);
         for (window, next) in windows.iter().copied().zip(next) {
             if stopped(stop) {
                 return Err(retry::cancelled());
             }
-            let [before, standing, behind] = self.around(&window, progress, stop).await?;
+            let [before, standing, behind] = standings.around(&window);
             let Some(standing) = standing.filter(|_| again.windows.contains(&window)) else {
                 // Who is inside at its end is handed on to the next one.
                 let mut parts = rows.window(window, next, Neighbour::default()).await?;
                 while unless_stopped(stop, parts.next()).await??.is_some() {}
                 continue;
             };
-            let earlier = match &before {
+            let earlier = match before {
                 Some(before) => self.listed_near(before, &window, stop).await?,
                 None => Neighbour::default(),
             };
-            let mut listed = self.listed(&standing, behind.as_ref(), stop).await?;
+            let mut listed = self.listed(standing, behind, stop).await?;
             let mut finding = None;
             if let Some(repair) = again.repairs.remove(&window) {
                 (listed.elsewhere, listed.filters, finding) = (repair.elsewhere, repair.filters, Some(repair.finding));
@@ -131,7 +139,7 @@ impl Archiver {
             let of_rows = again.cause == Cause::LateRows && !window.is_undated();
             let late = of_rows.then(|| LateRows::of(standing.last(), &seal, first, progress.begun)).flatten();
             let abandoned = seal.abandoned.clone();
-            if let Outcome::Raced = self.append_addendum(Addendum::new(again.cause, seal), progress).await? {
+            if let Outcome::Raced = self.append_addendum(Addendum::new(again.cause, seal), standings, progress).await? {
                 self.observer.observe(&Event::Raced { window });
                 progress.lost.entry(window).or_default().extend(ids.into_iter().chain(abandoned));
                 return Ok(Outcome::Raced);
@@ -145,20 +153,8 @@ impl Archiver {
         Ok(Outcome::Sealed)
     }
 
-    /// A window as it stands, the one before and the one behind, as far as they are sealed.
-    async fn around(&self, window: &Window, progress: &Progress, stop: &Stop<'_>) -> Result<[Option<Standing>; 3]> {
-        if window.is_undated() {
-            return Ok([None, self.standings(window.span(), progress, stop).await?.pop(), None]);
-        }
-        let (before, behind) =
-            (self.facts.grid.window_at(window.start().before(std::time::Duration::from_millis(1))), self.facts.grid.next(window));
-        let mut all = self.standings(Span::new(before.start(), behind.end()), progress, stop).await?;
-        let mut take = |window: &Window| all.iter().position(|standing| standing.window == *window).map(|index| all.swap_remove(index));
-        Ok([take(&before), take(window), take(&behind)])
-    }
-
     /// Another program may have added to the window meanwhile: then it is looked at again.
-    async fn append_addendum(&self, addendum: Addendum, progress: &mut Progress) -> Result<Outcome> {
+    async fn append_addendum(&self, addendum: Addendum, standings: &mut Standings, progress: &mut Progress) -> Result<Outcome> {
         let seal: Seal = addendum.seal.clone();
         match self.append(progress.frontier(), EntryRecord::Addendum(Box::new(addendum)), progress).await? {
             Appended::Appended => {}
@@ -174,6 +170,7 @@ impl Archiver {
             items: seal.items,
             bytes: seal.bytes,
         });
+        standings.add(seal);
         Ok(Outcome::Sealed)
     }
 }

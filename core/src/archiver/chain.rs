@@ -64,6 +64,12 @@ impl Archiver {
 
     /// What a window has listed near its end, addenda included, and `window` is the one behind it.
     pub(super) async fn listed_near(&self, standing: &Standing, window: &Window, stop: &Stop<'_>) -> Result<Neighbour> {
+        let near = self.near_end(standing, window, stop).await?;
+        Ok(Neighbour::of_messages(&near, window, self.facts.margin()))
+    }
+
+    /// All messages that matter to the window behind.
+    pub(super) async fn near_end(&self, standing: &Standing, window: &Window, stop: &Stop<'_>) -> Result<Vec<MessageLine>> {
         let concerns = |message: &MessageLine| Neighbour::concerns(message, window, self.facts.margin());
         let mut near: Vec<MessageLine> = Vec::new();
         for seal in &standing.seals {
@@ -71,7 +77,7 @@ impl Archiver {
             near.extend(self.fold_list(seal, stop, add).await?);
             near.extend(&seal.filtered_over_end);
         }
-        Ok(Neighbour::of_messages(&near, window, self.facts.margin()))
+        Ok(near)
     }
 
     /// What a seal, and its list near the end, account for near the start of the window behind it.

@@ -333,8 +333,11 @@ impl Archiver {
     /// Writes chunk after chunk; the next one is read while one is written.
     async fn follow(&self, mut plan: Plan, indexed: bool, rooms: Arc<Rooms>, progress: &mut Progress, stop: &Stop<'_>) -> Result<Outcome> {
         let again = Again { windows: mem::take(&mut plan.again), cause: plan.cause, repairs: BTreeMap::new() };
-        if let Outcome::Raced = self.amend(again, indexed, &rooms, progress, stop).await? {
-            return Ok(Outcome::Raced);
+        if !again.windows.is_empty() {
+            let mut standings = self.standings_around(&again.windows, progress, stop).await?;
+            if let Outcome::Raced = self.amend(again, &mut standings, indexed, &rooms, progress, stop).await? {
+                return Ok(Outcome::Raced);
+            }
         }
         if plan.undated
             && !plan.begins_undated()

@@ -102,10 +102,7 @@ impl Archiver {
     /// The sealed windows of which something could not be archived so far.
     pub(super) async fn plan_retry(&self, progress: &Progress, stop: &Stop<'_>) -> Result<Plan> {
         let mut plan = Plan::nothing(Cause::Retry);
-        for span in [Window::UNDATED.span(), Span::new(Timestamp::PLAUSIBLE, progress.frontier().end.unwrap_or(Timestamp::PLAUSIBLE))] {
-            let standings = self.standings(span, progress, stop).await?;
-            plan.again.extend(standings.iter().filter(|standing| standing.has_dead_letters()).map(|standing| standing.window));
-        }
+        plan.again = self.with_dead_letters(progress, stop).await?;
         // What still cannot be archived is tried once a run.
         plan.again.retain(|window| !progress.retried.contains(window));
         Ok(plan)

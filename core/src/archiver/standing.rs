@@ -1,16 +1,27 @@
 //! What the chain says of windows that are sealed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{Archiver, chain::Progress, retry::Stop};
-use crate::{EntryRecord, Finding, ItemId, Result, Seal, Span, Table, Tally, Window};
+use crate::{EntryRecord, Finding, Grid, ItemId, Result, Seal, Span, Table, Tally, Timestamp, Window};
 
 /// A sealed window.
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
     pub(super) window: Window,
-    /// What its seal says, then its addenda in their order.
-    pub(super) seals: Vec<Seal>,
+    /// What its seal says, shared by all windows of a range, then its addenda in their order.
+    pub(super) seals: Vec<Arc<Seal>>,
+}
+
+/// Sealed windows, and those beside them.
+#[derive(Debug)]
+pub(super) struct Standings {
+    grid: Grid,
+    windows: BTreeMap<Window, Standing>,
 }
 
 /// How the rows that the source has now differ from those that were archived.
@@ -25,7 +36,7 @@ pub(super) enum Difference {
 impl Standing {
     /// The rows that were read last.
     pub(super) fn last(&self) -> Option<&Seal> {
-        self.seals.last()
+        self.seals.last().map(|seal| &**seal)
     }
 
     /// By table, where there is a difference.
@@ -75,20 +86,95 @@ impl Standing {
     }
 }
 
+impl Standings {
+    /// A window, if it is sealed and was asked for.
+    pub(super) fn of(&self, window: &Window) -> Option<&Standing> {
+        self.windows.get(window)
+    }
+
+    /// The window before, the window, and the one behind, as far as they are sealed.
+    pub(super) fn around(&self, window: &Window) -> [Option<&Standing>; 3] {
+        beside(&self.grid, window).map(|window| window.and_then(|window| self.of(&window)))
+    }
+
+    /// Takes what was added to one of the windows meanwhile; gives that window.
+    pub(super) fn add(&mut self, added: Seal) -> Option<Window> {
+        let window = Window::try_from(added.span).ok()?;
+        self.windows.get_mut(&window)?.seals.push(Arc::new(added));
+        Some(window)
+    }
+}
+
+/// The window before, the window, and the one behind; nothing is beside what is dated before 2000.
+fn beside(grid: &Grid, window: &Window) -> [Option<Window>; 3] {
+    if window.is_undated() {
+        return [None, Some(*window), None];
+    }
+    let before = window.start().before(Duration::from_millis(1));
+    let before = (before >= Timestamp::PLAUSIBLE).then(|| grid.window_at(before));
+    [before, Some(*window), Some(grid.next(window))]
+}
+
 impl Archiver {
     /// The sealed windows of a span, in order; those dated before 2000 where it is asked for them.
     pub(super) async fn standings(&self, span: Span, progress: &Progress, stop: &Stop<'_>) -> Result<Vec<Standing>> {
+        self.standings_of(span, |_| true, progress, stop).await
+    }
+
+    /// These windows, as far as they are sealed, and those beside them. The chain is read once.
+    pub(super) async fn standings_around(&self, windows: &BTreeSet<Window>, progress: &Progress, stop: &Stop<'_>) -> Result<Standings> {
+        let grid = self.facts.grid;
+        let wanted: BTreeSet<Window> = windows.iter().flat_map(|window| beside(&grid, window)).flatten().collect();
+        let mut standings = Standings { grid, windows: BTreeMap::new() };
+        let (undated, dated): (BTreeSet<Window>, BTreeSet<Window>) = wanted.into_iter().partition(Window::is_undated);
+        for wanted in [undated, dated] {
+            let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else { continue };
+            let span = Span::new(first.start(), last.end());
+            let found = self.standings_of(span, |window| wanted.contains(window), progress, stop).await?;
+            standings.windows.extend(found.into_iter().map(|standing| (standing.window, standing)));
+        }
+        Ok(standings)
+    }
+
+    /// The windows of which the last entry names dead letters.
+    pub(super) async fn with_dead_letters(&self, progress: &Progress, stop: &Stop<'_>) -> Result<BTreeSet<Window>> {
+        let (mut seen, mut with) = (HashSet::new(), BTreeSet::new());
+        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
+        for number in (1..=head).rev() {
+            let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
+            // A range of windows is empty.
+            let Some((seal, window)) = link.entry.record.seal().and_then(|seal| Some((seal, Window::try_from(seal.span).ok()?))) else {
+                continue;
+            };
+            if seen.insert(window) && !seal.dead_letters.is_empty() {
+                with.insert(window);
+            }
+        }
+        Ok(with)
+    }
+
+    async fn standings_of(
+        &self,
+        span: Span,
+        wanted: impl Fn(&Window) -> bool + Send + Sync,
+        progress: &Progress,
+        stop: &Stop<'_>,
+    ) -> Result<Vec<Standing>> {
         let asked_undated = span == Window::UNDATED.span();
-        let mut added: BTreeMap<Window, Vec<Seal>> = BTreeMap::new();
+        let mut added: BTreeMap<Window, Vec<Arc<Seal>>> = BTreeMap::new();
         let mut standings = Vec::new();
         let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
         for number in (1..=head).rev() {
             let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
             let sealed = match link.entry.record {
-                EntryRecord::Seal(seal) => *seal,
+                EntryRecord::Seal(seal) => Arc::new(*seal),
                 EntryRecord::Addendum(addendum) => {
-                    if let Ok(window) = Window::try_from(addendum.seal.span) {
-                        added.entry(window).or_default().push(addendum.seal);
+                    if let Ok(window) = Window::try_from(addendum.seal.span)
+                        && wanted(&window)
+                        && window.start() < span.end
+                        && span.start < window.end()
+                    {
+                        added.entry(window).or_default().push(Arc::new(addendum.seal));
                     }
                     continue;
                 }
@@ -98,8 +184,8 @@ impl Archiver {
                 continue;
             }
             let both = Span::new(sealed.span.start.max(span.start), sealed.span.end.min(span.end));
-            let windows: BTreeSet<Window> =
-                if asked_undated { BTreeSet::from([Window::UNDATED]) } else { self.facts.grid.windows(both).collect() };
+            let mut windows: Vec<Window> = if asked_undated { vec![Window::UNDATED] } else { self.facts.grid.windows(both).collect() };
+            windows.retain(&wanted);
             for window in windows.into_iter().rev() {
                 let mut seals = vec![sealed.clone()];
                 seals.extend(added.remove(&window).into_iter().flatten().rev());

@@ -150,6 +150,28 @@ fn a_message_that_came_late_is_missing_and_named_by_conversation_and_time() {
 }
 
 #[test]
+fn a_message_with_copies_on_both_sides_of_a_border_is_missing_once_and_added_once() {
+    for indexed in [true, false] {
+        let mut world = World::new(many());
+        world.source = Arc::new(MemorySource::new(many(), world.now).indexed(indexed));
+        world.settings.late_windows = 0;
+        world.run().unwrap();
+        world.source.edit(|records| {
+            records.push(other_chat("2026-11-21T17:59:59Z", "late", "over the border"));
+            records.push(other_chat("2026-11-21T18:00:01Z", "late", "over the border"));
+        });
+        let report = world.audit();
+        assert_eq!((kinds(&report), report.addable), (vec![(DiscrepancyKind::Missing, 1)], 1), "indexed: {indexed}");
+        assert_eq!(one(&report).start, at("2026-11-21T17:59:59Z"));
+        world.repair().unwrap();
+        world.check();
+        let added: Vec<_> = world.addenda().iter().map(|addendum| (addendum.seal.span.start, addendum.seal.messages.listed)).collect();
+        assert_eq!(added, [(at("2026-11-21T12:00:00Z"), 1)], "indexed: {indexed}");
+        assert!(world.audit().is_clean());
+    }
+}
+
+#[test]
 fn a_message_of_another_text_is_changed_and_goes_out_as_one_of_its_own() {
     let world = World::changed(many(), |records| {
         records.retain(|record| record.sent() != at("2026-11-22T19:00:00Z"));

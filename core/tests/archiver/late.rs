@@ -62,6 +62,20 @@ fn messages_that_come_late_go_out_as_addenda_of_the_same_thread_and_hold_nothing
 }
 
 #[test]
+fn the_chain_is_read_a_few_times_however_many_windows_are_read_again() {
+    let each = |minute: u32, id: &str| (0..20).map(|day| chat(&format!("2026-11-{:02}T09:{minute:02}:00Z", 1 + day), id, id)).collect();
+    let mut world = World::new(each(0, "in time"));
+    world.settings.late_windows = 100;
+    world.run().unwrap();
+    let entries = world.chain().len() as u64;
+    world.source.edit(|records| records.extend::<Vec<_>>(each(1, "late")));
+    let faults = Faults::none();
+    assert_eq!(world.run_with(&faults).unwrap().addenda, 20);
+    let read = faults.calls_of("entry");
+    assert!(read <= 4 * entries, "{read} entries were read of a chain of {entries}");
+}
+
+#[test]
 fn what_comes_late_into_an_empty_window_is_added_to_it() {
     let world = World::new(company());
     world.run().unwrap();

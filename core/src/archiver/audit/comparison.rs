@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::pairing::{Difference, Unfound, Unlisted, pair};
 use crate::{
     Conversation, Digest, DiscrepancyKind, Error, ErrorClass, ErrorKind, FieldHasher, Filter, Finding, KeptKind, ListLine, MessageKey,
-    Neighbour, Result, ShortDigest, Table, Timestamp, Window,
+    MessageLine, Neighbour, Result, ShortDigest, Table, Timestamp, Window,
     archiver::{
         Archiver,
         listed::{ListedMessage, ListedMessages, take_known},
@@ -135,20 +135,23 @@ impl LeftOver {
 }
 
 impl Archiver {
-    /// Compares a window, whose rows are in hand, with its lists and those of its neighbours. What was archived of the time before `first` has been purged.
+    /// Compares a window, whose rows are in hand, with its lists and those of its neighbours; gives what it lacks near its end too. What was archived of the time before
+    /// `first` has been purged, and `lacking` is what the window before lacks near its own end.
     pub(super) async fn compare_window(
         &self,
         rows: &mut Rows,
         window: Window,
         next: Option<Window>,
         [before, standing, behind]: [Option<&Standing>; 3],
-        first: Option<Timestamp>,
+        (first, mut lacking): (Option<Timestamp>, Vec<MessageLine>),
         stop: &Stop<'_>,
-    ) -> Result<Option<Comparison>> {
-        let earlier = match before {
-            Some(before) => self.listed_near(before, &window, stop).await?,
-            None => Neighbour::default(),
+    ) -> Result<Option<(Comparison, Vec<MessageLine>)>> {
+        let mut earlier = match before {
+            Some(before) => self.near_end(before, &window, stop).await?,
+            None => Vec::new(),
         };
+        earlier.append(&mut lacking);
+        let earlier = Neighbour::of_messages(&earlier, &window, self.facts.margin());
         let mut parts = unless_stopped(stop, rows.window(window, next, earlier)).await??;
         let Some(standing) = standing else {
             // Who is inside at its end is handed on to the next one.
@@ -171,6 +174,7 @@ impl Archiver {
             recorded: recorded(standing),
         };
         let (mut left, mut rows_now) = (LeftOver::default(), 0);
+        let behind_it = self.facts.grid.next(&window);
         while let Some(assembly) = unless_stopped(stop, parts.next()).await?? {
             rows_now += message_rows(&assembly.tables);
             let mut conversations: Vec<_> =
@@ -196,6 +200,8 @@ impl Archiver {
                     comparison.filtered += conversation.messages.len() as u64;
                     continue;
                 }
+                let lines = conversation.messages.iter().map(MessageLine::of);
+                lacking.extend(lines.filter(|line| Neighbour::concerns(line, &behind_it, self.facts.margin())));
                 let named = Arc::new(conversation.key);
                 left.unlisted.extend(conversation.messages.iter().map(|message| Unlisted {
                     key,
@@ -217,7 +223,7 @@ impl Archiver {
         comparison.elsewhere.extend(renamed.filter_map(|difference| difference.message));
         comparison.differences.extend(recipients);
         comparison.differences.sort_by_key(|difference| (difference.start, difference.kind));
-        Ok(Some(comparison))
+        Ok(Some((comparison, lacking)))
     }
 
     /// What of a window could not be archived.

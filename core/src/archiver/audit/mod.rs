@@ -20,14 +20,19 @@ use super::{
     chain::{Outcome, Progress},
     reading::{Chunk, READ_AGAIN, Reading},
     retry::{self, Stop, stopped},
-    standing::Standing,
+    standing::Standings,
 };
-use crate::{Cause, EntryRecord, Error, ErrorClass, ErrorKind, Extent, Grid, ItemKey, Result, Rooms, Span, Table, Timestamp, Window};
+use crate::{
+    Cause, EntryRecord, Error, ErrorClass, ErrorKind, Extent, Grid, ItemKey, MessageLine, Result, Rooms, Span, Table, Timestamp, Window,
+};
 
-/// The sealed windows that an audit needs.
-struct Sealed {
-    grid: Grid,
-    standings: BTreeMap<Window, Standing>,
+/// What is known while windows are compared one after another.
+struct Comparing {
+    standings: Standings,
+    /// Where the source begins; of what is dated before 2000 nobody knows.
+    begins: Option<Timestamp>,
+    /// The window that was compared last, and what its lists lack near its end: the window behind it does not lack that too.
+    lacking: Option<(Window, Vec<MessageLine>)>,
 }
 
 /// What an audit found in how many windows, and how the source is read.
@@ -156,8 +161,9 @@ impl Archiver {
         report: &mut AuditReport,
         stop: &Stop<'_>,
     ) -> Result<()> {
-        let mut sealed = self.sealed(span, progress, stop).await?;
-        let windows: BTreeSet<Window> = sealed.standings.keys().filter(|window| span.contains(window.start())).copied().collect();
+        let mut windows: BTreeSet<Window> = self.facts.grid.windows(span).collect();
+        let standings = self.standings_around(&windows, progress, stop).await?;
+        windows.retain(|window| standings.of(window).is_some());
         report.windows += windows.len() as u64;
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return Ok(()) };
         if !first.is_undated()
@@ -173,7 +179,7 @@ impl Archiver {
         let begins = audited.extent.first.filter(|_| !first.is_undated());
         let mut compared = BTreeSet::new();
         for window in windows {
-            let Some(standing) = sealed.standings.get(&window) else { continue };
+            let Some(standing) = standings.of(&window) else { continue };
             let listed: u64 = standing.seals.iter().map(|seal| seal.messages.listed).sum();
             let is_purged = window.is_undated() || begins.is_none_or(|begins| window.end() <= begins);
             if with_rows.contains(&window) || (listed > 0 && !is_purged) {
@@ -182,12 +188,13 @@ impl Archiver {
                 report.gone += listed;
             }
         }
+        let mut comparing = Comparing { standings, begins, lacking: None };
         let mut chunks = self.chunks(&compared, audited.extent.indexed);
         while let Some(chunk) = chunks.pop_front() {
             if stopped(stop) {
                 return Err(retry::cancelled());
             }
-            let Some(comparisons) = self.compare_chunk(&chunk, &compared, begins, &mut sealed, audited, progress, stop).await? else {
+            let Some(comparisons) = self.compare_chunk(&chunk, &compared, &mut comparing, audited, progress, stop).await? else {
                 chunk.into_iter().rev().for_each(|window| chunks.push_front(vec![window]));
                 continue;
             };
@@ -205,13 +212,11 @@ impl Archiver {
     }
 
     /// Compares the windows of a chunk that are wanted; again, if another program adds to one of them meanwhile. `None` if they are too large to be read together.
-    #[expect(clippy::too_many_arguments, reason = "each is of another nature, and there is one caller for each task")]
     async fn compare_chunk(
         &self,
         chunk: &[Window],
         wanted: &BTreeSet<Window>,
-        begins: Option<Timestamp>,
-        sealed: &mut Sealed,
+        comparing: &mut Comparing,
         audited: &Audited,
         progress: &mut Progress,
         stop: &Stop<'_>,
@@ -220,17 +225,23 @@ impl Archiver {
         loop {
             let Reading::Read(read) = self.read(chunk.to_vec(), audited.rooms.clone(), stop).await? else { return Ok(None) };
             let Chunk { mut rows, windows, .. } = *read;
-            let mut comparisons = Vec::new();
+            let (mut comparisons, mut lacking) = (Vec::new(), comparing.lacking.clone());
             let next = windows.iter().skip(1).copied().map(Some).chain([None]);
             for (window, next) in windows.iter().copied().zip(next) {
-                let mut around = sealed.around(&window);
+                let mut around = comparing.standings.around(&window);
                 if !wanted.contains(&window) {
                     around[1] = None;
                 }
-                comparisons.extend(self.compare_window(&mut rows, window, next, around, begins, stop).await?);
+                let before = lacking.take().filter(|(before, _)| before.end() == window.start()).map(|(_, lacking)| lacking);
+                let compared = self.compare_window(&mut rows, window, next, around, (comparing.begins, before.unwrap_or_default()), stop);
+                if let Some((comparison, lacks)) = compared.await? {
+                    comparisons.push(comparison);
+                    lacking = Some((window, lacks));
+                }
             }
-            let touched = self.follow_chain(sealed, progress, stop).await?;
+            let touched = self.follow_chain(&mut comparing.standings, progress, stop).await?;
             if again == READ_AGAIN || !chunk.iter().any(|window| touched.contains(window)) {
+                comparing.lacking = lacking;
                 return Ok(Some(comparisons));
             }
             again += 1;
@@ -246,12 +257,15 @@ impl Archiver {
             loop {
                 let mut left = audited.differing.clone();
                 left.retain(|window| window.is_undated() == undated && !progress.retried.contains(window));
-                let (Some(first), Some(last)) = (left.first(), left.last()) else { break };
-                let mut sealed = self.sealed(Span::new(first.start(), last.end()), progress, stop).await?;
-                let mut chunks = self.chunks(&left, audited.extent.indexed);
+                if left.is_empty() {
+                    break;
+                }
+                let standings = self.standings_around(&left, progress, stop).await?;
                 let begins = audited.extent.first.filter(|_| !undated);
+                let mut comparing = Comparing { standings, begins, lacking: None };
+                let mut chunks = self.chunks(&left, audited.extent.indexed);
                 while let Some(chunk) = chunks.pop_front() {
-                    let Some(comparisons) = self.compare_chunk(&chunk, &left, begins, &mut sealed, audited, progress, stop).await? else {
+                    let Some(comparisons) = self.compare_chunk(&chunk, &left, &mut comparing, audited, progress, stop).await? else {
                         chunk.into_iter().rev().for_each(|window| chunks.push_front(vec![window]));
                         continue;
                     };
@@ -266,7 +280,7 @@ impl Archiver {
                         repairs.insert(window, Repair { finding, elsewhere, filters });
                     }
                     let again = Again { windows: repairs.keys().copied().collect(), cause: Cause::Repair, repairs };
-                    match self.amend(again, audited.extent.indexed, &audited.rooms, progress, stop).await? {
+                    match self.amend(again, &mut comparing.standings, audited.extent.indexed, &audited.rooms, progress, stop).await? {
                         Outcome::Sealed => {}
                         // What the faster program has added is compared anew.
                         Outcome::Raced => break,
@@ -277,21 +291,8 @@ impl Archiver {
         Ok(())
     }
 
-    /// The sealed windows of a span, and those beside it.
-    async fn sealed(&self, span: Span, progress: &Progress, stop: &Stop<'_>) -> Result<Sealed> {
-        let grid = self.facts.grid;
-        let beside = if span == Window::UNDATED.span() {
-            span
-        } else {
-            let before = grid.window_at(span.start.before(MILLISECOND)).start().max(Timestamp::PLAUSIBLE);
-            Span::new(before, grid.window_at(span.end).end())
-        };
-        let standings = self.standings(beside, progress, stop).await?;
-        Ok(Sealed { grid, standings: standings.into_iter().map(|standing| (standing.window, standing)).collect() })
-    }
-
     /// Reads the entries that other programs have appended since; gives the windows to which they have added.
-    async fn follow_chain(&self, sealed: &mut Sealed, progress: &mut Progress, stop: &Stop<'_>) -> Result<BTreeSet<Window>> {
+    async fn follow_chain(&self, standings: &mut Standings, progress: &mut Progress, stop: &Stop<'_>) -> Result<BTreeSet<Window>> {
         let mut touched = BTreeSet::new();
         let known = progress.head.as_ref().map_or(0, |head| head.entry.number);
         let head = self.patience(stop).attempt(|| self.ledger.head()).await?;
@@ -299,12 +300,7 @@ impl Archiver {
         for number in known + 1..=last {
             let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
             let EntryRecord::Addendum(addendum) = link.entry.record else { continue };
-            if let Ok(window) = Window::try_from(addendum.seal.span)
-                && let Some(standing) = sealed.standings.get_mut(&window)
-            {
-                standing.seals.push(addendum.seal);
-                touched.insert(window);
-            }
+            touched.extend(standings.add(addendum.seal));
         }
         progress.head = head;
         Ok(touched)
@@ -316,17 +312,6 @@ const MILLISECOND: std::time::Duration = std::time::Duration::from_millis(1);
 /// How many windows there are in a span.
 fn count(grid: Grid, span: Span) -> u64 {
     grid.windows(span).count() as u64
-}
-
-impl Sealed {
-    /// The window before, the window, and the one behind, as far as they are sealed.
-    fn around(&self, window: &Window) -> [Option<&Standing>; 3] {
-        if window.is_undated() {
-            return [None, self.standings.get(window), None];
-        }
-        let before = self.grid.window_at(window.start().before(MILLISECOND));
-        [before, *window, self.grid.next(window)].map(|window| self.standings.get(&window))
-    }
 }
 
 impl AuditReport {
