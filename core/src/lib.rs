@@ -67,7 +67,9 @@ pub use self::{
     },
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},
-    recorded::{HourlyRows, Numbers, Replay, Replays, RoomGap, RoomTraces, Traces, days_until_purge, purge_near, starts_later},
+    recorded::{
+        HourlyRows, Numbers, Replay, Replays, RoomGap, RoomTraces, Traces, days_until_purge, purge_near, starts_earlier, starts_later,
+    },
     rehearsal::{LargeMail, MailsOfPerson, Rehearsal, Rehearsed},
     rooms::{Room, RoomKind, Rooms},
     secret::{Secret, SecretSource},

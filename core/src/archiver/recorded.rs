@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     BareJid, Extent, Finding, HourlyRows, ListLine, Replay, Replays, Result, Seal, ShortDigest, Span, Timestamp, Traces, Window,
-    purge_near, starts_later,
+    purge_near, starts_earlier, starts_later,
 };
 
 /// In how many windows before its own the original of a replay is looked for.
@@ -72,6 +72,9 @@ impl Archiver {
             {
                 progress.report.findings.push(finding);
             }
+            if let Some(archived_from) = self.archived_from(progress, stop).await? {
+                progress.report.findings.extend(starts_earlier(extent.first, archived_from, self.settings.start));
+            }
             let purged = self.settings.purge_after_days;
             progress.report.findings.extend(purged.and_then(|days| purge_near(archived_until, now, days)));
         }
@@ -81,6 +84,19 @@ impl Archiver {
             progress.report.findings.extend(hours.silences(first, span));
         }
         Ok(())
+    }
+
+    /// Where the first window begins that is sealed in order: one of the first entries has it.
+    async fn archived_from(&self, progress: &Progress, stop: &Stop<'_>) -> Result<Option<Timestamp>> {
+        let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
+        for number in (1..=head).take(ENTRIES as usize) {
+            if let Some(seal) = self.seal(number, stop).await?
+                && seal.span != Window::UNDATED.span()
+            {
+                return Ok(Some(seal.span.start));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether one of the last entries seals rows that are dated from 2000 on.

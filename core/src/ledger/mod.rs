@@ -7,6 +7,7 @@ mod discrepancy;
 mod entry;
 mod export;
 mod facts;
+mod finding;
 mod limit;
 mod list;
 mod newer;
@@ -21,9 +22,10 @@ pub use self::{
     addendum::{Addendum, Cause},
     census::Census,
     discrepancy::DiscrepancyKind,
-    entry::{Accounts, Disposition, Entry, Finding, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
+    entry::{Accounts, Disposition, Entry, Frontier, Link, Record as EntryRecord, RunEntry, Seal, TableAccount},
     export::ExportEntry,
     facts::ArchiveFacts,
+    finding::Finding,
     limit::Limit,
     list::{List, ListLine},
     newer::NewerEntry,

@@ -9,7 +9,7 @@ mod silence;
 mod traces;
 
 pub use self::{
-    purge::{days_until_purge, purge_near, starts_later},
+    purge::{days_until_purge, purge_near, starts_earlier, starts_later},
     replays::{Replay, Replays},
     rooms::{Numbers, RoomGap, RoomTraces},
     silence::HourlyRows,

@@ -22,6 +22,12 @@ pub fn starts_later(first: Option<Timestamp>, archived_until: Timestamp) -> Opti
     first.is_none_or(|first| first > archived_until).then_some(Finding::StartsLater { first, archived_until })
 }
 
+/// [`Finding::StartsEarlier`], if the source's first row lies before the archive's first window, and nobody has asked for that: `start` is where an archive is told to begin.
+pub fn starts_earlier(first: Option<Timestamp>, archived_from: Timestamp, start: Option<Timestamp>) -> Option<Finding> {
+    let first = first.filter(|first| *first < archived_from && start.is_none_or(|start| start <= *first))?;
+    Some(Finding::StartsEarlier { first, archived_from })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +44,18 @@ mod tests {
         assert_eq!(days_until_purge(unsealed, at("2026-11-30T00:00:00.001Z"), 30), 0);
         assert_eq!(purge_near(unsealed, at("2026-12-01T00:00:00.001Z"), 30), Some(Finding::PurgeNear { unsealed, days: -1 }));
         assert_eq!(days_until_purge(unsealed, at("2026-11-02T12:00:00Z"), u32::MAX), 4_294_967_293);
+    }
+
+    #[test]
+    fn a_source_starts_earlier_if_it_has_rows_before_the_first_window_that_nobody_left_out() {
+        let from = at("2026-11-20T00:00:00Z");
+        let first = at("2026-11-19T23:59:59Z");
+        let finding = Some(Finding::StartsEarlier { first, archived_from: from });
+        assert_eq!(starts_earlier(Some(first), from, None), finding);
+        assert_eq!(starts_earlier(Some(first), from, Some(first)), finding, "what was asked for has not become");
+        for (first, start) in [(Some(first), Some(from)), (Some(from), None), (None, None)] {
+            assert_eq!(starts_earlier(first, from, start), None);
+        }
     }
 
     #[test]

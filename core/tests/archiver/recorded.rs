@@ -374,6 +374,22 @@ fn a_source_that_begins_behind_what_was_sealed_is_found() {
 }
 
 #[test]
+fn a_source_that_begins_before_the_first_window_is_found_unless_that_was_asked_for() {
+    let archived_from = at("2026-11-20T06:00:00Z");
+    let early = at("2026-11-20T05:00:00Z");
+    for (start, expected) in
+        [(None, vec![Finding::StartsEarlier { first: early, archived_from }]), (Some(at("2026-11-20T09:00:00Z")), Vec::new())]
+    {
+        let mut world = World::new(vec![chat("2026-11-20T09:00:00Z", "a1", "hi"), chat("2026-11-20T15:00:00Z", "a2", "ho")]);
+        world.settings.start = start;
+        assert_eq!(found(&later(&world, "2026-11-20T14:00:00Z").run().unwrap()), []);
+        world.source.edit(|records| records.push(chat("2026-11-20T05:00:00Z", "a0", "early")));
+        assert_eq!(found(&later(&world, "2026-11-24T06:30:00Z").run().unwrap()), expected);
+        world.check();
+    }
+}
+
+#[test]
 fn a_source_whose_first_row_comes_after_sealed_windows_without_rows_begins_no_later() {
     let mut world = World::new(Vec::new());
     world.settings.start = Some(at("2026-11-19T00:00:00Z"));

@@ -37,7 +37,16 @@ pub(super) async fn audit(arguments: &Audit, console: &Console) -> Result<Outcom
     let audit = ended.map_err(|error| Failure {
         error,
         // What a repair that failed has added.
-        report: known.map(|run| Box::new(Report { archive: place.to_string(), seconds, failed: true, unmapped_file: None, run })),
+        report: known.map(|run| {
+            Box::new(Report {
+                archive: place.to_string(),
+                seconds,
+                failed: true,
+                expected: config.run.expected_findings.clone(),
+                unmapped_file: None,
+                run,
+            })
+        }),
     })?;
     let audited = Audited { archive: place.to_string(), seconds, audit };
     console.print(&audited)?;

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     arguments::Resolving,
-    config::Config,
+    config::{Config, Expected},
     console::Console,
     wiring::{self, Databases, DirectorySurvey, FilesSurvey, Known, Place},
 };
@@ -59,6 +59,9 @@ struct Checked {
     encrypted_rows: u64,
     /// Rows in that window that would become dead letters, by reason.
     undecodable: BTreeMap<String, u64>,
+    /// Findings that do not ask for a look.
+    #[serde(skip)]
+    expected: Expected,
     /// What a run would find of rows that were never recorded or are gone, as far as that shows without archiving.
     findings: Vec<Finding>,
     /// The messages in them that the filter leaves out, by reason.
@@ -123,6 +126,7 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
         sampled_rows: 0,
         encrypted_rows: 0,
         undecodable: BTreeMap::new(),
+        expected: config.run.expected_findings.clone(),
         findings: Vec::new(),
         filtered: BTreeMap::new(),
         unknown_entries: Vec::new(),
@@ -138,18 +142,21 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     }
     checked.unmapped_file = unmapped::write(file, &checked.unmapped)?;
     console.print(&checked)?;
+    // What a run would find of this kind.
+    let expected = |kind: &str| checked.expected.names(kind);
     let findings = faults
-        || skewed
+        || (skewed && !expected("clock-skew"))
         || unlogged
         || checked.files.as_ref().is_some_and(|files| files.fault.is_some())
         || checked.refused.is_some()
         || read_only
-        || checked.undated + checked.future > 0
+        || (checked.undated > 0 && !expected("implausible-date"))
+        || (checked.future > 0 && !expected("future-date"))
         || checked.directory.as_ref().is_some_and(DirectorySurvey::is_odd)
-        || checked.encrypted_rows > 0
-        || !checked.findings.is_empty()
+        || (checked.encrypted_rows > 0 && !expected("encrypted"))
+        || checked.expected.leaves(&checked.findings)
         || !checked.undecodable.is_empty()
-        || !checked.unmapped.is_empty()
+        || (!checked.unmapped.is_empty() && !expected("unmapped-people"))
         || !checked.unknown_entries.is_empty();
     Ok(if findings { Outcome::Findings } else { Outcome::Done })
 }
@@ -249,7 +256,7 @@ impl fmt::Display for Checked {
         for (reason, rows) in &self.undecodable {
             writeln!(f, "       {rows} of the last window would be dead letters: {reason}")?;
         }
-        report::told(f, &self.findings)?;
+        report::told(f, &self.findings, &self.expected)?;
         if let Some(files) = &self.files {
             write!(f, "{files}")?;
         }

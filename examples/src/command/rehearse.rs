@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Failure, Outcome, asked_to_stop, now, report::told, unmapped};
 use crate::{
     arguments::Run,
-    config::Config,
+    config::{Config, Expected},
     console::Console,
     wiring::{self, Place},
 };
@@ -30,6 +30,9 @@ struct Rehearsal {
     #[serde(skip_serializing_if = "Option::is_none")]
     unmapped_file: Option<String>,
     stored: Rehearsed,
+    /// Findings that do not ask for a look.
+    #[serde(skip)]
+    expected: Expected,
     run: RunReport,
 }
 
@@ -54,7 +57,7 @@ pub(super) async fn rehearse(asked: &Run, console: &Console) -> Result<Outcome, 
     let unmapped_file = unmapped::write(file, &run.unmapped)?;
     let outcome = if run.cancelled {
         Outcome::Stopped
-    } else if run.dead_letters > 0 || !run.findings.is_empty() {
+    } else if run.dead_letters > 0 || config.run.expected_findings.leaves(&run.findings) {
         Outcome::Findings
     } else {
         Outcome::Done
@@ -67,6 +70,7 @@ pub(super) async fn rehearse(asked: &Run, console: &Console) -> Result<Outcome, 
         write_cost: asked.write_price.map(|price| writes as f64 / 10_000.0 * price),
         unmapped_file,
         stored,
+        expected: config.run.expected_findings.clone(),
         run,
     })?;
     Ok(outcome)
@@ -117,7 +121,7 @@ impl fmt::Display for Rehearsal {
         if run.dead_letters > 0 {
             writeln!(f, "dead letters {}", run.dead_letters)?;
         }
-        told(f, &run.findings)?;
+        told(f, &run.findings, &self.expected)?;
         if !run.unmapped.is_empty() {
             writeln!(f, "people without an address: {}", run.unmapped.len())?;
             unmapped::show(f, &run.unmapped, self.unmapped_file.as_deref())?;

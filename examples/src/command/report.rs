@@ -4,6 +4,7 @@ use jabber_archive_core::{FilterReason, Finding, LateRows, Limit, RunReport};
 use serde::Serialize;
 
 use super::{Outcome, unmapped};
+use crate::config::Expected;
 
 /// What a run did, for people and for machines.
 #[derive(Debug, Serialize)]
@@ -13,6 +14,9 @@ pub(crate) struct Report {
     /// Whether an error ended the run; it is told beside the report.
     #[serde(skip)]
     pub(super) failed: bool,
+    /// Findings that do not ask for a look.
+    #[serde(skip)]
+    pub(super) expected: Expected,
     /// Where the people without an address were written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unmapped_file: Option<String>,
@@ -24,7 +28,7 @@ impl Report {
     pub(super) fn outcome(&self) -> Outcome {
         if self.run.cancelled {
             Outcome::Stopped
-        } else if self.run.dead_letters > 0 || !self.run.findings.is_empty() {
+        } else if self.run.dead_letters > 0 || self.expected.leaves(&self.run.findings) {
             Outcome::Findings
         } else {
             Outcome::Done
@@ -80,7 +84,7 @@ impl fmt::Display for Report {
         if !run.abandoned.is_empty() {
             writeln!(f, "abandoned {}: mails of interrupted attempts, which the chain says count for nothing", run.abandoned.len())?;
         }
-        told(f, &run.findings)?;
+        told(f, &run.findings, &self.expected)?;
         if !run.unmapped.is_empty() {
             writeln!(f, "people without an address: {}", run.unmapped.len())?;
             unmapped::show(f, &run.unmapped, self.unmapped_file.as_deref())?;
@@ -109,9 +113,12 @@ pub(super) fn counted(filtered: &BTreeMap<FilterReason, u64>) -> String {
 }
 
 /// A line for each kind of finding.
-pub(super) fn told(f: &mut fmt::Formatter<'_>, findings: &[Finding]) -> fmt::Result {
-    for (finding, times) in summed(findings) {
-        writeln!(f, "finding: {finding}{}", if times > 1 { format!(" (in {times} windows)") } else { String::new() })?;
+pub(super) fn told(f: &mut fmt::Formatter<'_>, findings: &[Finding], expected: &Expected) -> fmt::Result {
+    let (known, news): (Vec<Finding>, Vec<Finding>) = findings.iter().cloned().partition(|finding| expected.knows(finding));
+    for (findings, mark) in [(news, ""), (known, " (expected)")] {
+        for (finding, times) in summed(&findings) {
+            writeln!(f, "finding: {finding}{}{mark}", if times > 1 { format!(" (in {times} windows)") } else { String::new() })?;
+        }
     }
     Ok(())
 }
@@ -178,6 +185,9 @@ fn words(finding: &Finding) -> (String, u64) {
         Finding::StartsLater { first, archived_until } => {
             let begins = first.map_or("has no rows any more".to_owned(), |first| format!("begins at {first}"));
             (format!("the source {begins}, and was archived until {archived_until}: what was between is lost, if there was something"), 0)
+        }
+        Finding::StartsEarlier { first, archived_from } => {
+            (format!("the source begins at {first}, before the first window of the archive, {archived_from}: what is dated between is not archived"), 0)
         }
         Finding::PurgeNear { unsealed, days } if *days < 0 => {
             (format!("rows from {unsealed} on, not archived before, are past the days after which they are purged: run more often"), 0)

@@ -75,8 +75,14 @@ pub(super) async fn archive(config: &Config, task: Task, people: People, accept:
         Task::Retry => archiver.retry(now, stop).await,
     };
     let known = progress.end();
-    let report =
-        |run, failed| Report { archive: place.to_string(), seconds: begun.elapsed().as_secs_f64(), failed, unmapped_file: None, run };
+    let report = |run, failed| Report {
+        archive: place.to_string(),
+        seconds: begun.elapsed().as_secs_f64(),
+        failed,
+        expected: config.run.expected_findings.clone(),
+        unmapped_file: None,
+        run,
+    };
     match ended {
         Ok(run) => Ok(report(run, false)),
         // Before the chain is read there is nothing to report.

@@ -1,6 +1,7 @@
 //! The configuration file.
 
 mod encryption_key;
+mod expected;
 mod files;
 mod filter;
 mod kept;
@@ -25,6 +26,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     encryption_key::EncryptionKeyConfig,
+    expected::Expected,
     files::{FilesConfig, FilesKind},
     filter::FilterConfig,
     limits::LimitsConfig,
@@ -115,6 +117,8 @@ pub(crate) struct RunConfig {
     pub(crate) in_flight: Option<Bytes>,
     pub(crate) retry_for: Option<Span>,
     pub(crate) dead_letters_to: Option<Recipients>,
+    #[serde(default)]
+    pub(crate) expected_findings: Expected,
     pub(crate) after_run: Option<Vec<String>>,
     pub(crate) after_run_limit: Option<Span>,
     #[serde(default)]

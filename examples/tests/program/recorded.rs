@@ -81,7 +81,19 @@ fn check_and_run_tell_of_a_day_without_rows() {
     let silent = today().before(DAY * 3);
     let words = format!("jm has no row from {silent} to {}, where there usually are about 120", silent.after(DAY));
     setting.run("check", &[]).assert(3, &[&words]);
-    let report = setting.run("run", &["--json"]).assert(3, &[]).json();
+    let expecting = |kind: &str| {
+        setting.configure(|text| {
+            let text = text.replace("csv = \"users.csv\"", "jid_is_email = true");
+            format!("{text}expected_findings = [\"{kind}\"]\n")
+        });
+    };
+    expecting("silenc");
+    setting.run("run", &[]).assert(2, &["no finding is called `silenc`; did you mean `silence`?"]);
+    expecting("silence");
+    let expected = format!("{words}: a holiday, or was nothing recorded? (expected)");
+    setting.run("check", &[]).assert(0, &[&expected]);
+    setting.run("run", &["--dry-run"]).assert(0, &[&expected]);
+    let report = setting.run("run", &["--json"]).assert(0, &[]).json();
     let expected = serde_json::json!({"finding": "silence", "table": "jm", "start": silent, "end": silent.after(DAY), "usual": 120});
     assert!(report["findings"].as_array().unwrap().contains(&expected), "{}", report["findings"]);
 }
