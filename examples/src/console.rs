@@ -4,7 +4,7 @@ use std::{
     error::Error as _,
     fmt::Display,
     io::{self, IsTerminal, Write, stderr, stdout},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -60,10 +60,16 @@ impl Console {
         }
     }
 
-    /// What a run is watched with.
-    pub(crate) fn progress() -> Progress {
-        Progress { line: LiveLine::new(), state: Mutex::default() }
+    /// What a run is watched with by whoever sits there.
+    pub(crate) fn progress() -> Arc<Progress> {
+        Arc::new(Progress { line: LiveLine::new(), state: Mutex::default() })
     }
+}
+
+/// Is told what a run does, and keeps what it reports at its end.
+pub(crate) trait Watcher: Observer {
+    /// Nothing more happens; what the run did, if it came to its end.
+    fn end(&self) -> Option<RunReport>;
 }
 
 /// An error, and what was done before, as one JSON document.
@@ -85,7 +91,7 @@ pub(crate) fn document(failure: &Failure) -> Value {
 }
 
 /// What led to an error, nearest first.
-fn causes(error: &Error) -> Vec<String> {
+pub(crate) fn causes(error: &Error) -> Vec<String> {
     let mut causes = Vec::new();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -172,9 +178,8 @@ impl State {
     }
 }
 
-impl Progress {
-    /// Leaves the line that changes; what the run did, if it came to its end.
-    pub(crate) fn end(&self) -> Option<RunReport> {
+impl Watcher for Progress {
+    fn end(&self) -> Option<RunReport> {
         self.line.leave();
         self.state.lock().unwrap_or_else(PoisonError::into_inner).report.take()
     }

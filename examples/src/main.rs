@@ -24,5 +24,5 @@ fn main() -> ExitCode {
     if let Err(failure) = &result {
         console.fail(failure);
     }
-    ExitCode::from(command::exit_code(&result))
+    ExitCode::from(command::exit_code(result.as_ref().copied()))
 }

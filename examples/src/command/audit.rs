@@ -9,30 +9,66 @@ use super::{Failure, Outcome, asked_to_stop, now, report::Report, unmapped::prin
 use crate::{
     arguments::Audit,
     config::Config,
-    console::Console,
+    console::{Console, Watcher},
     wiring::{self, Place},
 };
 
 /// What an audit found, for people and for machines.
 #[derive(Debug, Serialize)]
-struct Audited {
+pub(crate) struct Audited {
     archive: String,
     seconds: f64,
     #[serde(flatten)]
-    audit: AuditReport,
+    pub(crate) audit: AuditReport,
+}
+
+impl Audited {
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.audit.cancelled {
+            Outcome::Stopped
+        } else if self.audit.is_clean() {
+            Outcome::Done
+        } else {
+            Outcome::Findings
+        }
+    }
 }
 
 pub(super) async fn audit(arguments: &Audit, console: &Console) -> Result<Outcome, Failure> {
     let span = span(arguments)?;
     let config = Config::read(&arguments.configured.config)?;
-    let place = Place::of(&config)?;
-    let people = wiring::people_patiently(&config, &Console::progress()).await?;
-    let progress = Arc::new(Console::progress());
-    let stop = asked_to_stop()?;
-    let archiver = wiring::archiver_of_existing(&config, &place, people, arguments.accept.as_deref(), progress.clone()).await?;
+    let task = if arguments.repair { Task::Repair(arguments.accept.as_deref()) } else { Task::Compare };
+    let audited = compare(&config, span, task, Console::progress(), asked_to_stop()?).await?;
+    console.print(&audited)?;
+    Ok(audited.outcome())
+}
+
+/// What an audit does with what it finds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Task<'a> {
+    Compare,
+    /// Adds what is missing; much of it if there is a reason.
+    Repair(Option<&'a str>),
+}
+
+/// Compares the source with the archive until that is done, fails, or is to stop.
+pub(crate) async fn compare(
+    config: &Config,
+    span: Span,
+    task: Task<'_>,
+    watcher: Arc<dyn Watcher>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<Audited, Failure> {
+    let place = Place::of(config)?;
+    let people = wiring::people_patiently(config, &*watcher).await?;
+    let accept = if let Task::Repair(accept) = task { accept } else { None };
+    let archiver = wiring::archiver_of_existing(config, &place, people, accept, watcher.clone()).await?;
     let begun = Instant::now();
-    let ended = if arguments.repair { archiver.repair(span, now(), stop).await } else { archiver.audit(span, now(), stop).await };
-    let known = progress.end();
+    let ended = match task {
+        Task::Compare => archiver.audit(span, now(), stop).await,
+        Task::Repair(_) => archiver.repair(span, now(), stop).await,
+    };
+    let known = watcher.end();
     let seconds = begun.elapsed().as_secs_f64();
     let audit = ended.map_err(|error| Failure {
         error,
@@ -48,15 +84,7 @@ pub(super) async fn audit(arguments: &Audit, console: &Console) -> Result<Outcom
             })
         }),
     })?;
-    let audited = Audited { archive: place.to_string(), seconds, audit };
-    console.print(&audited)?;
-    Ok(if audited.audit.cancelled {
-        Outcome::Stopped
-    } else if audited.audit.is_clean() {
-        Outcome::Done
-    } else {
-        Outcome::Findings
-    })
+    Ok(Audited { archive: place.to_string(), seconds, audit })
 }
 
 fn span(arguments: &Audit) -> Result<Span> {

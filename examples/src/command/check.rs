@@ -163,7 +163,7 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
 
 /// How far the archive has come, if there is one; one that was made with other facts is refused as a run refuses it.
 async fn existing(place: &Place, facts: &ArchiveFacts) -> Result<Option<Existing>> {
-    let Some(archive) = place.find(Arc::new(Console::progress())).await? else { return Ok(None) };
+    let Some(archive) = place.find(Console::progress()).await? else { return Ok(None) };
     let ledger = archive.ledger();
     let Some((stored, _)) = ledger.facts().await? else { return Ok(None) };
     facts.compare(&stored)?;

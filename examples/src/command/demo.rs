@@ -5,7 +5,7 @@ use jabber_archive_sql::testing::{Database, Office, SqlServer};
 use serde::Serialize;
 
 use super::{
-    Failure, Outcome,
+    Failure, Outcome, asked_to_stop,
     report::Report,
     run::{Task, archive},
 };
@@ -43,7 +43,8 @@ pub(super) async fn demo(demo: Demo, console: &Console) -> Result<Outcome, Failu
 
     let directory = MemoryDirectory::from_csv(office.directory_csv().as_bytes())?;
     let people = People::new(Arc::new(directory)).internal_domains(office.internal_domains());
-    let report = archive(&config(&demo, server.port()), Task::Run, people, None, office.end()).await?;
+    let config = config(&demo, server.port());
+    let report = archive(&config, Task::Run, people, None, office.end(), Console::progress(), asked_to_stop()?).await?;
     let stopped = report.run.cancelled;
     console.print(&Demonstrated { report, seed: demo.seed, asked: demo.messages, written: office.truth().len() })?;
     // The company's oddities are findings of its archive, not of the demonstration.

@@ -61,7 +61,7 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
 }
 
 /// The code that the program ends with.
-pub(crate) fn exit_code(ended: &Result<Outcome, Failure>) -> u8 {
+pub(crate) fn exit_code(ended: Result<Outcome, &Failure>) -> u8 {
     match ended {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Stopped) => 1,

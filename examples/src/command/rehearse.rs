@@ -1,6 +1,6 @@
 //! `run --dry-run`: the way of a run, of which nothing is kept.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, time::Instant};
 
 use jabber_archive_core::{Rehearsed, RunReport};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use super::{Failure, Outcome, asked_to_stop, now, report::told, unmapped};
 use crate::{
     arguments::Run,
     config::{Config, Expected},
-    console::Console,
+    console::{Console, Watcher},
     wiring::{self, Place},
 };
 
@@ -41,7 +41,7 @@ pub(super) async fn rehearse(asked: &Run, console: &Console) -> Result<Outcome, 
     let config = Config::read(&resolving.configured.config)?;
     let file = resolving.unmapped.as_deref();
     unmapped::refuse_existing(file)?;
-    let progress = Arc::new(Console::progress());
+    let progress = Console::progress();
     let people = wiring::people_patiently(&config, &*progress).await?;
     let place = Place::of(&config)?;
     let stop = asked_to_stop()?;

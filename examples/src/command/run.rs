@@ -1,12 +1,13 @@
 use std::{sync::Arc, time::Instant};
 
 use jabber_archive_core::{People, Result, Timestamp};
+use serde_json::Value;
 
 use super::{Failure, Outcome, after_run::AfterRun, asked_to_stop, exit_code, now, report::Report, unmapped};
 use crate::{
     arguments::Archiving,
     config::Config,
-    console::{Console, document},
+    console::{Console, Watcher, document},
     wiring::{self, Place},
 };
 
@@ -21,20 +22,13 @@ pub(super) async fn run(archiving: &Archiving, task: Task, console: &Console) ->
     let config = Config::read(&archiving.resolving.configured.config)?;
     let after_run = AfterRun::of(&config)?;
     let ended = reported(&config, task, archiving).await;
-    let Some(after_run) = after_run else {
-        let report = ended?;
-        console.print(&report)?;
-        return Ok(report.outcome());
-    };
-    let mut document = match &ended {
-        Ok(report) => serde_json::to_value(report).unwrap_or_default(),
-        Err(failure) => document(failure),
-    };
+    let mut document = document_of(&ended);
     let mut ended = match ended {
         Ok(report) => console.print(&report).map(|()| report.outcome()).map_err(Failure::from),
         Err(failure) => Err(failure),
     };
-    document["exit_code"] = exit_code(&ended).into();
+    let Some(after_run) = after_run else { return ended };
+    document["exit_code"] = exit_code(ended.as_ref().copied()).into();
     if let Err(error) = after_run.run(&document).await {
         Console::complain(&error);
         // What was to be told or signed was not: somebody has to look, as with findings.
@@ -43,12 +37,42 @@ pub(super) async fn run(archiving: &Archiving, task: Task, console: &Console) ->
     ended
 }
 
+/// A run as a service makes it: nothing is printed, and whoever is told after each run is told of this one too. The second result is how telling ended.
+pub(crate) async fn unattended(
+    config: &Config,
+    watcher: Arc<dyn Watcher>,
+    stop: impl Future<Output = ()> + Send,
+) -> (Result<Report, Failure>, Result<()>) {
+    let after_run = match AfterRun::of(config) {
+        Ok(after_run) => after_run,
+        Err(error) => return (Err(error.into()), Ok(())),
+    };
+    let ended = match wiring::people_patiently(config, &*watcher).await {
+        Ok(people) => archive(config, Task::Run, people, None, now(), watcher, stop).await,
+        Err(error) => Err(error.into()),
+    };
+    let Some(after_run) = after_run else { return (ended, Ok(())) };
+    let mut document = document_of(&ended);
+    document["exit_code"] = exit_code(ended.as_ref().map(Report::outcome)).into();
+    let told = after_run.run(&document).await;
+    (ended, told)
+}
+
+/// What a run did, or why it failed, as one JSON document.
+fn document_of(ended: &Result<Report, Failure>) -> Value {
+    match ended {
+        Ok(report) => serde_json::to_value(report).unwrap_or_default(),
+        Err(failure) => document(failure),
+    }
+}
+
 /// Archives, and writes who has no address where that is asked for.
 async fn reported(config: &Config, task: Task, archiving: &Archiving) -> Result<Report, Failure> {
     let file = archiving.resolving.unmapped.as_deref();
     unmapped::refuse_existing(file)?;
-    let people = wiring::people_patiently(config, &Console::progress()).await?;
-    let mut ended = archive(config, task, people, archiving.accept.as_deref(), now()).await;
+    let progress = Console::progress();
+    let people = wiring::people_patiently(config, &*progress).await?;
+    let mut ended = archive(config, task, people, archiving.accept.as_deref(), now(), progress, asked_to_stop()?).await;
     // What a run that failed has sealed is reported too.
     let reported = match &mut ended {
         Ok(report) => Some(report),
@@ -63,18 +87,24 @@ async fn reported(config: &Config, task: Task, archiving: &Archiving) -> Result<
     ended
 }
 
-/// Runs the whole line until it is done, fails, or somebody asks to stop.
-pub(super) async fn archive(config: &Config, task: Task, people: People, accept: Option<&str>, now: Timestamp) -> Result<Report, Failure> {
-    let progress = Arc::new(Console::progress());
+/// Runs the whole line until it is done, fails, or is to stop.
+pub(super) async fn archive(
+    config: &Config,
+    task: Task,
+    people: People,
+    accept: Option<&str>,
+    now: Timestamp,
+    watcher: Arc<dyn Watcher>,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<Report, Failure> {
     let place = Place::of(config)?;
-    let stop = asked_to_stop()?;
-    let archiver = wiring::archiver(config, &place, people, accept, progress.clone()).await?;
+    let archiver = wiring::archiver(config, &place, people, accept, watcher.clone()).await?;
     let begun = Instant::now();
     let ended = match task {
         Task::Run => archiver.run(now, stop).await,
         Task::Retry => archiver.retry(now, stop).await,
     };
-    let known = progress.end();
+    let known = watcher.end();
     let report = |run, failed| Report {
         archive: place.to_string(),
         seconds: begun.elapsed().as_secs_f64(),

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, Ledger, Result};
 use jabber_archive_sink::{Archive, Sample, Sampled, Verification, VerifyOptions, VerifyProgress};
@@ -73,7 +73,7 @@ pub(super) async fn open_configured(located: &Located) -> Result<(Place, Archive
             (Place::of(&config)?, Some(config))
         }
     };
-    match place.find(Arc::new(Console::progress())).await? {
+    match place.find(Console::progress()).await? {
         Some(archive) => Ok((place, archive, config)),
         None => Err(place.empty()),
     }
