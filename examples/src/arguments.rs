@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Check(Resolving),
     /// Archive everything that is closed and not archived yet
     Run(Run),
+    /// Archive again and again at the times of [watch], as a service; with --json, log JSON lines
+    Watch(Configured),
     /// Try dead letters again: read their windows again, and add what can be archived now
     Retry(Archiving),
     /// Read the source again and compare it with what was archived of it, message by message
@@ -35,6 +37,17 @@ pub(crate) enum Command {
     Export(Export),
     /// Tell entry by entry who did what to an archive, and by which configuration
     Log(Log),
+    /// Print what makes a shell complete the commands and options of this program
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write those of all commands into a folder
+    Man {
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

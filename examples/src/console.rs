@@ -25,6 +25,11 @@ impl Console {
         Self { json }
     }
 
+    /// Whether what it prints is for machines.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Prints a result: as text, or as one JSON document. Whoever closes a pipe has read enough.
     pub(crate) fn print(&self, result: &(impl Display + Serialize)) -> Result<()> {
         let printed = if self.json {

@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod config;
 mod console;
+mod watch;
 mod wiring;
 
 use std::process::ExitCode;

@@ -166,12 +166,12 @@ fn named(f: &mut fmt::Formatter<'_>, discrepancy: &Discrepancy) -> fmt::Result {
     writeln!(f)
 }
 
-fn name(kind: DiscrepancyKind) -> String {
+pub(crate) fn name(kind: DiscrepancyKind) -> String {
     format!("{kind:?}").to_lowercase()
 }
 
 /// What a kind means.
-fn words(kind: DiscrepancyKind) -> &'static str {
+pub(crate) fn words(kind: DiscrepancyKind) -> &'static str {
     match kind {
         DiscrepancyKind::Missing => "in the source, and not archived",
         DiscrepancyKind::Changed => "with another text, sender or time than was archived",

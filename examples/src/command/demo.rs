@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     arguments::Demo,
-    config::{Config, ConverterConfig, DirectoryConfig, FilterConfig, RunConfig, SecretRef, SinkConfig, SourceConfig},
+    config::{Config, ConverterConfig, DirectoryConfig, FilterConfig, RunConfig, SecretRef, SinkConfig, SourceConfig, WatchConfig},
     console::Console,
 };
 
@@ -64,6 +64,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         converter: ConverterConfig::default(),
         sink: SinkConfig::file(demo.out.clone()),
         run: RunConfig::default(),
+        watch: WatchConfig::default(),
         folder: PathBuf::new(),
         written: None,
     }

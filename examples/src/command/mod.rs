@@ -1,25 +1,27 @@
 //! What the program does.
 
 mod after_run;
-mod audit;
+pub(crate) mod audit;
 mod check;
 mod demo;
 mod export;
 mod log;
+mod manual;
 mod recorded;
 mod rehearse;
-mod report;
-mod run;
+pub(crate) mod report;
+pub(crate) mod run;
 mod status;
 mod surveyed;
 mod unmapped;
 mod verify;
+mod watch;
 
 use futures::{FutureExt, channel::oneshot};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::report::Report;
+pub(crate) use self::report::Report;
 use crate::{arguments::Command, console::Console};
 
 /// How a command ended, unless it failed.
@@ -56,6 +58,9 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Status(located) => Ok(status::status(&located, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Log(log) => Ok(log::log(&log, console).await?),
+        Command::Watch(configured) => watch::watch(&configured, console.is_json()).await,
+        Command::Completions { shell } => Ok(manual::completions(shell)?),
+        Command::Man { out } => Ok(manual::pages(out.as_deref())?),
         Command::Verify(verify) => Ok(verify::verify(&verify, console).await?),
     }
 }
@@ -76,7 +81,7 @@ pub(crate) fn exit_code(ended: Result<Outcome, &Failure>) -> u8 {
 }
 
 /// The time by our clock.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
 

@@ -10,22 +10,22 @@ use crate::config::Expected;
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(super) archive: String,
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// Whether an error ended the run; it is told beside the report.
     #[serde(skip)]
     pub(super) failed: bool,
     /// Findings that do not ask for a look.
     #[serde(skip)]
-    pub(super) expected: Expected,
+    pub(crate) expected: Expected,
     /// Where the people without an address were written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unmapped_file: Option<String>,
     #[serde(flatten)]
-    pub(super) run: RunReport,
+    pub(crate) run: RunReport,
 }
 
 impl Report {
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         if self.run.cancelled {
             Outcome::Stopped
         } else if self.run.dead_letters > 0 || self.expected.leaves(&self.run.findings) {
@@ -127,7 +127,7 @@ pub(super) fn told(f: &mut fmt::Formatter<'_>, findings: &[Finding], expected: &
 fn summed(findings: &[Finding]) -> Vec<(String, usize)> {
     let mut kinds: Vec<(std::mem::Discriminant<Finding>, String, u64, usize)> = Vec::new();
     for finding in findings {
-        let (what, count) = words(finding);
+        let (what, count) = counted_words(finding);
         match kinds.iter_mut().find(|(kind, known, ..)| *kind == std::mem::discriminant(finding) && *known == what) {
             Some((_, _, total, times)) => {
                 *total += count;
@@ -139,8 +139,14 @@ fn summed(findings: &[Finding]) -> Vec<(String, usize)> {
     kinds.into_iter().map(|(_, what, total, times)| (what.replace("{}", &total.to_string()), times)).collect()
 }
 
+/// A finding in words.
+pub(crate) fn words(finding: &Finding) -> String {
+    let (words, count) = counted_words(finding);
+    words.replace("{}", &count.to_string())
+}
+
 /// A finding in words, `{}` where its count stands.
-fn words(finding: &Finding) -> (String, u64) {
+fn counted_words(finding: &Finding) -> (String, u64) {
     match finding {
         Finding::Late { table, rows } => (format!("{{}} rows of {table} came after the last reading and are not archived"), *rows),
         Finding::Purged { table, rows } => (format!("{{}} rows of {table} are archived that the source no longer has"), *rows),

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Instant};
 
-use jabber_archive_core::{People, Result, Timestamp};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, People, Result, Timestamp};
 use serde_json::Value;
 
 use super::{Failure, Outcome, after_run::AfterRun, asked_to_stop, exit_code, now, report::Report, unmapped};
@@ -41,13 +41,18 @@ pub(super) async fn run(archiving: &Archiving, task: Task, console: &Console) ->
 pub(crate) async fn unattended(
     config: &Config,
     watcher: Arc<dyn Watcher>,
-    stop: impl Future<Output = ()> + Send,
+    stop: impl Future<Output = ()> + Clone + Send,
 ) -> (Result<Report, Failure>, Result<()>) {
     let after_run = match AfterRun::of(config) {
         Ok(after_run) => after_run,
         Err(error) => return (Err(error.into()), Ok(())),
     };
-    let ended = match wiring::people_patiently(config, &*watcher).await {
+    let people = tokio::select! {
+        people = wiring::people_patiently(config, &*watcher) => people,
+        // A directory may be waited for long; nothing has begun.
+        () = stop.clone() => Err(Error::new(ErrorKind::Cancelled, ErrorClass::Fatal, "run", "stopped as asked")),
+    };
+    let ended = match people {
         Ok(people) => archive(config, Task::Run, people, None, now(), watcher, stop).await,
         Err(error) => Err(error.into()),
     };

@@ -14,6 +14,7 @@ mod sink;
 mod source;
 mod toml_error;
 mod units;
+mod watch;
 
 use std::{
     fs,
@@ -35,6 +36,7 @@ pub(crate) use self::{
     sink::{SinkConfig, SinkKind},
     source::SourceConfig,
     units::{Bytes, Span, TimeOfDay},
+    watch::{AuditSchedule, WatchConfig},
 };
 
 /// A configuration as it is written.
@@ -53,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) sink: SinkConfig,
     #[serde(default)]
     pub(crate) run: RunConfig,
+    #[serde(default)]
+    pub(crate) watch: WatchConfig,
     /// Where relative paths begin: the folder of the file.
     #[serde(skip)]
     pub(crate) folder: PathBuf,

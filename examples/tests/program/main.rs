@@ -36,3 +36,4 @@ mod several;
 mod trail;
 mod usage;
 mod verify;
+mod watch;

@@ -1,0 +1,61 @@
+//! What the service logs: one line for each thing that happens, as text or as JSON.
+
+use std::sync::{Mutex, PoisonError};
+
+use jabber_archive_core::{Error, Event, Observer, RunReport};
+use tracing::{error, info, warn};
+use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::console::{Watcher, causes};
+
+/// Logs to standard error from now on; only what this program says, nothing of its libraries.
+pub(super) fn begin(json: bool) {
+    let ours = Targets::new().with_target("jabber_archive", tracing::Level::INFO);
+    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let layer = if json { layer.json().flatten_event(true).with_current_span(false).boxed() } else { layer.with_ansi(false).boxed() };
+    tracing_subscriber::registry().with(layer.with_filter(ours)).init();
+}
+
+/// Logs an error with what led to it.
+pub(super) fn failed(what: &'static str, failure: &Error) {
+    let causes = causes(failure).join("; ");
+    error!(class = ?failure.class(), causes, "{what}: {failure}");
+}
+
+/// Logs what a run does, and keeps what it reports at its end.
+#[derive(Debug, Default)]
+pub(super) struct Logged {
+    report: Mutex<Option<RunReport>>,
+}
+
+impl Watcher for Logged {
+    fn end(&self) -> Option<RunReport> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Observer for Logged {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Planned { span, windows, rows } => {
+                info!(start = %span.start, end = %span.end, windows, rows, "rows to archive");
+            }
+            Event::Sealed { span, entry, messages, items, bytes, rows } => {
+                info!(entry, start = %span.start, end = %span.end, rows, messages, mails = items, bytes, "sealed");
+            }
+            Event::Amended { span, entry, messages, items, bytes } => {
+                info!(entry, start = %span.start, end = %span.end, messages, mails = items, bytes, "added to a sealed window");
+            }
+            Event::ReadAgain { span } => info!(start = %span.start, end = %span.end, "rows came while they were read: reading again"),
+            Event::Compared { window, messages, differences } if *differences > 0 => {
+                warn!(start = %window.start(), end = %window.end(), messages, differences, "source and archive differ");
+            }
+            Event::Raced { window } => info!(start = %window.start(), "another program sealed this window first, or added to it"),
+            Event::Retrying { error, wait } => warn!(seconds = wait.as_secs_f64(), "{error}: trying again"),
+            Event::Ended { report } => {
+                *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some((*report).clone());
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The service: archives again and again, and says how it is.
+
+mod log;
+mod schedule;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use jabber_archive_core::{ErrorKind, Result, Timestamp};
+use tracing::{info, warn};
+
+use self::log::Logged;
+pub(crate) use self::schedule::Schedule;
+use crate::{
+    command::{Failure, Outcome, Report, audit, now, report, run},
+    config::{AuditSchedule, Config},
+    wiring,
+};
+
+/// Completes when the service is to end.
+type Stop = Shared<BoxFuture<'static, ()>>;
+
+/// What archives from one time to the next. There is one round at a time, and one that takes longer than `every` is followed by the one that was due meanwhile, once.
+#[derive(Debug)]
+pub(crate) struct Service {
+    config: PathBuf,
+    times: Times,
+    /// When the last round began.
+    begun: Option<Timestamp>,
+}
+
+/// When what is due, by the configuration that was read last.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    schedule: Schedule,
+    retry_after: Duration,
+    audit: Option<AuditSchedule>,
+}
+
+impl Times {
+    fn of(config: &Config) -> Result<Self> {
+        let schedule = config.watch.schedule(&wiring::facts(config)?.grid, &wiring::settings(config))?;
+        Ok(Self { schedule, retry_after: config.watch.retry_after(), audit: config.watch.audit()? })
+    }
+
+    /// When the next round is, if one has ended now.
+    fn next(&self, now: Timestamp, ended: Ended) -> Timestamp {
+        let next = self.schedule.next(now);
+        if ended == Ended::Failed { next.min(now.after(self.retry_after)) } else { next }
+    }
+}
+
+/// How a round ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Done,
+    Failed,
+    Stopped,
+}
+
+impl Service {
+    /// The service of this configuration, which has to be one to begin with.
+    pub(crate) fn new(config: &Path) -> Result<Self> {
+        let times = Times::of(&Config::read(config)?)?;
+        Ok(Self { config: config.to_owned(), times, begun: None })
+    }
+
+    /// Archives at once, because something may have been missed, and from then on whenever it is time, until it is to stop.
+    ///
+    /// # Errors
+    ///
+    /// If the first round finds that the configuration cannot be used. Whatever goes wrong later, the service goes on.
+    pub(crate) async fn serve(mut self, json: bool, stop: Stop) -> Result<()> {
+        log::begin(json);
+        info!(version = env!("CARGO_PKG_VERSION"), configuration = %self.config.display(), "the service begins");
+        loop {
+            let is_first = self.begun.is_none();
+            let ended = match self.round(&stop).await {
+                Ok(ended) => ended,
+                Err(error) if error.kind() == ErrorKind::Cancelled => Ended::Stopped,
+                Err(error) if is_first && error.kind() == ErrorKind::Config => return Err(error),
+                Err(error) => {
+                    log::failed("the round failed", &error);
+                    Ended::Failed
+                }
+            };
+            if ended == Ended::Stopped {
+                break;
+            }
+            let next = self.times.next(now(), ended);
+            info!(%next, "the next round");
+            if stop.clone().now_or_never().is_some() || !wait(next, &stop).await {
+                break;
+            }
+        }
+        info!("the service ends as asked");
+        Ok(())
+    }
+
+    /// A run, and what is due beside it. The configuration is read anew: what was changed since counts from now on.
+    async fn round(&mut self, stop: &Stop) -> Result<Ended> {
+        let begun = now();
+        let before = self.begun.replace(begun);
+        let config = Config::read(&self.config)?;
+        self.times = Times::of(&config)?;
+        let ended = self.archive(&config, stop).await?;
+        if ended != Ended::Done {
+            return Ok(ended);
+        }
+        match (self.times.audit, before) {
+            (Some(audit), Some(before)) if audit.schedule.next(before) <= begun => self.compare(&config, audit, begun, stop).await,
+            _ => Ok(ended),
+        }
+    }
+
+    async fn archive(&mut self, config: &Config, stop: &Stop) -> Result<Ended> {
+        let (ended, told) = run::unattended(config, Arc::new(Logged::default()), stop.clone()).await;
+        if let Err(error) = told {
+            log::failed("after_run", &error);
+        }
+        match ended {
+            Ok(report) => Ok(reported(&report)),
+            Err(Failure { error, report }) => {
+                if let Some(report) = report {
+                    reported(&report);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn compare(&mut self, config: &Config, schedule: AuditSchedule, now: Timestamp, stop: &Stop) -> Result<Ended> {
+        let audited = audit::compare(config, schedule.span(now), audit::Task::Compare, Arc::new(Logged::default()), stop.clone()).await;
+        let audited = audited.map_err(|Failure { error, .. }| error)?;
+        let audit = &audited.audit;
+        for (kind, messages) in &audit.found {
+            warn!(kind = audit::name(*kind), messages, "{}: `audit` names them", audit::words(*kind));
+        }
+        info!(windows = audit.windows, messages = audit.messages, archived = audit.archived, clean = audit.is_clean(), "the audit ended");
+        Ok(if audited.outcome() == Outcome::Stopped { Ended::Stopped } else { Ended::Done })
+    }
+}
+
+/// Logs what a run did.
+fn reported(report: &Report) -> Ended {
+    let run = &report.run;
+    for finding in &run.findings {
+        let words = report::words(finding);
+        if report.expected.knows(finding) {
+            info!(finding = finding.kind(), expected = true, "{words}");
+        } else {
+            warn!(finding = finding.kind(), "{words}");
+        }
+    }
+    let head = run.head.map(|head| head.to_string()).unwrap_or_default();
+    let until = run.frontier.map(|frontier| frontier.to_string()).unwrap_or_default();
+    info!(
+        seals = run.seals,
+        messages = run.messages,
+        mails = run.items,
+        bytes = run.bytes,
+        added = run.added,
+        dead_letters = run.dead_letters,
+        findings = run.findings.len(),
+        unmapped = run.unmapped.len(),
+        seconds = report.seconds,
+        archived_until = until,
+        head,
+        "the run ended"
+    );
+    if report.outcome() == Outcome::Stopped { Ended::Stopped } else { Ended::Done }
+}
+
+/// Waits until a time of the clock on the wall, also where that is set meanwhile or the machine sleeps. Whether it came to that: else the service is to end.
+async fn wait(until: Timestamp, stop: &Stop) -> bool {
+    const STEP: Duration = Duration::from_secs(30);
+    let begun = now();
+    let away = begun.distance(until);
+    loop {
+        let now = now();
+        // A clock that was set back to before the wait began would let it last for ever.
+        if now >= until || (now < begun && now.distance(until) > away + STEP) {
+            return true;
+        }
+        tokio::select! {
+            () = stop.clone() => return false,
+            () = tokio::time::sleep(now.distance(until).min(STEP)) => {}
+        }
+    }
+}
