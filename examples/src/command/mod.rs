@@ -20,6 +20,7 @@ use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::report::Report;
+pub(crate) use self::{report::counted, unmapped::printable};
 use crate::{arguments::Command, console::Console};
 
 /// How a command ended, unless it failed.
