@@ -4,6 +4,8 @@ mod arguments;
 mod command;
 mod config;
 mod console;
+mod finding;
+mod status;
 mod watch;
 mod wiring;
 

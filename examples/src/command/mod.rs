@@ -9,7 +9,7 @@ mod log;
 mod manual;
 mod recorded;
 mod rehearse;
-pub(crate) mod report;
+mod report;
 pub(crate) mod run;
 mod status;
 mod surveyed;
@@ -21,7 +21,10 @@ use futures::{FutureExt, channel::oneshot};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
 
-pub(crate) use self::report::Report;
+pub(crate) use self::{
+    report::{Report, counted},
+    unmapped::printable,
+};
 use crate::{arguments::Command, console::Console};
 
 /// How a command ended, unless it failed.
@@ -71,12 +74,18 @@ pub(crate) fn exit_code(ended: Result<Outcome, &Failure>) -> u8 {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Stopped) => 1,
         Ok(Outcome::Findings) => 3,
+        Err(Failure { error, .. }) if is_of_configuration(error) => 2,
+        Err(_) => 1,
+    }
+}
+
+/// Whether nothing can go on before the configuration is another one.
+pub(crate) fn is_of_configuration(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Config => true,
         // A directory that cannot be used as it is set is a matter of the configuration; one that does not answer is none.
-        Err(Failure { error, .. }) => match error.kind() {
-            ErrorKind::Config => 2,
-            ErrorKind::Directory if error.class() == ErrorClass::Fatal => 2,
-            _ => 1,
-        },
+        ErrorKind::Directory => error.class() == ErrorClass::Fatal,
+        _ => false,
     }
 }
 

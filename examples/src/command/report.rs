@@ -1,10 +1,10 @@
 use std::{collections::BTreeMap, fmt};
 
-use jabber_archive_core::{FilterReason, Finding, LateRows, Limit, RunReport};
+use jabber_archive_core::{FilterReason, Finding, LateRows, RunReport};
 use serde::Serialize;
 
 use super::{Outcome, unmapped};
-use crate::config::Expected;
+use crate::{config::Expected, finding::words};
 
 /// What a run did, for people and for machines.
 #[derive(Debug, Serialize)]
@@ -107,7 +107,7 @@ fn reasons(run: &RunReport) -> String {
 }
 
 /// Messages that are left out, by reason.
-pub(super) fn counted(filtered: &BTreeMap<FilterReason, u64>) -> String {
+pub(crate) fn counted(filtered: &BTreeMap<FilterReason, u64>) -> String {
     let reasons: Vec<String> = filtered.iter().map(|(reason, messages)| format!("{reason} {messages}")).collect();
     reasons.join(", ")
 }
@@ -127,7 +127,7 @@ pub(super) fn told(f: &mut fmt::Formatter<'_>, findings: &[Finding], expected: &
 fn summed(findings: &[Finding]) -> Vec<(String, usize)> {
     let mut kinds: Vec<(std::mem::Discriminant<Finding>, String, u64, usize)> = Vec::new();
     for finding in findings {
-        let (what, count) = counted_words(finding);
+        let (what, count) = words(finding);
         match kinds.iter_mut().find(|(kind, known, ..)| *kind == std::mem::discriminant(finding) && *known == what) {
             Some((_, _, total, times)) => {
                 *total += count;
@@ -137,79 +137,4 @@ fn summed(findings: &[Finding]) -> Vec<(String, usize)> {
         }
     }
     kinds.into_iter().map(|(_, what, total, times)| (what.replace("{}", &total.to_string()), times)).collect()
-}
-
-/// A finding in words.
-pub(crate) fn words(finding: &Finding) -> String {
-    let (words, count) = counted_words(finding);
-    words.replace("{}", &count.to_string())
-}
-
-/// A finding in words, `{}` where its count stands.
-fn counted_words(finding: &Finding) -> (String, u64) {
-    match finding {
-        Finding::Late { table, rows } => (format!("{{}} rows of {table} came after the last reading and are not archived"), *rows),
-        Finding::Purged { table, rows } => (format!("{{}} rows of {table} are archived that the source no longer has"), *rows),
-        Finding::PurgedSealed { window, table, rows } => {
-            (format!("{{}} rows of {table} in the sealed window from {window} are gone from the source; they are archived"), *rows)
-        }
-        Finding::Changed { table } => (format!("rows of {table} changed while they were read"), 0),
-        Finding::Repaired { found, .. } => (
-            "{} differences between source and archive were found by an audit, and recorded; what was missing is added".to_owned(),
-            found.values().sum(),
-        ),
-        Finding::ImplausibleDate { rows } => ("{} rows are dated before 2000: see items/undated".to_owned(), *rows),
-        Finding::FutureDate { rows } => ("{} rows are dated in the future and wait for their day".to_owned(), *rows),
-        Finding::ClockSkew { seconds } => (format!("our clock and the server's are {seconds} s apart"), 0),
-        Finding::UnresolvedNick { messages } => ("{} messages have a sender of whom only the nick is known".to_owned(), *messages),
-        Finding::LateCopy { rows } => ("{} copies came too late to name their recipient".to_owned(), *rows),
-        Finding::Encrypted { table, rows } => {
-            (format!("{{}} rows of {table} look encrypted and are archived as ciphertext: set `encryption_keys` under [[source]]"), *rows)
-        }
-        Finding::UnmappedPeople { people } => ("{} times a participant has no address in the directory".to_owned(), *people),
-        Finding::MissingFile { files } => ("{} files are not where the transfer log says".to_owned(), *files),
-        Finding::UnloggedFile { files } => ("{} files are named by messages, and no upload of them is logged".to_owned(), *files),
-        Finding::UnlocatedFile { files } => ("{} files are logged at no place that is read".to_owned(), *files),
-        Finding::FileSize { files } => ("{} files have another size than the transfer log says".to_owned(), *files),
-        Finding::Silence { table, start, end, usual } => {
-            (format!("{table} has no row from {start} to {end}, where there usually are about {usual}: a holiday, or was nothing recorded?"), 0)
-        }
-        Finding::NoOutgoing { rows } => {
-            ("none of {} rows of jm was logged on its way from a sender: is outbound logging off? Of federated chats one half is missing then".to_owned(), *rows)
-        }
-        Finding::MissingNumbers { numbers, .. } => {
-            ("{} numbers of messages (tc_msgarchive.msg_id) have no row: the seal of the window names the rooms".to_owned(), *numbers)
-        }
-        Finding::UnarchivedRooms { messages, .. } => (
-            "{} messages are of persistent rooms that tc_msgarchive knows nothing of: the seal of the window names the rooms; are all room messages archived?"
-                .to_owned(),
-            *messages,
-        ),
-        Finding::UnrecordedOriginal { messages } => {
-            ("{} messages were shown to people who entered a room, and nowhere is recorded that they were said".to_owned(), *messages)
-        }
-        Finding::StartsLater { first, archived_until } => {
-            let begins = first.map_or("has no rows any more".to_owned(), |first| format!("begins at {first}"));
-            (format!("the source {begins}, and was archived until {archived_until}: what was between is lost, if there was something"), 0)
-        }
-        Finding::StartsEarlier { first, archived_from } => {
-            (format!("the source begins at {first}, before the first window of the archive, {archived_from}: what is dated between is not archived"), 0)
-        }
-        Finding::PurgeNear { unsealed, days } if *days < 0 => {
-            (format!("rows from {unsealed} on, not archived before, are past the days after which they are purged: run more often"), 0)
-        }
-        Finding::PurgeNear { unsealed, days } => {
-            (format!("{days} days were left until rows from {unsealed} on, not archived before, are purged: run more often"), 0)
-        }
-        Finding::OverLimit { limit } => {
-            let what = match limit {
-                Limit::DeadLetters => "so many dead letters",
-                Limit::MappedPeople => "so many more people without an address",
-                Limit::Directory => "so much smaller a directory",
-                _ => "a limit",
-            };
-            (format!("{what} would have ended the run, but for --accept"), 0)
-        }
-        other => (format!("{other:?}"), 0),
-    }
 }

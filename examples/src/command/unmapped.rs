@@ -48,7 +48,7 @@ pub(super) fn show(f: &mut fmt::Formatter<'_>, unmapped: &Unmapped, file: Option
 }
 
 /// A JID is what somebody chose: nothing in it may move the cursor or turn what follows.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let moves = |char: char| char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.replace(moves, "\u{fffd}")
 }

@@ -44,9 +44,11 @@ impl WatchConfig {
 
     /// When the archive is run; unless it is set, every day a little after a window is closed.
     pub(crate) fn schedule(&self, grid: &Grid, settings: &RunSettings) -> Result<Schedule> {
-        let every = self.every.map_or(Self::DAY, |every| every.0);
-        let closed = grid.anchor() + settings.settle + Self::BEHIND;
-        Schedule::new(every, self.at.map_or(closed, |at| at.0))
+        Schedule::new("[watch] every", self.every.map_or(Self::DAY, |every| every.0), self.at(grid, settings))
+    }
+
+    fn at(&self, grid: &Grid, settings: &RunSettings) -> Duration {
+        self.at.map_or(grid.anchor() + settings.settle + Self::BEHIND, |at| at.0)
     }
 
     /// How long after a run that failed there is another one.
@@ -54,15 +56,15 @@ impl WatchConfig {
         self.retry_after.map_or(Self::RETRY_AFTER, |after| after.0)
     }
 
-    /// When to audit, with a run of that time or the first after it; none if that is not set.
-    pub(crate) fn audit(&self) -> Result<Option<AuditSchedule>> {
+    /// When to audit, behind the run of that time; none if that is not set.
+    pub(crate) fn audit(&self, grid: &Grid, settings: &RunSettings) -> Result<Option<AuditSchedule>> {
         let Some(every) = self.audit_every else {
             return match self.audit_span {
                 Some(_) => Err(refuse("[watch] audit_span", "it has no meaning without `audit_every`", "say how often, or remove it")),
                 None => Ok(None),
             };
         };
-        let schedule = Schedule::new(every.0, Duration::ZERO)?;
+        let schedule = Schedule::new("[watch] audit_every", every.0, self.at(grid, settings))?;
         Ok(Some(AuditSchedule { schedule, back: self.audit_span.map_or(Self::AUDIT_SPAN, |span| span.0) }))
     }
 

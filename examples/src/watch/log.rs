@@ -1,11 +1,12 @@
 //! What the service logs: one line for each thing that happens, as text or as JSON.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jabber_archive_core::{Error, Event, Observer, RunReport};
 use tracing::{error, info, warn};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use super::vitals::Vitals;
 use crate::console::{Watcher, causes};
 
 /// Logs to standard error from now on; only what this program says, nothing of its libraries.
@@ -23,9 +24,25 @@ pub(super) fn failed(what: &'static str, failure: &Error) {
 }
 
 /// Logs what a run does, and keeps what it reports at its end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Logged {
+    vitals: Arc<Vitals>,
     report: Mutex<Option<RunReport>>,
+}
+
+impl Logged {
+    /// What happens counts there, too.
+    pub(super) fn counted(vitals: Arc<Vitals>) -> Arc<Self> {
+        Arc::new(Self { vitals, report: Mutex::default() })
+    }
+}
+
+/// Logs nothing.
+#[derive(Debug)]
+pub(super) struct Quiet;
+
+impl Observer for Quiet {
+    fn observe(&self, _: &Event<'_>) {}
 }
 
 impl Watcher for Logged {
@@ -41,6 +58,7 @@ impl Observer for Logged {
                 info!(start = %span.start, end = %span.end, windows, rows, "rows to archive");
             }
             Event::Sealed { span, entry, messages, items, bytes, rows } => {
+                self.vitals.sealed();
                 info!(entry, start = %span.start, end = %span.end, rows, messages, mails = items, bytes, "sealed");
             }
             Event::Amended { span, entry, messages, items, bytes } => {
@@ -51,7 +69,10 @@ impl Observer for Logged {
                 warn!(start = %window.start(), end = %window.end(), messages, differences, "source and archive differ");
             }
             Event::Raced { window } => info!(start = %window.start(), "another program sealed this window first, or added to it"),
-            Event::Retrying { error, wait } => warn!(seconds = wait.as_secs_f64(), "{error}: trying again"),
+            Event::Retrying { error, wait } => {
+                self.vitals.count(|counters| counters.retries += 1);
+                warn!(seconds = wait.as_secs_f64(), "{error}: trying again");
+            }
             Event::Ended { report } => {
                 *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some((*report).clone());
             }

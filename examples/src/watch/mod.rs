@@ -1,12 +1,15 @@
 //! The service: archives again and again, and says how it is.
 
 mod log;
+mod metrics;
 mod schedule;
+mod server;
+mod vitals;
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{
@@ -16,11 +19,13 @@ use futures::{
 use jabber_archive_core::{ErrorKind, Result, Timestamp};
 use tracing::{info, warn};
 
-use self::log::Logged;
 pub(crate) use self::schedule::Schedule;
+use self::{log::Logged, vitals::Vitals};
 use crate::{
-    command::{Failure, Outcome, Report, audit, now, report, run},
+    command::{Failure, Outcome, Report, audit, is_of_configuration, now, run},
     config::{AuditSchedule, Config},
+    finding,
+    status::Failed,
     wiring,
 };
 
@@ -32,6 +37,7 @@ type Stop = Shared<BoxFuture<'static, ()>>;
 pub(crate) struct Service {
     config: PathBuf,
     times: Times,
+    vitals: Arc<Vitals>,
     /// When the last round began.
     begun: Option<Timestamp>,
 }
@@ -46,8 +52,9 @@ struct Times {
 
 impl Times {
     fn of(config: &Config) -> Result<Self> {
-        let schedule = config.watch.schedule(&wiring::facts(config)?.grid, &wiring::settings(config))?;
-        Ok(Self { schedule, retry_after: config.watch.retry_after(), audit: config.watch.audit()? })
+        let (grid, settings) = (wiring::facts(config)?.grid, wiring::settings(config));
+        let (schedule, audit) = (config.watch.schedule(&grid, &settings)?, config.watch.audit(&grid, &settings)?);
+        Ok(Self { schedule, retry_after: config.watch.retry_after(), audit })
     }
 
     /// When the next round is, if one has ended now.
@@ -68,8 +75,10 @@ enum Ended {
 impl Service {
     /// The service of this configuration, which has to be one to begin with.
     pub(crate) fn new(config: &Path) -> Result<Self> {
-        let times = Times::of(&Config::read(config)?)?;
-        Ok(Self { config: config.to_owned(), times, begun: None })
+        let read = Config::read(config)?;
+        let times = Times::of(&read)?;
+        read.watch.listen()?;
+        Ok(Self { config: config.to_owned(), times, vitals: Arc::new(Vitals::new(read)), begun: None })
     }
 
     /// Archives at once, because something may have been missed, and from then on whenever it is time, until it is to stop.
@@ -80,21 +89,30 @@ impl Service {
     pub(crate) async fn serve(mut self, json: bool, stop: Stop) -> Result<()> {
         log::begin(json);
         info!(version = env!("CARGO_PKG_VERSION"), configuration = %self.config.display(), "the service begins");
+        if let Some(address) = Config::read(&self.config)?.watch.listen()? {
+            server::begin(address, self.vitals.clone(), stop.clone()).await?;
+        }
         loop {
-            let is_first = self.begun.is_none();
-            let ended = match self.round(&stop).await {
-                Ok(ended) => ended,
-                Err(error) if error.kind() == ErrorKind::Cancelled => Ended::Stopped,
-                Err(error) if is_first && error.kind() == ErrorKind::Config => return Err(error),
+            let (is_first, started, clock) = (self.begun.is_none(), now(), Instant::now());
+            let (ended, failed) = match self.round(&stop).await {
+                Ok(ended) => (ended, None),
+                Err(error) if error.kind() == ErrorKind::Cancelled => (Ended::Stopped, None),
+                Err(error) if is_first && is_of_configuration(&error) => return Err(error),
                 Err(error) => {
                     log::failed("the round failed", &error);
-                    Ended::Failed
+                    (Ended::Failed, Some(Failed { started, error: error.to_string() }))
                 }
             };
             if ended == Ended::Stopped {
                 break;
             }
             let next = self.times.next(now(), ended);
+            self.vitals.count(|counters| {
+                counters.rounds += 1;
+                counters.failed_rounds += u64::from(failed.is_some());
+                counters.seconds = clock.elapsed().as_secs_f64();
+            });
+            self.vitals.ended(failed, next).await;
             info!(%next, "the next round");
             if stop.clone().now_or_never().is_some() || !wait(next, &stop).await {
                 break;
@@ -108,8 +126,9 @@ impl Service {
     async fn round(&mut self, stop: &Stop) -> Result<Ended> {
         let begun = now();
         let before = self.begun.replace(begun);
-        let config = Config::read(&self.config)?;
+        let config = Arc::new(Config::read(&self.config)?);
         self.times = Times::of(&config)?;
+        self.vitals.configured(config.clone());
         let ended = self.archive(&config, stop).await?;
         if ended != Ended::Done {
             return Ok(ended);
@@ -121,7 +140,7 @@ impl Service {
     }
 
     async fn archive(&mut self, config: &Config, stop: &Stop) -> Result<Ended> {
-        let (ended, told) = run::unattended(config, Arc::new(Logged::default()), stop.clone()).await;
+        let (ended, told) = run::unattended(config, Logged::counted(self.vitals.clone()), stop.clone()).await;
         if let Err(error) = told {
             log::failed("after_run", &error);
         }
@@ -137,12 +156,17 @@ impl Service {
     }
 
     async fn compare(&mut self, config: &Config, schedule: AuditSchedule, now: Timestamp, stop: &Stop) -> Result<Ended> {
-        let audited = audit::compare(config, schedule.span(now), audit::Task::Compare, Arc::new(Logged::default()), stop.clone()).await;
+        let audited =
+            audit::compare(config, schedule.span(now), audit::Task::Compare, Logged::counted(self.vitals.clone()), stop.clone()).await;
         let audited = audited.map_err(|Failure { error, .. }| error)?;
         let audit = &audited.audit;
         for (kind, messages) in &audit.found {
             warn!(kind = audit::name(*kind), messages, "{}: `audit` names them", audit::words(*kind));
         }
+        self.vitals.count(|counters| {
+            counters.audits += 1;
+            counters.differences = audit.differences();
+        });
         info!(windows = audit.windows, messages = audit.messages, archived = audit.archived, clean = audit.is_clean(), "the audit ended");
         Ok(if audited.outcome() == Outcome::Stopped { Ended::Stopped } else { Ended::Done })
     }
@@ -152,7 +176,8 @@ impl Service {
 fn reported(report: &Report) -> Ended {
     let run = &report.run;
     for finding in &run.findings {
-        let words = report::words(finding);
+        let (words, count) = finding::words(finding);
+        let words = words.replace("{}", &count.to_string());
         if report.expected.knows(finding) {
             info!(finding = finding.kind(), expected = true, "{words}");
         } else {

@@ -15,8 +15,9 @@ impl Schedule {
     /// Rarer than this is a slip of the pen.
     const MOST: Duration = Duration::from_hours(366 * 24);
 
-    /// Every day at 02:00 is `Schedule::new(24 h, 2 h)`; every hour at ten past, `Schedule::new(1 h, 10 min)`.
-    pub(crate) fn new(every: Duration, at: Duration) -> Result<Self> {
+    /// Every day at 02:00 is 2 h behind every 24 h; every hour at ten past, 10 min behind every 1 h.
+    /// `setting` is where somebody has written how often.
+    pub(crate) fn new(setting: &str, every: Duration, at: Duration) -> Result<Self> {
         if !(Self::LEAST..=Self::MOST).contains(&every) {
             return Err(Error::new(
                 ErrorKind::Config,
@@ -24,7 +25,7 @@ impl Schedule {
                 "read configuration",
                 "it is less than a minute or more than a year",
             )
-            .about("[watch] every")
+            .about(setting)
             .advise("say how often to archive, such as \"24h\" or \"1h\""));
         }
         let (every, at) = (every.as_millis() as i64, at.as_millis() as i64);
@@ -48,7 +49,7 @@ mod tests {
 
     #[test]
     fn what_is_daily_comes_at_its_time_of_day_and_never_at_the_time_that_is_asked_about() {
-        let daily = Schedule::new(Duration::from_hours(24), Duration::from_hours(2)).unwrap();
+        let daily = Schedule::new("every", Duration::from_hours(24), Duration::from_hours(2)).unwrap();
         for (after, next) in [
             ("2026-11-20T01:59:59.999Z", "2026-11-20T02:00:00Z"),
             ("2026-11-20T02:00:00Z", "2026-11-21T02:00:00Z"),
@@ -61,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_is_hourly_comes_at_its_minute_whatever_hour_is_given() {
-        let hourly = Schedule::new(Duration::from_hours(1), Duration::from_mins(65)).unwrap();
+        let hourly = Schedule::new("every", Duration::from_hours(1), Duration::from_mins(65)).unwrap();
         assert_eq!(hourly.next(at("2026-11-20T02:00:00Z")), at("2026-11-20T02:05:00Z"));
         assert_eq!(hourly.next(at("2026-11-20T02:05:00Z")), at("2026-11-20T03:05:00Z"));
     }
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn what_comes_all_the_time_or_never_is_refused() {
         for every in [Duration::ZERO, Duration::from_secs(59), Duration::from_hours(24 * 400)] {
-            assert!(Schedule::new(every, Duration::ZERO).unwrap_err().to_string().contains("[watch] every"));
+            assert!(Schedule::new("[watch] every", every, Duration::ZERO).unwrap_err().to_string().contains("[watch] every"));
         }
     }
 }

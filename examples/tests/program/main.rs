@@ -33,6 +33,7 @@ mod run;
 #[cfg(feature = "sftp")]
 mod sent_files;
 mod several;
+mod status;
 mod trail;
 mod usage;
 mod verify;
