@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jabber_archive_core::List;
+use jabber_archive_core::{List, ListLine};
 use serde_json::Value;
 
 /// The files of an archive, by path.
@@ -77,15 +77,39 @@ pub(crate) fn referred(files: &Files) -> BTreeSet<String> {
     paths
 }
 
+/// The messages that lists name, each as often as it is named.
+fn messages(files: &Files) -> Vec<String> {
+    let mut messages: Vec<String> = lines(files).iter().flat_map(|line| &line.messages).map(|message| format!("{message:?}")).collect();
+    messages.sort_unstable();
+    messages
+}
+
+/// Panics where one archive has other messages or dead letters than another. What is in the way of a mail, left half by a power cut, moves its conversation to the
+/// next edition: then the mails differ, and what they say does not.
+pub(crate) fn assert_same_messages(files: &Files, other: &Files, what: &str) {
+    assert_eq!(messages(files), messages(other), "{what}");
+    let letters = |files: &Files| {
+        let named = entries(files).flat_map(|(_, entry)| seal(&entry).map(named).unwrap_or_default());
+        named.filter(|path| path.starts_with("dead-letters/")).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(letters(files), letters(other), "{what}");
+    let attachments =
+        |files: &Files| files.keys().filter(|path| path.starts_with("attachments/") && !is_leftover(path)).cloned().collect::<Vec<_>>();
+    assert_eq!(attachments(files), attachments(other), "{what}");
+}
+
 /// The ids that lists name, each as often as it is named.
 pub(crate) fn listed(files: &Files) -> Vec<String> {
+    lines(files).iter().map(|line| line.id.to_string()).collect()
+}
+
+fn lines(files: &Files) -> Vec<ListLine> {
     let lists: Vec<String> = entries(files).filter_map(|(_, entry)| Some(seal(&entry)?["list"].as_str()?.to_owned())).collect();
-    let mut ids = Vec::new();
+    let mut lines = Vec::new();
     for digest in lists {
-        let list = List::from_bytes(&files[&format!("ledger/lists/{digest}.jsonl")]).unwrap();
-        ids.extend(list.lines().iter().map(|line| line.id.to_string()));
+        lines.extend_from_slice(List::from_bytes(&files[&format!("ledger/lists/{digest}.jsonl")]).unwrap().lines());
     }
-    ids
+    lines
 }
 
 pub(crate) fn is_stored(path: &str) -> bool {

@@ -11,6 +11,7 @@ mod contents;
 mod killed;
 mod life;
 mod phase;
+mod power_cut;
 #[path = "../program/program.rs"]
 #[allow(dead_code, reason = "the tests of the program use all of it")]
 mod program;

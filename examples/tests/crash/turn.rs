@@ -75,7 +75,12 @@ impl Turn {
 
     /// Something happened: a run, a fault of some kind.
     pub(crate) fn count(&mut self, what: &'static str) {
-        *self.counts.entry(what).or_default() += 1;
+        self.add(what, 1);
+    }
+
+    /// It happened so many times.
+    pub(crate) fn add(&mut self, what: &'static str, times: u64) {
+        *self.counts.entry(what).or_default() += times;
     }
 
     /// A kill met the program at work.

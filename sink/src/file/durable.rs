@@ -79,6 +79,18 @@ fn sync(path: &Path, mode: u32) -> Result<()> {
     })
 }
 
+/// Syncs the folders that lead to a folder: without its name, a power cut takes all that is in it.
+pub(super) fn keep_name(folder: &Path) -> io::Result<()> {
+    for ancestor in folder.canonicalize()?.ancestors().skip(1) {
+        match File::open(ancestor).and_then(|ancestor| ancestor.sync_all()) {
+            // What may not be read, or is of a kind that knows no sync, is none that was made for an archive.
+            Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 /// Takes all rights from everybody but the owner, whatever the umask.
 #[cfg(unix)]
 pub(super) fn restrict(path: &Path, mode: u32) -> io::Result<()> {
