@@ -8,7 +8,7 @@ use std::{
 
 use futures::TryStreamExt;
 use jabber_archive_sink::{
-    object_store::{ObjectStore, ObjectStoreExt, azure::MicrosoftAzureBuilder, path::Path},
+    object_store::{ObjectStore, ObjectStoreExt, PutPayload, azure::MicrosoftAzureBuilder, path::Path},
     testing::{Azurite, FaultProxy, Outcome, Recorded, Rule},
 };
 
@@ -55,7 +55,7 @@ impl Container {
             self.name,
             self.proxy.endpoint(),
         );
-        Place { sink, memory: "64MiB", key: self.azurite.key() }
+        Place { sink, memory: "64MiB", spool: None, key: self.azurite.key() }
     }
 
     /// Every blob, by its path.
@@ -78,6 +78,20 @@ impl Container {
     /// Whether a request since then is held, so that its sender waits for a reply.
     fn holds(&self, since: usize) -> bool {
         self.proxy.requests()[since..].iter().any(|request| matches!(request.outcome, Outcome::Stalled | Outcome::Lost(_)))
+    }
+
+    /// Makes the archive that a chapter finds.
+    pub(crate) fn lay_out(&self, company: &Company, chapter: Chapter) -> Files {
+        let Some(files) = company.before(chapter) else { return Files::new() };
+        self.runtime.block_on(async {
+            self.azurite.create_container(&self.name).await;
+            let put = |(path, content): (&String, &Vec<u8>)| {
+                let (store, path, content) = (self.store.clone(), Path::from(path.as_str()), PutPayload::from(content.clone()));
+                async move { store.put(&path, content).await.unwrap() }
+            };
+            futures::future::join_all(files.iter().map(put)).await;
+        });
+        files.clone()
     }
 
     pub(crate) fn delete_all(&self) {
@@ -103,7 +117,9 @@ fn killed_at_any_request_on_azure() {
         let Some(container) = Container::new("crash", turn.counted("archives")) else { return };
         company.configure(&container.place());
         let mut before = Files::new();
-        for chapter in Chapter::ALL {
+        let life = Chapter::life(&mut turn.rng);
+        before.extend(container.lay_out(&company, life[0]));
+        for &chapter in life {
             company.turn_to(chapter);
             for _ in 0..turn.rng.usize(1..=6) {
                 if !turn.goes_on() {
@@ -149,9 +165,12 @@ fn killed_at_any_request_on_azure() {
             before = container.blobs();
             assert_undisturbed(&company, chapter, &clean, &before, &mut company.program("verify", &[]));
             assert!(!before.keys().any(|path| path.contains('#') || path.starts_with("incoming/")), "nothing is left on its way");
+            if !turn.goes_on() {
+                break;
+            }
         }
         turn.count("archives");
         container.delete_all();
     }
-    assert!(turn.kills() > 0, "no kill met the program at work");
+    turn.assert_met();
 }

@@ -36,6 +36,11 @@ pub(crate) enum Chapter {
 impl Chapter {
     pub(crate) const ALL: [Self; 5] = [Self::Run, Self::Late, Self::Retry, Self::Repair, Self::Export];
 
+    /// The chapters of a life that begins with any of them, oftener with the first, in which most is to be met.
+    pub(crate) fn life(rng: &mut Rng) -> &'static [Self] {
+        &Self::ALL[rng.usize(..=Self::ALL.len()).saturating_sub(1)..]
+    }
+
     /// Whether sealed windows are added to.
     pub(crate) fn adds(self) -> bool {
         matches!(self, Self::Late | Self::Retry | Self::Repair)
@@ -76,13 +81,15 @@ pub(crate) struct Place {
     pub(crate) sink: String,
     /// Of `[run]`.
     pub(crate) memory: &'static str,
+    /// Elsewhere than beside the archive.
+    pub(crate) spool: Option<PathBuf>,
     /// In the environment of the program, where the archive needs it.
     pub(crate) key: &'static str,
 }
 
 impl Place {
     pub(crate) fn folder(folder: &Path) -> Self {
-        Self { sink: format!("kind = \"file\"\npath = \"{}\"", folder.display()), memory: "64MiB", key: "" }
+        Self { sink: format!("kind = \"file\"\npath = \"{}\"", folder.display()), memory: "64MiB", spool: None, key: "" }
     }
 }
 
@@ -161,6 +168,20 @@ impl Company {
         &self.undisturbed[chapter as usize]
     }
 
+    /// The files of an archive that a chapter finds, if it is not the first.
+    pub(crate) fn before(&self, chapter: Chapter) -> Option<&Files> {
+        Some(&self.undisturbed[(chapter as usize).checked_sub(1)?].files)
+    }
+
+    /// Makes the archive that a chapter finds.
+    pub(crate) fn lay_out(&self, chapter: Chapter, archive: &Path) {
+        for (path, content) in self.before(chapter).into_iter().flatten() {
+            let path = archive.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.setting.folder.path()
     }
@@ -181,7 +202,7 @@ impl Company {
                     "memory = \"{}\"\nspool = \"{}\"\nstart = \"2026-11-01T00:00:00Z\"\nlate_windows = 5000\nchunk_windows = 2\n\n[run.limits]\n\
                      dead_letters_per_mille = 1000\n\n[files]\nkind = \"folder\"\nroots = [{{ logged = \"{LOGGED}\", place = \"{}\" }}]\n",
                     place.memory,
-                    folder.join("spool").display(),
+                    place.spool.clone().unwrap_or_else(|| folder.join("spool")).display(),
                     folder.join("mft").display(),
                 )
         });
@@ -189,17 +210,25 @@ impl Company {
 
     /// The command of a chapter, with the configuration as it stands.
     pub(crate) fn command(&self, chapter: Chapter) -> Command {
-        let out = self.folder().join("copy.mbox");
+        self.command_for(chapter, "copy.mbox")
+    }
+
+    /// The same for another program at the same time.
+    pub(crate) fn command_beside(&self, chapter: Chapter) -> Command {
+        self.command_for(chapter, "another.mbox")
+    }
+
+    fn command_for(&self, chapter: Chapter, copy: &str) -> Command {
+        let out = self.folder().join(copy);
         // A copy that was killed is in the way of the next, which says so.
         for left in [out.clone(), out.with_extension("mbox.partial")] {
             let _: std::io::Result<()> = fs::remove_file(&left);
         }
-        let out = out.to_str().unwrap();
         match chapter {
             Chapter::Run | Chapter::Late => self.program("run", &[]),
             Chapter::Retry => self.program("retry", &[]),
             Chapter::Repair => self.program("audit", &["--repair", "--accept", "the test wants it"]),
-            Chapter::Export => self.program("export", &["--to", "mbox", "--person", "alice@example.com", "--out", out]),
+            Chapter::Export => self.program("export", &["--to", "mbox", "--person", "alice@example.com", "--out", out.to_str().unwrap()]),
         }
     }
 

@@ -6,13 +6,18 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod azure;
+mod clock;
 mod company;
 mod contents;
+mod full_disk;
 mod killed;
 mod life;
+mod namespace;
 mod phase;
 mod power_cut;
 #[path = "../program/program.rs"]
 #[allow(dead_code, reason = "the tests of the program use all of it")]
 mod program;
+mod read_only;
+mod together;
 mod turn;

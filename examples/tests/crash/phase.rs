@@ -43,6 +43,8 @@ fn phase(before: &Files, after: &Files, asked_the_source: bool) -> &'static str 
         Some((_, entry)) if entry.get("seal").is_some() => "sealed",
         Some((_, entry)) if entry.get("addendum").is_some() => "added",
         Some(_) => "recorded",
-        None => "storing",
+        None if new.iter().any(|path| is_stored(path)) => "storing",
+        None if before.contains_key("archive.json") => "putting",
+        None => "beginning",
     }
 }

@@ -15,7 +15,10 @@ use fastrand::Rng;
 /// How long all tests take together, beside what they prepare and a last clean run each.
 const FOR: &str = "JABBER_ARCHIVE_CRASH_FOR";
 const SEED: &str = "JABBER_ARCHIVE_CRASH_SEED";
-const DEFAULT: Duration = Duration::from_secs(24);
+const DEFAULT: Duration = Duration::from_secs(15);
+
+/// How long a test tries to meet the program at work at all.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Each test's share of the time, by how much there is to meet.
 const SHARES: [(&str, u32); 8] = [
@@ -40,7 +43,8 @@ pub(crate) struct Turn {
     ends: Instant,
     counts: BTreeMap<&'static str, u64>,
     kills: BTreeMap<String, u64>,
-    _turn: MutexGuard<'static, ()>,
+    faults: BTreeMap<String, u64>,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Turn {
@@ -64,13 +68,14 @@ impl Turn {
             ends: begun + total * *share / all,
             counts: BTreeMap::new(),
             kills: BTreeMap::new(),
-            _turn: turn,
+            faults: BTreeMap::new(),
+            _alone: turn,
         }
     }
 
-    /// Whether there is time left.
+    /// Whether there is time left, or so little was of it that nothing has met the program at work yet.
     pub(crate) fn goes_on(&self) -> bool {
-        Instant::now() < self.ends
+        Instant::now() < self.ends || (self.kills() + self.faults() == 0 && self.begun.elapsed() < PATIENCE)
     }
 
     /// Something happened: a run, a fault of some kind.
@@ -88,6 +93,11 @@ impl Turn {
         *self.kills.entry(phase).or_default() += 1;
     }
 
+    /// Something else than a kill ended the program at work.
+    pub(crate) fn fault(&mut self, phase: String) {
+        *self.faults.entry(phase).or_default() += 1;
+    }
+
     /// How often something happened.
     pub(crate) fn counted(&self, what: &str) -> u64 {
         self.counts.get(what).copied().unwrap_or_default()
@@ -95,6 +105,15 @@ impl Turn {
 
     pub(crate) fn kills(&self) -> u64 {
         self.kills.values().sum()
+    }
+
+    pub(crate) fn faults(&self) -> u64 {
+        self.faults.values().sum()
+    }
+
+    /// A test in which nothing meets the program at work shows nothing.
+    pub(crate) fn assert_met(&self) {
+        assert!(self.kills() + self.faults() > 0, "nothing met the program at work");
     }
 }
 
@@ -105,9 +124,9 @@ impl Drop for Turn {
         for (what, times) in &self.counts {
             write!(line, ", {times} {what}").unwrap();
         }
-        if !self.kills.is_empty() {
-            let phases: Vec<String> = self.kills.iter().map(|(phase, times)| format!("{phase} {times}")).collect();
-            write!(line, ", {} kills ({})", self.kills(), phases.join(", ")).unwrap();
+        for (of, met) in [("kills", &self.kills), ("faults", &self.faults)].into_iter().filter(|(_, met)| !met.is_empty()) {
+            let phases: Vec<String> = met.iter().map(|(phase, times)| format!("{phase} {times}")).collect();
+            write!(line, ", {} {of} ({})", met.values().sum::<u64>(), phases.join(", ")).unwrap();
         }
         if thread::panicking() {
             line.push_str(", FAILED");

@@ -15,7 +15,6 @@ mod faults;
 mod filter;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
-mod killed;
 mod late;
 #[cfg(feature = "ldap")]
 mod ldap;

@@ -163,14 +163,14 @@ impl Disk {
     }
 
     /// Puts what a power cut may leave into an empty folder.
-    pub(super) fn cut(&self, mut loss: Loss<'_>, into: &Path) -> Lost {
+    pub(super) fn cut(&self, mut how: Loss<'_>, into: &Path) -> Lost {
         let mut lost = Lost::default();
-        let mildness = if let Loss::Some(rng) = &mut loss { rng.f64() } else { 0.0 };
+        let mildness = if let Loss::Some(rng) = &mut how { rng.f64() } else { 0.0 };
         let mut contents: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
         let mut folders = BTreeSet::from([String::new()]);
         for (path, states) in &self.names {
             let now = self.now(path);
-            let node = states[loss.state(states.len(), mildness)].1;
+            let node = states[how.state(states.len(), mildness)].1;
             if !folders.contains(folder_of(path)) || node == Node::Nothing {
                 lost.names += u64::from(now != Node::Nothing);
                 continue;
@@ -178,7 +178,7 @@ impl Disk {
             match node {
                 Node::File(file) => {
                     let of = &self.files[file];
-                    let torn = || if of.is_synced { of.content.clone() } else { loss.content(&of.content, mildness) };
+                    let torn = || if of.is_synced { of.content.clone() } else { how.content(&of.content, mildness) };
                     let content = contents.entry(file).or_insert_with(torn);
                     lost.contents += u64::from(*content != of.content);
                     fs::write(into.join(path), content).unwrap();
