@@ -15,7 +15,7 @@ use fastrand::Rng;
 /// How long all tests take together, beside what they prepare and a last clean run each.
 const FOR: &str = "JABBER_ARCHIVE_CRASH_FOR";
 const SEED: &str = "JABBER_ARCHIVE_CRASH_SEED";
-const DEFAULT: Duration = Duration::from_secs(15);
+const DEFAULT: Duration = Duration::from_secs(24);
 
 /// How long a test tries to meet the program at work at all.
 const PATIENCE: Duration = Duration::from_mins(1);
