@@ -3,6 +3,7 @@ use std::{fmt, sync::Arc, time::Instant};
 use jabber_archive_core::{
     AuditReport, ConversationKey, Discrepancy, DiscrepancyKind, Error, ErrorClass, ErrorKind, Result, Span, Timestamp,
 };
+use jabber_archive_sink::Swept;
 use serde::Serialize;
 
 use super::{Failure, Outcome, asked_to_stop, now, report::Report, unmapped::printable};
@@ -37,7 +38,9 @@ pub(super) async fn audit(arguments: &Audit, console: &Console) -> Result<Outcom
     let audit = ended.map_err(|error| Failure {
         error,
         // What a repair that failed has added.
-        report: known.map(|run| Box::new(Report { archive: place.to_string(), seconds, failed: true, unmapped_file: None, run })),
+        report: known.map(|run| {
+            Box::new(Report { archive: place.to_string(), seconds, failed: true, unmapped_file: None, swept: Swept::default(), run })
+        }),
     })?;
     let audited = Audited { archive: place.to_string(), seconds, audit };
     console.print(&audited)?;

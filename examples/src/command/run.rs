@@ -1,6 +1,10 @@
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jabber_archive_core::{People, Result, Timestamp};
+use jabber_archive_sink::Swept;
 
 use super::{Failure, Outcome, after_run::AfterRun, asked_to_stop, exit_code, now, report::Report, unmapped};
 use crate::{
@@ -9,6 +13,9 @@ use crate::{
     console::{Console, document},
     wiring::{self, Place},
 };
+
+/// How old what a killed write has left must be before it is removed: no write takes as long.
+const LEFT_ALONE: Duration = Duration::from_hours(24);
 
 /// What an archiver is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +82,22 @@ pub(super) async fn archive(config: &Config, task: Task, people: People, accept:
         Task::Retry => archiver.retry(now, stop).await,
     };
     let known = progress.end();
-    let report =
-        |run, failed| Report { archive: place.to_string(), seconds: begun.elapsed().as_secs_f64(), failed, unmapped_file: None, run };
+    // Only once the clocks have been compared, and the source read: what depends on nothing comes last.
+    let swept = match &ended {
+        Ok(run) if task == Task::Run && !run.cancelled => place.sweep(now.before(LEFT_ALONE)).await.unwrap_or_else(|error| {
+            Console::complain(&error);
+            Swept::default()
+        }),
+        _ => Swept::default(),
+    };
+    let report = |run, failed| Report {
+        archive: place.to_string(),
+        seconds: begun.elapsed().as_secs_f64(),
+        failed,
+        unmapped_file: None,
+        swept,
+        run,
+    };
     match ended {
         Ok(run) => Ok(report(run, false)),
         // Before the chain is read there is nothing to report.

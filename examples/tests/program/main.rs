@@ -32,6 +32,7 @@ mod run;
 #[cfg(feature = "sftp")]
 mod sent_files;
 mod several;
+mod swept;
 mod trail;
 mod usage;
 mod verify;

@@ -7,10 +7,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
 use object_store::path::Path as ObjectPath;
 
-use crate::archive::Durability;
+use super::sweep;
+use crate::{Swept, archive::Durability};
 
 /// An fsync waits for the disk, not for a core: so many are under way at once.
 const THREADS: usize = 16;
@@ -31,14 +32,23 @@ impl LocalDurability {
 impl Durability for LocalDurability {
     async fn settle(&self, paths: Vec<ObjectPath>) -> Result<()> {
         let root = self.root.clone();
-        let settled = tokio::task::spawn_blocking(move || settle(&root, &paths)).await;
-        settled.map_err(|error| Error::new(ErrorKind::Sink, ErrorClass::Transient, "sync", "the task ended early").because(error))?
+        off_the_runtime("sync", move || settle(&root, &paths)).await
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<Swept> {
+        let root = self.root.clone();
+        off_the_runtime("sweep", move || sweep::sweep(&root, before)).await
     }
 
     fn largest_item(&self) -> u64 {
         // The whole of a mail is held in memory while it is written; 150 MB is also where Exchange Online ends.
         150 << 20
     }
+}
+
+async fn off_the_runtime<T: Send + 'static>(operation: &'static str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| Error::new(ErrorKind::Sink, ErrorClass::Transient, operation, "the task ended early").because(error))?
 }
 
 fn settle(root: &Path, paths: &[ObjectPath]) -> Result<()> {

@@ -1,6 +1,8 @@
 //! Archives in a folder of the local file system.
 
 mod durable;
+mod leftover;
+mod sweep;
 
 use std::{fs, io, path::Path, sync::Arc};
 
