@@ -11,8 +11,8 @@ use fastrand::Rng;
 
 use crate::{
     company::{Chapter, Company, Place},
-    contents::Files,
-    life::{Left, assert_intact, assert_undisturbed, below, count_leftovers, spools, wait},
+    contents::{Contents, Files},
+    life::{Left, age_leftovers, assert_intact, assert_undisturbed, below, count_leftovers, spools, wait},
     phase,
     program::files,
     turn::Turn,
@@ -106,6 +106,10 @@ fn killed_at_any_moment_on_files() {
                 if !turn.goes_on() {
                     break;
                 }
+                // A day has gone by: runs sweep, and are killed while they do.
+                if turn.rng.bool() {
+                    age_leftovers(&archive, &before);
+                }
                 let statements = company.setting.database.statements().len();
                 let moment = Moment::of(&company, chapter, &mut turn.rng);
                 let mut child = company.command(chapter).spawn().unwrap();
@@ -134,6 +138,13 @@ fn killed_at_any_moment_on_files() {
                 break;
             }
         }
+        let left = files(&archive);
+        let aged = age_leftovers(&archive, &left);
+        turn.add("swept at last", aged);
+        wait(company.program("run", &[]).spawn().unwrap()).assert(0, if aged > 0 { &["swept "] } else { &["nothing to archive"] });
+        let after = files(&archive);
+        assert_eq!(age_leftovers(&archive, &after), 0, "{:?}", after.keys());
+        assert_eq!(Contents::of(&after), Contents::of(&left));
         turn.count("archives");
     }
     turn.assert_met();

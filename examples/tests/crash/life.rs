@@ -1,11 +1,11 @@
 //! What must be true of an archive after every kill, and at the end of every chapter.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::Path,
     process::{Child, Command},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
@@ -90,6 +90,16 @@ pub(crate) fn count_leftovers(turn: &mut Turn, before: &Files, after: &Files) {
     for _ in after.keys().filter(|path| (is_leftover(path) || path.starts_with("incoming/")) && !before.contains_key(*path)) {
         turn.count("leftovers");
     }
+}
+
+/// Makes what killed writes have left in a folder older than a day; how many files that are.
+pub(crate) fn age_leftovers(archive: &Path, files: &Files) -> u64 {
+    let left = files.keys().filter(|path| is_leftover(path) || path.starts_with("incoming/") || path.starts_with(".probe-"));
+    let aged = left.map(|path| {
+        let file = File::options().append(true).open(archive.join(path)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(25)).unwrap();
+    });
+    aged.count() as u64
 }
 
 /// How many files lie below a folder, without those that are on their way.
