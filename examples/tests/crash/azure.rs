@@ -121,7 +121,7 @@ fn killed_at_any_request_on_azure() {
         before.extend(container.lay_out(&company, life[0]));
         for &chapter in life {
             company.turn_to(chapter);
-            for _ in 0..turn.rng.usize(1..=6) {
+            for _ in 0..chapter.breaks(&mut turn.rng) {
                 if !turn.goes_on() {
                     break;
                 }

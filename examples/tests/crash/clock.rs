@@ -79,7 +79,7 @@ fn the_clock_jumps_between_runs_and_in_the_middle_of_them() {
         for &chapter in life {
             company.turn_to(chapter);
             let mut before = files_there();
-            for _ in 0..turn.rng.usize(1..=4) {
+            for _ in 0..chapter.breaks(&mut turn.rng) {
                 if !turn.goes_on() {
                     break;
                 }

@@ -41,6 +41,17 @@ impl Chapter {
         &Self::ALL[rng.usize(..=Self::ALL.len()).saturating_sub(1)..]
     }
 
+    /// How often it is broken off before a clean run: the more there is to meet, the oftener.
+    pub(crate) fn breaks(self, rng: &mut Rng) -> usize {
+        rng.usize(
+            1..=match self {
+                Self::Run => 8,
+                Self::Export => 2,
+                _ => 5,
+            },
+        )
+    }
+
     /// Whether sealed windows are added to.
     pub(crate) fn adds(self) -> bool {
         matches!(self, Self::Late | Self::Retry | Self::Repair)

@@ -102,7 +102,7 @@ fn killed_at_any_moment_on_files() {
         for &chapter in life {
             company.turn_to(chapter);
             let mut before = if archive.exists() { files(&archive) } else { Files::new() };
-            for _ in 0..turn.rng.usize(1..=6) {
+            for _ in 0..chapter.breaks(&mut turn.rng) {
                 if !turn.goes_on() {
                     break;
                 }

@@ -31,7 +31,7 @@ fn the_file_system_becomes_read_only_in_mid_run() {
         for &chapter in life {
             company.turn_to(chapter);
             let mut before = files_there();
-            for _ in 0..turn.rng.usize(1..=4) {
+            for _ in 0..chapter.breaks(&mut turn.rng) {
                 if !turn.goes_on() {
                     break;
                 }

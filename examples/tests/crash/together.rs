@@ -10,7 +10,7 @@ use crate::{
     company::{Chapter, Company, Place},
     contents::{Files, assert_same_messages},
     killed::Moment,
-    life::{Left, assert_intact, assert_undisturbed, wait},
+    life::{Left, age_leftovers, assert_intact, assert_undisturbed, wait},
     phase,
     program::{Ran, files},
     turn::Turn,
@@ -41,14 +41,23 @@ fn two(company: &Company, chapter: Chapter, rng: &mut Rng, takes: Duration) -> [
 }
 
 /// A life in which every chapter is begun by two, in a place that is so many times as slow as a folder.
-fn live_together(company: &Company, turn: &mut Turn, life: &[Chapter], slowness: u32, files_there: impl Fn() -> Files) {
+fn live_together(
+    company: &Company,
+    turn: &mut Turn,
+    life: &[Chapter],
+    slowness: u32,
+    files_there: impl Fn() -> Files,
+    age: impl Fn(&Files),
+) {
     for &chapter in life {
         company.turn_to(chapter);
         let mut before = files_there();
-        for _ in 0..turn.rng.usize(1..=3) {
+        for _ in 0..chapter.breaks(&mut turn.rng) {
             if !turn.goes_on() {
                 break;
             }
+            // A day has gone by: both sweep what earlier kills have left.
+            age(&before);
             let statements = company.setting.database.statements().len();
             let ended = two(company, chapter, &mut turn.rng, company.undisturbed(chapter).took * slowness);
             let after = files_there();
@@ -84,7 +93,16 @@ fn two_programs_at_once_on_files() {
         company.configure(&Place::folder(&archive));
         let life = Chapter::life(&mut turn.rng);
         company.lay_out(life[0], &archive);
-        live_together(&company, &mut turn, life, 1, || if archive.exists() { files(&archive) } else { Files::new() });
+        live_together(
+            &company,
+            &mut turn,
+            life,
+            1,
+            || if archive.exists() { files(&archive) } else { Files::new() },
+            |files| {
+                age_leftovers(&archive, files);
+            },
+        );
     }
     turn.assert_met();
 }
@@ -101,7 +119,7 @@ fn two_programs_at_once_on_azure() {
         company.configure(&container.place());
         let life = Chapter::life(&mut turn.rng);
         container.lay_out(&company, life[0]);
-        live_together(&company, &mut turn, life, 5, || container.blobs());
+        live_together(&company, &mut turn, life, 5, || container.blobs(), |_| {});
         container.delete_all();
     }
     turn.assert_met();

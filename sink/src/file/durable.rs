@@ -89,16 +89,34 @@ fn sync(path: &Path, mode: u32) -> Result<()> {
     })
 }
 
-/// Syncs the folders that lead to a folder: without its name, a power cut takes all that is in it.
+/// Syncs the folders that lead to a folder, up to where its file system is mounted: without its name, a power cut takes all that is in it.
 pub(super) fn keep_name(folder: &Path) -> io::Result<()> {
-    for ancestor in folder.canonicalize()?.ancestors().skip(1) {
+    let folder = folder.canonicalize()?;
+    let device = device(&folder)?;
+    for ancestor in folder.ancestors().skip(1) {
+        if self::device(ancestor)? != device {
+            break;
+        }
         match File::open(ancestor).and_then(|ancestor| ancestor.sync_all()) {
             // What may not be read, or is of a kind that knows no sync, is none that was made for an archive.
-            Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) => {}
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {}
             synced => synced?,
         }
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn device(folder: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+
+    Ok(folder.metadata()?.dev())
+}
+
+#[cfg(not(unix))]
+fn device(_: &Path) -> io::Result<u64> {
+    Ok(0)
 }
 
 /// Takes all rights from everybody but the owner, whatever the umask.
