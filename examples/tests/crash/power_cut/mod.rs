@@ -87,8 +87,13 @@ fn cut(company: &Company, turn: &mut Turn, chapter: Chapter, folder: &Path, mome
     let mut disk = Disk::of(folder);
     let statements = company.setting.database.statements().len();
     turn.count("runs");
+    let _: std::io::Result<()> = fs::remove_file(&log);
     let mut child = traced(&company.command(chapter), &log).spawn().unwrap();
     let process = child.id();
+    // One that is killed before strace has hold of it leaves no log.
+    while fs::metadata(&log).map_or(0, |log| log.len()) == 0 && child.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(1));
+    }
     if let Some(moment) = moment {
         moment.kill(&archive, &mut child, |_| {});
     }
