@@ -75,6 +75,9 @@ impl Console {
 pub(crate) trait Watcher: Observer {
     /// Nothing more happens; what the run did, if it came to its end.
     fn end(&self) -> Option<RunReport>;
+
+    /// Is told what went wrong beside the run, and does not end it.
+    fn complain(&self, error: &Error);
 }
 
 /// An error, and what was done before, as one JSON document.
@@ -187,6 +190,10 @@ impl Watcher for Progress {
     fn end(&self) -> Option<RunReport> {
         self.line.leave();
         self.state.lock().unwrap_or_else(PoisonError::into_inner).report.take()
+    }
+
+    fn complain(&self, error: &Error) {
+        Console::complain(error);
     }
 }
 

@@ -10,10 +10,10 @@ use futures::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use jabber_archive_core::{ByteStream, Error, ErrorClass, ErrorKind, Result, Stored};
+use jabber_archive_core::{ByteStream, Error, ErrorClass, ErrorKind, Result, Stored, Timestamp};
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart, path::Path};
 
-use crate::{ObjectLedger, ObjectSink, fault};
+use crate::{ObjectLedger, ObjectSink, Swept, fault};
 
 /// How many parts of one upload wait to be sent while more arrive.
 const PARTS: usize = 4;
@@ -32,7 +32,7 @@ pub struct Archive {
     durability: Arc<dyn Durability>,
 }
 
-/// What a store does beyond [`ObjectStore`] before its objects survive a power cut.
+/// What a store does beyond [`ObjectStore`]: before its objects survive a power cut, and after a program was killed.
 ///
 /// # Contract
 ///
@@ -44,6 +44,12 @@ pub trait Durability: fmt::Debug + Send + Sync {
 
     /// The largest object that one put takes, in bytes.
     fn largest_item(&self) -> u64;
+
+    /// Removes what killed writes have left, if it was not written to since then; see [`Archive::sweep`]. There is nothing to be removed where a store does so by itself.
+    async fn sweep(&self, before: Timestamp) -> Result<Swept> {
+        let _ = before;
+        Ok(Swept::default())
+    }
 
     /// Whether completing a multipart upload never replaces what is there. Where it may, an upload goes elsewhere first and is copied from there.
     fn creates_streams(&self) -> bool {

@@ -15,6 +15,7 @@ mod ledger;
 mod sink;
 #[cfg(feature = "file")]
 mod spool;
+mod sweep;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod verify;
@@ -34,5 +35,6 @@ pub use self::{
     archive::{Archive, Durability},
     ledger::ObjectLedger,
     sink::ObjectSink,
+    sweep::Swept,
     verify::{Fault, Problem, Sample, Sampled, Verification, VerifyOptions, VerifyProgress, verify},
 };

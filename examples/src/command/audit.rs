@@ -3,6 +3,7 @@ use std::{fmt, sync::Arc, time::Instant};
 use jabber_archive_core::{
     AuditReport, ConversationKey, Discrepancy, DiscrepancyKind, Error, ErrorClass, ErrorKind, Result, Span, Timestamp,
 };
+use jabber_archive_sink::Swept;
 use serde::Serialize;
 
 use super::{Failure, Outcome, asked_to_stop, now, report::Report, unmapped::printable};
@@ -80,6 +81,7 @@ pub(crate) async fn compare(
                 failed: true,
                 expected: config.run.expected_findings.clone(),
                 unmapped_file: None,
+                swept: Swept::default(),
                 run,
             })
         }),

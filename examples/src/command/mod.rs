@@ -72,10 +72,9 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
 pub(crate) fn exit_code(ended: Result<Outcome, &Failure>) -> u8 {
     match ended {
         Ok(Outcome::Done) => 0,
-        Ok(Outcome::Stopped) => 1,
         Ok(Outcome::Findings) => 3,
         Err(Failure { error, .. }) if is_of_configuration(error) => 2,
-        Err(_) => 1,
+        Ok(Outcome::Stopped) | Err(_) => 1,
     }
 }
 

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use jabber_archive_core::{FilterReason, Finding, LateRows, RunReport};
+use jabber_archive_sink::Swept;
 use serde::Serialize;
 
 use super::{Outcome, unmapped};
@@ -20,6 +21,8 @@ pub(crate) struct Report {
     /// Where the people without an address were written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unmapped_file: Option<String>,
+    /// What killed writes had left, and is gone now.
+    pub(super) swept: Swept,
     #[serde(flatten)]
     pub(crate) run: RunReport,
 }
@@ -83,6 +86,9 @@ impl fmt::Display for Report {
         }
         if !run.abandoned.is_empty() {
             writeln!(f, "abandoned {}: mails of interrupted attempts, which the chain says count for nothing", run.abandoned.len())?;
+        }
+        if self.swept.files > 0 {
+            writeln!(f, "swept {}, which writes that were killed more than a day ago had left", self.swept)?;
         }
         told(f, &run.findings, &self.expected)?;
         if !run.unmapped.is_empty() {

@@ -1,6 +1,10 @@
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, People, Result, Timestamp};
+use jabber_archive_sink::Swept;
 use serde_json::Value;
 
 use super::{Failure, Outcome, after_run::AfterRun, asked_to_stop, exit_code, now, report::Report, unmapped};
@@ -10,6 +14,9 @@ use crate::{
     console::{Console, Watcher, document},
     wiring::{self, Place},
 };
+
+/// How old what a killed write has left must be before it is removed: no write takes as long.
+const LEFT_ALONE: Duration = Duration::from_hours(24);
 
 /// What an archiver is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +117,21 @@ pub(super) async fn archive(
         Task::Retry => archiver.retry(now, stop).await,
     };
     let known = watcher.end();
+    // Only once the clocks have been compared, and the source read: what depends on nothing comes last.
+    let swept = match &ended {
+        Ok(run) if task == Task::Run && !run.cancelled => place.sweep(now.before(LEFT_ALONE)).await.unwrap_or_else(|error| {
+            watcher.complain(&error);
+            Swept::default()
+        }),
+        _ => Swept::default(),
+    };
     let report = |run, failed| Report {
         archive: place.to_string(),
         seconds: begun.elapsed().as_secs_f64(),
         failed,
         expected: config.run.expected_findings.clone(),
         unmapped_file: None,
+        swept,
         run,
     };
     match ended {

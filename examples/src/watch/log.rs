@@ -49,6 +49,10 @@ impl Watcher for Logged {
     fn end(&self) -> Option<RunReport> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+
+    fn complain(&self, error: &Error) {
+        failed("beside the run", error);
+    }
 }
 
 impl Observer for Logged {

@@ -1,7 +1,7 @@
 use std::{env, fmt, path::PathBuf, sync::Arc};
 
-use jabber_archive_core::{Error, ErrorClass, ErrorKind, Observer, Result};
-use jabber_archive_sink::{Archive, AzureConfig, AzureLimits, AzureSignIn};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Observer, Result, Timestamp};
+use jabber_archive_sink::{Archive, AzureConfig, AzureLimits, AzureSignIn, Swept};
 
 use super::refuse;
 use crate::config::{Config, SinkConfig, SinkKind};
@@ -51,6 +51,14 @@ impl Place {
                 Ok(None)
             }
             archive => Ok(archive),
+        }
+    }
+
+    /// Removes what killed writes have left there and nobody has written to since then. Azure does away with unfinished uploads by itself.
+    pub(crate) async fn sweep(&self, before: Timestamp) -> Result<Swept> {
+        match self {
+            Self::Folder(folder) => Archive::existing_file(folder)?.sweep(before).await,
+            Self::Container(_) => Ok(Swept::default()),
         }
     }
 

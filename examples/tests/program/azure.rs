@@ -1,6 +1,6 @@
 //! An archive in a container of a real Azurite, as an administrator has it.
 
-use std::{collections::BTreeMap, env, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, thread, time::Duration};
 
 use futures::TryStreamExt;
 use jabber_archive_sink::{
@@ -170,33 +170,4 @@ fn a_second_signal_ends_a_program_that_waits_for_the_store() {
     proxy.clear();
     azure.run("run", &[]).assert(3, &[]);
     azure.run("verify", &[]).assert(0, &["are as they were archived"]);
-}
-
-#[test]
-fn an_archive_in_a_container_that_was_killed_over_and_over_has_the_same_bytes() {
-    let kills: u64 = env::var("JABBER_ARCHIVE_KILLS").map_or(6, |kills| kills.parse().unwrap());
-    let Some(azure) = Azure::new("program-killed", 45, 400) else { return };
-    azure.setting.configure(|text| text);
-    let begun = std::time::Instant::now();
-    azure.setting.run("run", &[]).assert(3, &[]);
-    let whole = begun.elapsed();
-    azure.configure(azure.azurite.endpoint(), "create_container = true");
-    let mut landed = 0;
-    for round in 0..kills {
-        let mut run = command();
-        run.arg("run").arg("--config").arg(azure.setting.config()).env("JABBER_TEST_KEY", azure.azurite.key());
-        let mut run = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-        thread::sleep(whole.mul_f64((round * 7 + 3) as f64 % 10.0 / 10.0) + Duration::from_micros(round * 7_919 % 1_000));
-        if run.try_wait().unwrap().is_none() {
-            // SIGKILL on Unix.
-            run.kill().unwrap();
-            landed += 1;
-        }
-        run.wait().unwrap();
-    }
-    assert!(landed > 0, "no kill met the program at work");
-    assert!(matches!(azure.run("run", &[]).code, Some(0 | 3)));
-    azure.run("verify", &[]).assert(0, &["are as they were archived"]);
-    assert!(of_rows(azure.blobs()) == content(&azure.setting.archive()), "the bytes differ after {landed} kills");
-    println!("{landed} of {kills} kills met the program at work");
 }

@@ -1,10 +1,10 @@
 //! Rows that come after their window was sealed, through the whole program.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use jabber_archive_sql::testing::Value;
 
-use crate::program::{Setting, content, ended};
+use crate::program::{Setting, content, ended, files, of_rows};
 
 /// A row of `jm` as the server writes it.
 fn row(sent: jabber_archive_core::Timestamp, body: &str) -> Vec<Value> {
@@ -57,4 +57,38 @@ fn what_comes_late_is_added_by_the_next_run_and_verified_like_everything_else() 
     script.assert(0, &["0 problems"]);
     setting.run("run", &[]).assert(0, &["nothing came late"]);
     setting.run("retry", &["--json"]).assert(0, &[]);
+}
+
+#[test]
+fn a_mail_that_a_killed_run_was_adding_is_extra_until_it_is_added_and_for_good_where_its_rows_are_gone() {
+    let setting = Setting::new(82, 100);
+    setting.configure(|text| format!("{text}late_windows = 5000\n"));
+    setting.run("run", &[]).assert(3, &[]);
+    let before = files(&setting.archive());
+    let sent = setting.office.start().after(Duration::from_hours(34));
+    setting.database.insert("jm", vec![row(sent, "put-and-not-yet-named")]);
+    setting.run("run", &[]).assert(0, &["added 1 messages"]);
+    let after = files(&setting.archive());
+    let (path, mail) = after.iter().find(|(path, _)| path.starts_with("items/") && !before.contains_key(*path)).unwrap();
+
+    // As a kill between the mail and its entry leaves it.
+    let left = |archive: &str| {
+        setting.configure(|text| format!("{text}late_windows = 5000\n").replace("\"archive\"", &format!("\"{archive}\"")));
+        for (path, content) in before.iter().chain([(path, mail)]) {
+            let path = setting.folder.path().join(archive).join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        setting.run("verify", &[]).assert(3, &[&format!("{path}: extra")]);
+    };
+    left("added");
+    setting.run("run", &[]).assert(0, &["added 1 messages"]);
+    setting.run("verify", &[]).assert(0, &[]);
+    assert!(of_rows(files(&setting.folder.path().join("added"))) == of_rows(after.clone()));
+
+    left("gone");
+    setting.database.retain("jm", |row| row[9] != Value::text("put-and-not-yet-named"));
+    setting.run("run", &[]).assert(0, &["nothing to archive"]);
+    setting.run("audit", &["--repair"]).assert(0, &[]);
+    setting.run("verify", &[]).assert(3, &[&format!("{path}: extra")]);
 }

@@ -15,7 +15,6 @@ mod faults;
 mod filter;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
-mod killed;
 mod late;
 #[cfg(feature = "ldap")]
 mod ldap;
@@ -34,6 +33,7 @@ mod run;
 mod sent_files;
 mod several;
 mod status;
+mod swept;
 mod trail;
 mod usage;
 mod verify;

@@ -7,10 +7,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
 use object_store::path::Path as ObjectPath;
 
-use crate::archive::Durability;
+use super::sweep;
+use crate::{Swept, archive::Durability};
 
 /// An fsync waits for the disk, not for a core: so many are under way at once.
 const THREADS: usize = 16;
@@ -31,14 +32,23 @@ impl LocalDurability {
 impl Durability for LocalDurability {
     async fn settle(&self, paths: Vec<ObjectPath>) -> Result<()> {
         let root = self.root.clone();
-        let settled = tokio::task::spawn_blocking(move || settle(&root, &paths)).await;
-        settled.map_err(|error| Error::new(ErrorKind::Sink, ErrorClass::Transient, "sync", "the task ended early").because(error))?
+        off_the_runtime("sync", move || settle(&root, &paths)).await
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<Swept> {
+        let root = self.root.clone();
+        off_the_runtime("sweep", move || sweep::sweep(&root, before)).await
     }
 
     fn largest_item(&self) -> u64 {
         // The whole of a mail is held in memory while it is written; 150 MB is also where Exchange Online ends.
         150 << 20
     }
+}
+
+async fn off_the_runtime<T: Send + 'static>(operation: &'static str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| Error::new(ErrorKind::Sink, ErrorClass::Transient, operation, "the task ended early").because(error))?
 }
 
 fn settle(root: &Path, paths: &[ObjectPath]) -> Result<()> {
@@ -77,6 +87,36 @@ fn sync(path: &Path, mode: u32) -> Result<()> {
         };
         Error::new(ErrorKind::Sink, class, "sync", "it cannot be made durable").about(path.display()).because(error)
     })
+}
+
+/// Syncs the folders that lead to a folder, up to where its file system is mounted: without its name, a power cut takes all that is in it.
+pub(super) fn keep_name(folder: &Path) -> io::Result<()> {
+    let folder = folder.canonicalize()?;
+    let device = device(&folder)?;
+    for ancestor in folder.ancestors().skip(1) {
+        if self::device(ancestor)? != device {
+            break;
+        }
+        match File::open(ancestor).and_then(|ancestor| ancestor.sync_all()) {
+            // What may not be read, or is of a kind that knows no sync, is none that was made for an archive.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn device(folder: &Path) -> io::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+
+    Ok(folder.metadata()?.dev())
+}
+
+#[cfg(not(unix))]
+fn device(_: &Path) -> io::Result<u64> {
+    Ok(0)
 }
 
 /// Takes all rights from everybody but the owner, whatever the umask.

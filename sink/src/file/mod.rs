@@ -1,6 +1,8 @@
 //! Archives in a folder of the local file system.
 
 mod durable;
+mod leftover;
+mod sweep;
 
 use std::{fs, io, path::Path, sync::Arc};
 
@@ -22,6 +24,8 @@ impl Archive {
         if !folder.join("archive.json").exists() {
             refuse_occupied(folder)?;
             probe(folder)?;
+            // Who knows which of them are new: an earlier run may have made them and been killed.
+            durable::keep_name(folder).map_err(|error| refuse(folder, "its name cannot be made durable", error))?;
         }
         Self::existing_file(folder)
     }

@@ -41,7 +41,7 @@ async fn check(archive: &Archive, path: &Path, key: &ObjectKey) -> Result<Option
 }
 
 /// The key of a path such as `attachments/<sha256>`.
-fn key(path: &Path) -> Option<ObjectKey> {
+pub(crate) fn key(path: &Path) -> Option<ObjectKey> {
     let key = ObjectKey::new(path.filename()?.parse().ok()?);
     (key.path() == path.as_ref()).then_some(key)
 }

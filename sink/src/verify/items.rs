@@ -242,7 +242,7 @@ fn is_killed_put(path: &Path) -> bool {
 }
 
 /// The start of the window whose items lie in a folder: `2026/11/21`, `2026/11/21/0600` or `undated`. Windows of a day start at the time at which the last sealed one ends.
-fn folder_start(folder: &str, end: Option<Timestamp>) -> Option<Timestamp> {
+pub(crate) fn folder_start(folder: &str, end: Option<Timestamp>) -> Option<Timestamp> {
     if folder == Window::UNDATED.folder() {
         return Some(Window::UNDATED.start());
     }

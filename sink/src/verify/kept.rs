@@ -48,7 +48,7 @@ async fn check(archive: &Archive, entry: &str, kind: KeptKind, digest: &Digest) 
 }
 
 /// What a path such as `context/<sha256>.json` holds, by its name.
-fn kept(path: &Path) -> Option<(KeptKind, Digest)> {
+pub(crate) fn kept(path: &Path) -> Option<(KeptKind, Digest)> {
     let (folder, name) = path.as_ref().rsplit_once('/')?;
     let kind = KeptKind::ALL.into_iter().find(|kind| kind.folder() == folder)?;
     let digest = name.split_once('.')?.0.parse().ok()?;

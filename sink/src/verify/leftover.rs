@@ -1,7 +1,7 @@
 use object_store::path::Path;
 
 /// The path that a put was on its way to when it was killed: local stores write to `<path>#1` first. They hide such names, but a copy of the archive in another store shows them.
-pub(super) fn killed_put(path: &Path) -> Option<Path> {
+pub(crate) fn killed_put(path: &Path) -> Option<Path> {
     let (target, number) = path.as_ref().rsplit_once('#').or_else(|| path.as_ref().rsplit_once("%23"))?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     Path::parse(target).ok().filter(|_| is_number)

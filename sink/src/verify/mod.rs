@@ -11,6 +11,8 @@ mod sample;
 
 use std::fmt;
 
+#[cfg(feature = "file")]
+pub(crate) use self::{attachments::key as attachment, items::folder_start as item_folder_start, kept::kept, leftover::killed_put};
 pub use self::{
     problem::{Fault, Problem},
     sample::{Sample, Sampled},

@@ -18,4 +18,5 @@ mod sampling;
 mod snapshot;
 mod spool;
 mod store;
+mod sweep;
 mod tamper;
