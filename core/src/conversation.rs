@@ -342,6 +342,13 @@ impl Message {
         self.key.start.after(Duration::from_millis(self.spread_millis))
     }
 
+    /// Whether copies of the same identity that were logged from `first` to `last` are of this message: those in the same time are, and where the stanza has an id those within
+    /// `margin` are too. Without an id, what was said again soon after is another message.
+    pub(crate) fn is_of(&self, first: Timestamp, last: Timestamp, margin: Duration) -> bool {
+        let reach = if self.stanza_id.is_some() { margin } else { Duration::ZERO };
+        first <= self.last().after(reach) && self.sent() <= last.after(reach)
+    }
+
     /// Digest of body and recipients: differs if a later reading finds another text or other recipients.
     pub fn content_digest(&self) -> ShortDigest {
         let body = FieldHasher::new().field("v1").field(&self.body);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Conversation, ConversationKey, Digest, Message, MessageLine, Result, ShortDigest, Table, Timestamp, UndecodableRow, Window};
 
 /// What could not be archived as a mail, with everything that was read of it: kept by digest, counted in every sum, for another attempt later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 #[non_exhaustive]
 pub enum DeadLetter {
@@ -60,6 +60,37 @@ pub enum DeadLetter {
         /// The dead letter as it would be stored, encrypted; text.
         encrypted: String,
     },
+}
+
+impl fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row { window, table, sent, reason, values, ordinal } => f
+                .debug_struct("Row")
+                .field("window", window)
+                .field("table", table)
+                .field("sent", sent)
+                .field("reason", reason)
+                .field("values", &values.keys().collect::<Vec<_>>())
+                .field("ordinal", ordinal)
+                .finish(),
+            Self::Message { window, conversation, reason, message } => f
+                .debug_struct("Message")
+                .field("window", window)
+                .field("conversation", conversation)
+                .field("reason", reason)
+                .field("message", message)
+                .finish(),
+            Self::Encrypted { window, sent, reason, sha256, recipients, .. } => f
+                .debug_struct("Encrypted")
+                .field("window", window)
+                .field("sent", sent)
+                .field("reason", reason)
+                .field("sha256", sha256)
+                .field("recipients", recipients)
+                .finish_non_exhaustive(),
+        }
+    }
 }
 
 /// Encrypts what is only for some to read.

@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr, time::Duration};
 
+use jiff::{SignedDuration, civil::DateTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Error, ErrorClass, ErrorKind, Result};
@@ -71,12 +72,19 @@ impl Timestamp {
         Duration::from_millis(self.0.abs_diff(other.0))
     }
 
-    /// For formatting and calendars.
+    /// For calendars, which end some hours before the last instant: time zones need a day beyond.
     pub(crate) fn to_jiff(self) -> jiff::Timestamp {
-        let clamped = self.0.clamp(Self::MIN.0, Self::MAX.0 - 1);
-        jiff::Timestamp::from_millisecond(clamped).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        let last = jiff::Timestamp::MAX.as_second() * 1_000;
+        jiff::Timestamp::from_millisecond(self.0.clamp(Self::MIN.0, last)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    /// The date and the time of day.
+    fn to_civil(self) -> DateTime {
+        EPOCH.saturating_add(SignedDuration::from_millis(self.0.clamp(Self::MIN.0, Self::MAX.0 - 1)))
     }
 }
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -87,7 +95,7 @@ impl fmt::Display for Timestamp {
         if *self >= Self::MAX {
             return f.write_str("10000-01-01T00:00:00.000Z");
         }
-        write!(f, "{:.3}", self.to_jiff())
+        write!(f, "{:.3}Z", self.to_civil())
     }
 }
 
@@ -95,12 +103,20 @@ impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        let refuse = |what: &str| Error::new(ErrorKind::Config, ErrorClass::Fatal, "read time", what);
         if text == "10000-01-01T00:00:00.000Z" {
             return Ok(Self::MAX);
         }
-        text.parse::<jiff::Timestamp>().map(|time| Self(time.as_millisecond())).map_err(|error| {
-            Error::new(ErrorKind::Config, ErrorClass::Fatal, "read time", "not a time such as 2026-01-01T00:00:00Z").because(error)
-        })
+        let millis = match (text.parse::<jiff::Timestamp>(), text.strip_suffix('Z').map(str::parse::<DateTime>)) {
+            (Ok(time), _) => time.as_millisecond(),
+            // The last hours of the year 9999.
+            (Err(_), Some(Ok(time))) => time.duration_since(EPOCH).as_millis() as i64,
+            (Err(error), _) => return Err(refuse("not a time such as 2026-01-01T00:00:00Z").because(error)),
+        };
+        if !(Self::MIN.0..Self::MAX.0).contains(&millis) {
+            return Err(refuse("not a time of the years 1753 to 9999"));
+        }
+        Ok(Self(millis))
     }
 }
 
@@ -158,6 +174,15 @@ mod tests {
             assert_eq!(time.to_sql_datetime(), (46_345, ticks));
             assert!([0, 3, 7].contains(&(time.millis() % 10)), "{time}");
         }
+    }
+
+    #[test]
+    fn every_time_that_a_datetime_can_have_is_read_as_it_is_shown() {
+        for (day, ticks) in [(-53_690, 0), (-53_690, 1), (0, 0), (2_958_462, 24_300_000), (2_958_463, 0), (2_958_463, 25_919_999)] {
+            let time = Timestamp::from_sql_datetime(day, ticks);
+            assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time, "{time}");
+        }
+        assert_eq!(Timestamp::from_sql_datetime(2_958_463, 25_919_999).to_string(), "9999-12-31T23:59:59.997Z");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     mem,
+    time::Duration,
 };
 
 use super::{Archiver, retry::Stop, standing::Standing};
@@ -66,7 +67,8 @@ impl Archiver {
             lists.push(lines);
         }
         let mut near = ListedMessages::new();
-        let until = standing.window.end().after(self.facts.margin());
+        // The last copy in sight is up to a margin behind the end, and what is listed behind may begin so far behind that copy.
+        let until = standing.window.end().after(self.facts.margin() * 2);
         for seal in behind.into_iter().flat_map(|behind| &behind.seals) {
             let near_start = |near: &mut Vec<_>, line: ListLine| {
                 let ListLine { id, messages, .. } = line;
@@ -92,11 +94,11 @@ impl Archiver {
         stop: &Stop<'_>,
     ) -> Result<u64> {
         let mut here = self.listed_of(listed, key, None, stop).await?;
-        let before = conversation.messages.len();
+        let (before, margin) = (conversation.messages.len(), self.facts.margin());
         for known in [&mut here, &mut listed.behind] {
-            take_known(&mut conversation.messages, known, |_, _| {});
+            take_known(&mut conversation.messages, known, margin, |_, _| {});
         }
-        conversation.messages.retain(|message| !earlier.take_message(message) && !listed.elsewhere.contains(&message.key));
+        conversation.messages.retain(|message| !earlier.take_message(message, margin) && !listed.elsewhere.contains(&message.key));
         Ok((before - conversation.messages.len()) as u64)
     }
 
@@ -171,14 +173,19 @@ impl Archiver {
 }
 
 /// Takes the messages that are known, each as one of the same identity: with the same start, else with copies in the same time, because the first of them may have
-/// come late or be gone. The nearest counts, and each counts once.
-pub(super) fn take_known(messages: &mut Vec<Message>, known: &mut ListedMessages, mut taken: impl FnMut(&Message, ListedMessage)) {
+/// come late or be gone, else, where they have an id, with copies within `margin`, because all that were listed may be gone. The nearest counts, and each counts once.
+pub(super) fn take_known(
+    messages: &mut Vec<Message>,
+    known: &mut ListedMessages,
+    margin: Duration,
+    mut taken: impl FnMut(&Message, ListedMessage),
+) {
     // Those that stand where they stood come first.
-    for same in [true, false] {
+    for apart in [None, Some(Duration::ZERO), Some(margin)] {
         let is_unknown = |message: &Message| {
             let Some(listed) = known.get_mut(&message.key.identity) else { return true };
-            let (first, last) = (message.key.start, message.last());
-            let is_it = |line: &MessageLine| if same { line.start == first } else { line.start <= last && first <= line.last };
+            let first = message.sent();
+            let is_it = |line: &MessageLine| apart.map_or(line.start == first, |apart| message.is_of(line.start, line.last, apart));
             let candidates = (0..listed.len()).filter(|index| is_it(&listed[*index].line));
             let nearest = candidates.min_by_key(|index| (listed[*index].line.start.distance(first), &listed[*index]));
             let Some(nearest) = nearest else { return true };

@@ -191,8 +191,15 @@ impl Archiver {
             for (key, conversation) in &mut conversations {
                 writing.seal.messages.elsewhere += self.take_listed(listed, key, conversation, earlier, stop).await?;
             }
-            conversations.retain(|(_, conversation)| !conversation.messages.is_empty());
+        } else {
+            // Rows before the border may have gone since they were listed: then those behind it begin no message.
+            for (_, conversation) in &mut conversations {
+                let starts = conversation.messages.len();
+                conversation.messages.retain(|message| !earlier.take_message(message, self.facts.margin()));
+                writing.seal.messages.elsewhere += (starts - conversation.messages.len()) as u64;
+            }
         }
+        conversations.retain(|(_, conversation)| !conversation.messages.is_empty());
         let earlier = writing.listed.as_ref().map_or(&[][..], |listed| &listed.filters);
         let (conversations, unresolved_nicks) = self.sift(conversations, earlier, &mut writing.seal);
         writing.unresolved_nicks += unresolved_nicks;

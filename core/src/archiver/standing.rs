@@ -21,6 +21,8 @@ pub(super) struct Standing {
 #[derive(Debug)]
 pub(super) struct Standings {
     grid: Grid,
+    /// Those that were asked for, sealed or not.
+    wanted: BTreeSet<Window>,
     windows: BTreeMap<Window, Standing>,
 }
 
@@ -103,6 +105,16 @@ impl Standings {
         self.windows.get_mut(&window)?.seals.push(Arc::new(added));
         Some(window)
     }
+
+    /// Takes what was sealed meanwhile; gives the windows before, whose messages may be listed there.
+    pub(super) fn add_sealed(&mut self, sealed: Seal) -> Vec<Window> {
+        let sealed = Arc::new(sealed);
+        let new: Vec<Window> = self.wanted.iter().filter(|window| sealed.span.contains(window.start())).copied().collect();
+        for window in &new {
+            self.windows.entry(*window).or_insert_with(|| Standing { window: *window, seals: vec![sealed.clone()] });
+        }
+        new.iter().filter_map(|window| beside(&self.grid, window)[0]).collect()
+    }
 }
 
 /// The window before, the window, and the one behind; nothing is beside what is dated before 2000.
@@ -125,7 +137,7 @@ impl Archiver {
     pub(super) async fn standings_around(&self, windows: &BTreeSet<Window>, progress: &Progress, stop: &Stop<'_>) -> Result<Standings> {
         let grid = self.facts.grid;
         let wanted: BTreeSet<Window> = windows.iter().flat_map(|window| beside(&grid, window)).flatten().collect();
-        let mut standings = Standings { grid, windows: BTreeMap::new() };
+        let mut standings = Standings { grid, wanted: wanted.clone(), windows: BTreeMap::new() };
         let (undated, dated): (BTreeSet<Window>, BTreeSet<Window>) = wanted.into_iter().partition(Window::is_undated);
         for wanted in [undated, dated] {
             let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else { continue };

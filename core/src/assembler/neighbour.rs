@@ -55,12 +55,12 @@ impl Neighbour {
     }
 
     /// Takes the listed message that a message of the window is, whose copies before the border have gone since it was listed: of the same identity, with copies in the
-    /// same time. To be asked once the conversation has been assembled, so that what folds over the border has been taken.
-    pub(crate) fn take_message(&mut self, message: &Message) -> bool {
+    /// same time, or where it has an id within `margin`. To be asked once the conversation has been assembled, so that what folds over the border has been taken.
+    pub(crate) fn take_message(&mut self, message: &Message, margin: Duration) -> bool {
         let Some(messages) = self.messages.get_mut(&message.key.identity) else { return false };
-        let (first, last) = (message.key.start, message.last());
-        let is_it = |listed: &Listed| listed.start <= last && first <= listed.last;
-        let found = (0..messages.len()).filter(|index| is_it(&messages[*index])).min_by_key(|index| messages[*index].start.distance(first));
+        let is_it = |listed: &Listed| message.is_of(listed.start, listed.last, margin);
+        let distance = |listed: &Listed| listed.start.distance(message.sent());
+        let found = (0..messages.len()).filter(|index| is_it(&messages[*index])).min_by_key(|index| distance(&messages[*index]));
         found.map(|index| messages.remove(index)).is_some()
     }
 }

@@ -434,6 +434,38 @@ fn what_a_run_adds_between_reading_the_chain_and_the_rows_is_not_missing() {
 }
 
 #[test]
+fn what_a_run_seals_behind_a_window_while_that_is_repaired_does_not_go_out_twice() {
+    let rows = || vec![other_chat("2026-11-23T07:00:00Z", "c1", "x"), chat("2026-11-23T12:00:01Z", "a1", "over the border")];
+    let sealed_meanwhile = |moment: u64| {
+        let mut world = World::new(rows());
+        world.settings.late_windows = 0;
+        for now in ["2026-11-23T13:30:00Z", "2026-11-23T19:30:00Z"] {
+            world.now = at(now);
+            world.source.set_clock(world.now);
+            if now < "2026-11-23T19" {
+                world.run().unwrap();
+            }
+        }
+        world.source.edit(|records| records.push(chat("2026-11-23T11:59:59Z", "a1", "over the border")));
+        let other = world.clone();
+        let source = Changing::new(&world, move |count, _| {
+            if count == moment {
+                let early = World { source: Arc::new(MemorySource::new(rows(), other.now)), ..other.clone() };
+                thread::scope(|scope| assert_eq!(scope.spawn(|| early.run().unwrap()).join().unwrap().messages, 1));
+            }
+        });
+        let archiver = world.accepting("a test").archiver_of(Arc::new(source), &Faults::none());
+        let report = block_on(archiver.repair(ALL, world.now, pending())).unwrap();
+        world.check();
+        let listed: u64 = world.chain().iter().filter_map(|entry| entry.record.seal()).map(|seal| seal.messages.listed).sum();
+        (listed, report.addable, world.seals().len())
+    };
+    let came = [1, 2, 3, 4].map(sealed_meanwhile);
+    assert_eq!(came.map(|(listed, ..)| listed), [2; 4], "{came:?}");
+    assert_eq!(came.map(|(_, addable, _)| addable), [0, 0, 0, 1], "what is sealed while a window is compared is seen: {came:?}");
+}
+
+#[test]
 fn a_repair_that_is_killed_is_completed_by_the_next() {
     let world_of = || {
         World::changed(company(), |records| {

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Arc, thread, time::Duration};
 
 use jabber_archive_core::{
     Cause, Finding, Record, ShortDigest, Table, Timestamp,
-    testing::{faults::Faults, memory::MemorySource, rows::rows},
+    testing::{
+        faults::Faults,
+        memory::MemorySource,
+        rows::{Row, rows},
+    },
 };
 use proptest::prelude::*;
 
@@ -196,6 +200,53 @@ fn a_message_whose_copies_before_the_border_are_gone_does_not_go_out_again_behin
     world.check();
     assert_eq!((report.addenda, report.added), (1, 1), "{report:?}");
     assert_eq!(world.addenda()[0].seal.messages.elsewhere, 2, "one of the window's own, and the one from before");
+}
+
+/// A message of which one row is sealed; then that row is gone, another one has come, and there is a reason to read the window again.
+fn replaced(before: Record, now: Record) -> World {
+    let world = World::new(vec![before]);
+    world.run().unwrap();
+    world.source.edit(|records| *records = vec![now, chat("2026-11-23T09:00:00Z", "late", "the reason")]);
+    world.run().unwrap();
+    world.check();
+    world
+}
+
+#[test]
+fn a_copy_that_comes_once_all_that_were_listed_are_gone_is_no_message() {
+    for later in ["2026-11-23T06:30:01Z", "2026-11-23T06:35:00Z", "2026-11-23T06:25:00Z"] {
+        let world = replaced(chat("2026-11-23T06:30:00Z", "a1", "once"), chat(later, "a1", "once"));
+        assert_eq!(listed(&world).values().map(Vec::len).collect::<Vec<_>>(), [1, 1], "{later}");
+    }
+    let world = replaced(chat("2026-11-23T06:30:00Z", "a1", "twice"), chat("2026-11-23T06:35:01Z", "a1", "twice"));
+    assert_eq!(listed(&world).values().map(Vec::len).sum::<usize>(), 3, "clients use ids again: beyond the margin it is another message");
+}
+
+#[test]
+fn what_is_said_again_without_an_id_is_archived_though_the_row_of_the_first_time_is_gone() {
+    let said = |time: &str| Row::jm(ALICE, BOB).at(time).body("ok").record();
+    let world = replaced(said("2026-11-23T06:30:00Z"), said("2026-11-23T06:30:01Z"));
+    assert_eq!(listed(&world).values().map(Vec::len).sum::<usize>(), 3);
+}
+
+#[test]
+fn a_copy_behind_the_border_begins_no_message_once_the_row_that_was_listed_before_it_is_gone() {
+    let before = chat("2026-11-23T05:59:59Z", "a1", "over the border");
+    let behind = chat("2026-11-23T06:00:01Z", "a1", "over the border");
+    // Where the copy was in sight when the window before was sealed, and where it came afterwards.
+    for seen in [vec![before.clone(), behind.clone()], vec![before]] {
+        let mut world = World::new(seen);
+        world.now = at("2026-11-23T07:30:00Z");
+        world.source.set_clock(world.now);
+        world.run().unwrap();
+        world.now = at("2026-11-23T13:30:00Z");
+        world.source.set_clock(world.now);
+        world.source.edit(|records| *records = vec![behind.clone()]);
+        world.run().unwrap();
+        world.check();
+        assert_eq!(listed(&world).values().map(Vec::len).collect::<Vec<_>>(), [1]);
+        assert_eq!(world.seal_at("2026-11-23T06:00:00Z").messages.elsewhere, 1);
+    }
 }
 
 #[test]

@@ -132,13 +132,19 @@ pub(crate) struct RunConfig {
 impl Config {
     /// Reads a file.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let refuse = |what: String| Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(path.display());
         let text = fs::read_to_string(path).map_err(|error| {
-            refuse("the file cannot be read".to_owned()).advise("name it with --config; `jabber-archive demo` needs none").because(error)
+            refuse(path, "the file cannot be read".to_owned())
+                .advise("name it with --config; `jabber-archive demo` needs none")
+                .because(error)
         })?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| toml_error::explain(&text, &error, &refuse))?;
+        Self::parse(&text, path)
+    }
+
+    /// What a file of this path says.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self> {
+        let mut config: Self = toml::from_str(text).map_err(|error| toml_error::explain(text, &error, &|what| refuse(path, what)))?;
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        config.written = toml::from_str(&text).ok();
+        config.written = toml::from_str(text).ok();
         Ok(config)
     }
 
@@ -162,4 +168,8 @@ impl Config {
                 .because(error)
         })
     }
+}
+
+fn refuse(path: &Path, what: String) -> Error {
+    Error::new(ErrorKind::Config, ErrorClass::Fatal, "read configuration", what).about(path.display())
 }

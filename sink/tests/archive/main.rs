@@ -3,6 +3,8 @@
 #![cfg(all(unix, feature = "file"))]
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
+#[path = "../../../core/tests/stored/altered.rs"]
+mod altered;
 #[cfg(all(feature = "azure", feature = "testing"))]
 mod azure;
 mod beside;
@@ -11,6 +13,7 @@ mod conformance;
 mod durability;
 mod example;
 mod flight;
+mod hostile;
 mod opening;
 mod putting;
 mod races;

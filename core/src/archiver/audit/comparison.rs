@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::TryStreamExt;
@@ -174,7 +175,7 @@ impl Archiver {
             recorded: recorded(standing),
         };
         let (mut left, mut rows_now) = (LeftOver::default(), 0);
-        let behind_it = self.facts.grid.next(&window);
+        let (behind_it, margin) = (self.facts.grid.next(&window), self.facts.margin());
         while let Some(assembly) = unless_stopped(stop, parts.next()).await?? {
             rows_now += message_rows(&assembly.tables);
             let mut conversations: Vec<_> =
@@ -185,10 +186,10 @@ impl Archiver {
                 let mut here = self.listed_of(&mut listed, &key, Some(&mut passed), stop).await?;
                 left.passed(passed);
                 comparison.messages += conversation.messages.len() as u64;
-                comparison.take(&key, &mut conversation, &mut here, &mut left);
-                take_known(&mut conversation.messages, &mut listed.behind, |_, _| comparison.archived += 1);
+                comparison.take(&key, &mut conversation, &mut here, margin, &mut left);
+                take_known(&mut conversation.messages, &mut listed.behind, margin, |_, _| comparison.archived += 1);
                 conversation.messages.retain(|message| {
-                    let is_listed = parts.earlier().take_message(message);
+                    let is_listed = parts.earlier().take_message(message, margin);
                     comparison.archived += u64::from(is_listed);
                     let is_buried = !is_listed && buried.take(&message.key);
                     comparison.dead_letters += u64::from(is_buried);
@@ -266,12 +267,19 @@ impl Archiver {
 
 impl Comparison {
     /// Takes the messages of a conversation that the window's lists name.
-    fn take(&mut self, key: &ShortDigest, conversation: &mut Conversation, here: &mut ListedMessages, left: &mut LeftOver) {
+    fn take(
+        &mut self,
+        key: &ShortDigest,
+        conversation: &mut Conversation,
+        here: &mut ListedMessages,
+        margin: Duration,
+        left: &mut LeftOver,
+    ) {
         let mut named: Option<Arc<crate::ConversationKey>> = None;
         let mut name = |key: &crate::ConversationKey| named.get_or_insert_with(|| Arc::new(key.clone())).clone();
         let mut starts = HashSet::new();
         let conversation_key = &conversation.key;
-        take_known(&mut conversation.messages, here, |message, ListedMessage { line, item }| {
+        take_known(&mut conversation.messages, here, margin, |message, ListedMessage { line, item }| {
             self.archived += 1;
             starts.insert(line.start);
             // Where the first copy is gone or new, other copies are in sight than were then.

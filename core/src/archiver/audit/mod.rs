@@ -291,7 +291,7 @@ impl Archiver {
         Ok(())
     }
 
-    /// Reads the entries that other programs have appended since; gives the windows to which they have added.
+    /// Reads the entries that other programs have appended since; gives the windows to which they have added, or behind which they have sealed.
     async fn follow_chain(&self, standings: &mut Standings, progress: &mut Progress, stop: &Stop<'_>) -> Result<BTreeSet<Window>> {
         let mut touched = BTreeSet::new();
         let known = progress.head.as_ref().map_or(0, |head| head.entry.number);
@@ -299,8 +299,11 @@ impl Archiver {
         let last = head.as_ref().map_or(0, |head| head.entry.number);
         for number in known + 1..=last {
             let link = self.patience(stop).attempt(|| self.ledger.entry(number)).await?;
-            let EntryRecord::Addendum(addendum) = link.entry.record else { continue };
-            touched.extend(standings.add(addendum.seal));
+            match link.entry.record {
+                EntryRecord::Addendum(addendum) => touched.extend(standings.add(addendum.seal)),
+                EntryRecord::Seal(seal) => touched.extend(standings.add_sealed(*seal)),
+                EntryRecord::Run(_) | EntryRecord::Export(_) => {}
+            }
         }
         progress.head = head;
         Ok(touched)
