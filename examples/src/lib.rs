@@ -24,5 +24,8 @@ pub mod extending {}
 #[doc = include_str!("../../docs/export.md")]
 pub mod export {}
 
+#[doc = include_str!("../../docs/service.md")]
+pub mod service {}
+
 #[doc = include_str!("../../docs/performance.md")]
 pub mod performance {}

@@ -12,11 +12,13 @@ use serde::{
 
 use super::Config;
 
-/// Where a secret is: `{ env = "NAME" }` or `{ file = "path" }`. One that is written out is refused.
+/// Where a secret is: `{ env = "NAME" }`, `{ file = "path" }` or `{ credential = "name" }`. One that is written out is refused.
 #[derive(Debug, Clone)]
 pub(crate) enum SecretRef {
     Env(String),
     File(PathBuf),
+    /// A credential that systemd passes to a service (`LoadCredential=`).
+    Credential(String),
     /// Known to the program itself; not to be had from a file.
     Given(Secret),
 }
@@ -48,15 +50,35 @@ impl SecretRef {
                 if is_open_to_others(&path).map_err(unreadable)? {
                     return Err(refuse(format!("the file {} can be read by others", path.display())).advise("chmod 600 it"));
                 }
-                let text = fs::read_to_string(&path).map_err(unreadable)?;
-                let secret = text.trim_end_matches(['\r', '\n']);
-                if secret.is_empty() {
-                    return Err(refuse(format!("the file {} is empty", path.display())));
+                content(&path).map_err(unreadable)?.ok_or_else(|| refuse(format!("the file {} is empty", path.display())))
+            }
+            Self::Credential(name) => {
+                let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY") else {
+                    return Err(refuse(format!("there is no credential `{name}`: systemd has not started this"))
+                        .advise("name it in `LoadCredential=` of the unit, or use { env = \"NAME\" } or { file = \"path\" }"));
+                };
+                if name.contains('/') || name.starts_with('.') {
+                    return Err(
+                        refuse(format!("`{name}` is no name of a credential")).advise("use the name that stands in `LoadCredential=`")
+                    );
                 }
-                Ok(Secret::new(secret))
+                // Nobody else can enter the folder; the mode of a file in it shows the mask of its access list.
+                let secret = content(&Path::new(&folder).join(name)).map_err(|error| {
+                    refuse(format!("the credential `{name}` cannot be read"))
+                        .advise("name it in `LoadCredential=` of the unit")
+                        .because(error)
+                })?;
+                secret.ok_or_else(|| refuse(format!("the credential `{name}` is empty")))
             }
         }
     }
+}
+
+/// What a file holds but for the end of the line; none if that is nothing.
+fn content(path: &Path) -> io::Result<Option<Secret>> {
+    let text = fs::read_to_string(path)?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    Ok((!secret.is_empty()).then(|| Secret::new(secret)))
 }
 
 fn is_open_to_others(path: &Path) -> io::Result<bool> {
@@ -71,13 +93,13 @@ impl<'de> Deserialize<'de> for SecretRef {
 
 struct Place;
 
-const FORM: &str = "a secret is never written here: use { env = \"NAME\" } or { file = \"path\" }";
+const FORM: &str = "a secret is never written here: use { env = \"NAME\" }, { file = \"path\" } or { credential = \"name\" }";
 
 impl<'de> Visitor<'de> for Place {
     type Value = SecretRef;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{ env = \"NAME\" } or { file = \"path\" }")
+        f.write_str("{ env = \"NAME\" }, { file = \"path\" } or { credential = \"name\" }")
     }
 
     fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<SecretRef, E> {
@@ -92,11 +114,12 @@ impl<'de> Visitor<'de> for Place {
         let place = match map.next_entry::<String, String>()? {
             Some((key, name)) if key == "env" => SecretRef::Env(name),
             Some((key, path)) if key == "file" => SecretRef::File(path.into()),
+            Some((key, name)) if key == "credential" => SecretRef::Credential(name),
             _ => return Err(serde::de::Error::custom(FORM)),
         };
         match map.next_key::<String>()? {
             None => Ok(place),
-            Some(_) => Err(serde::de::Error::custom("a secret is in one place: `env` or `file`")),
+            Some(_) => Err(serde::de::Error::custom("a secret is in one place: `env`, `file` or `credential`")),
         }
     }
 }

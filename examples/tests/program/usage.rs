@@ -1,6 +1,6 @@
 //! What people get wrong, and what the program says about it.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::program::{Setting, command, files, program, ran};
 
@@ -124,6 +124,25 @@ fn a_secret_is_never_written_out_and_never_shown() {
     setting.run("check", &[]).assert(2, &["can be read by others", "chmod 600"]);
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     setting.run("check", &[]).assert(3, &["readable"]);
+}
+
+#[test]
+fn a_secret_can_be_a_credential_of_systemd() {
+    let setting = setting();
+    // As systemd shows them: the mode of a credential is the mask of an access list.
+    let credentials = setting.folder.path().join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    fs::write(credentials.join("db-password"), "demo\n").unwrap();
+    setting.configure(|text| text.replace("{ env = \"JABBER_TEST_PASSWORD\" }", "{ credential = \"db-password\" }"));
+    setting.run("check", &[]).assert(2, &["password", "`db-password`", "systemd has not started this", "LoadCredential="]);
+    let check = |credentials: &Path| {
+        let mut command = command();
+        ran(command.env("CREDENTIALS_DIRECTORY", credentials).arg("check").arg("--config").arg(setting.config()))
+    };
+    check(&credentials).assert(3, &["SQL Server"]);
+    check(setting.folder.path()).assert(2, &["the credential `db-password` cannot be read"]);
+    setting.configure(|text| text.replace("{ env = \"JABBER_TEST_PASSWORD\" }", "{ credential = \"../secret\" }"));
+    check(&credentials).assert(2, &["`../secret` is no name of a credential"]);
 }
 
 #[test]
