@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Archive the chats of a made-up company, to see what comes out
     Demo(Demo),
+    /// Ask a few questions, try each answer, and write a configuration
+    Init(Configured),
     /// Tell what a run would find, without writing anything
     Check(Resolving),
     /// Archive everything that is closed and not archived yet

@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod console;
 mod finding;
+mod init;
 mod status;
 mod watch;
 mod wiring;

@@ -10,6 +10,7 @@ mod fault;
 mod layout;
 mod login;
 mod reach;
+mod reader_script;
 mod recorded;
 mod schema;
 mod several;
@@ -24,6 +25,7 @@ pub use self::{
     config::{Encrypt, MssqlConfig, TimeLimits},
     encryption_key::EncryptionKey,
     login::{AccessTokens, Login},
+    reader_script::reader_script,
     source::MssqlSource,
     survey::{Isolation, Survey, TableSurvey},
 };

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     arguments::Demo,
-    config::{Config, ConverterConfig, DirectoryConfig, FilterConfig, RunConfig, SecretRef, SinkConfig, SourceConfig, WatchConfig},
+    config::{
+        Config, ConverterConfig, DirectoryConfig, FilterConfig, GivenSecrets, RunConfig, SecretRef, SinkConfig, SourceConfig, WatchConfig,
+    },
     console::Console,
 };
 
@@ -67,6 +69,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         watch: WatchConfig::default(),
         folder: PathBuf::new(),
         written: None,
+        given: GivenSecrets::default(),
     }
 }
 

@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use self::{
     report::{Report, counted},
+    surveyed::Surveyed,
     unmapped::printable,
 };
 use crate::{arguments::Command, console::Console};
@@ -53,6 +54,10 @@ impl From<Error> for Failure {
 pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outcome, Failure> {
     match command {
         Command::Demo(demo) => demo::demo(demo, console).await,
+        Command::Init(configured) => {
+            crate::init::init(&configured.config).await?;
+            Ok(Outcome::Done)
+        }
         Command::Check(resolving) => Ok(check::check(&resolving, console).await?),
         Command::Run(asked) if asked.rehearse => rehearse::rehearse(&asked, console).await,
         Command::Run(asked) => run::run(&asked.archiving, run::Task::Run, console).await,

@@ -9,7 +9,7 @@ const AFT_LOG: &str = "aft_log";
 
 /// What one database looks like.
 #[derive(Debug, Serialize)]
-pub(super) struct Surveyed {
+pub(crate) struct Surveyed {
     source: String,
     #[serde(flatten)]
     survey: Survey,
@@ -18,7 +18,7 @@ pub(super) struct Surveyed {
 }
 
 impl Surveyed {
-    pub(super) fn new(source: String, survey: Survey, now: Timestamp) -> Self {
+    pub(crate) fn new(source: String, survey: Survey, now: Timestamp) -> Self {
         Self { source, clock_ahead_seconds: (now.millis() - survey.clock.millis()) / 1_000, survey }
     }
 
@@ -28,8 +28,14 @@ impl Surveyed {
     }
 
     /// Whether a table cannot be read; what is wrong with the log of transfers is wrong for those who archive files.
-    pub(super) fn is_faulty(&self, archives_files: bool) -> bool {
+    pub(crate) fn is_faulty(&self, archives_files: bool) -> bool {
         self.survey.tables.iter().filter(|table| archives_files || table.name != AFT_LOG).any(|table| table.fault.is_some())
+    }
+
+    /// Whether a table of messages can be read.
+    pub(crate) fn has_messages(&self) -> bool {
+        let is_message = |name: &str| name == "jm" || name == "tc_msgarchive";
+        self.survey.tables.iter().any(|table| is_message(table.name) && table.found && table.fault.is_none())
     }
 
     /// Whether it has a log of transfers.

@@ -9,6 +9,7 @@ mod kept;
 mod ldap;
 mod limits;
 mod recipients;
+mod schedule;
 mod secret;
 mod sink;
 mod source;
@@ -32,7 +33,8 @@ pub(crate) use self::{
     filter::FilterConfig,
     limits::LimitsConfig,
     recipients::Recipients,
-    secret::SecretRef,
+    schedule::Schedule,
+    secret::{GivenSecrets, SecretRef},
     sink::{SinkConfig, SinkKind},
     source::SourceConfig,
     units::{Bytes, Span, TimeOfDay},
@@ -63,6 +65,9 @@ pub(crate) struct Config {
     /// What the file says, which is no secret; none where there is no file.
     #[serde(skip)]
     pub(crate) written: Option<Value>,
+    /// Secrets that are known without their places.
+    #[serde(skip)]
+    pub(crate) given: GivenSecrets,
 }
 
 #[derive(Debug, Default, Deserialize)]

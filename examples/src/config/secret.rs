@@ -1,7 +1,9 @@
 use std::{
+    collections::BTreeMap,
     env, fmt, fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Secret, SecretSource};
@@ -23,15 +25,61 @@ pub(crate) enum SecretRef {
     Given(Secret),
 }
 
+/// Secrets by their places, for a trial of a configuration whose places have none yet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GivenSecrets(Arc<BTreeMap<String, Secret>>);
+
+impl GivenSecrets {
+    pub(crate) fn new(secrets: BTreeMap<String, Secret>) -> Self {
+        Self(Arc::new(secrets))
+    }
+
+    /// What a place is called: `env NAME`, `file path`, `credential name`.
+    pub(crate) fn place(kind: &str, name: &str) -> String {
+        format!("{kind} {name}")
+    }
+
+    fn at(&self, place: &SecretRef) -> Option<Secret> {
+        let place = match place {
+            SecretRef::Env(name) => Self::place("env", name),
+            SecretRef::File(path) => Self::place("file", &path.to_string_lossy()),
+            SecretRef::Credential(name) => Self::place("credential", name),
+            SecretRef::Given(_) => return None,
+        };
+        self.0.get(&place).cloned()
+    }
+}
+
 impl SecretRef {
+    /// The place of a kind, if there is such a kind.
+    pub(crate) fn of(kind: &str, name: &str) -> Option<Self> {
+        match kind {
+            "env" => Some(Self::Env(name.to_owned())),
+            "file" => Some(Self::File(name.into())),
+            "credential" => Some(Self::Credential(name.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Whether it can be fetched now; paths begin in `folder`.
+    pub(crate) fn is_there(&self, folder: &Path) -> bool {
+        self.read(folder, "secret").is_ok()
+    }
+
     /// Fetches it; `setting` names it in errors.
     pub(crate) fn fetch(&self, config: &Config, setting: &'static str) -> Result<Secret> {
-        self.read(&config.folder, setting)
+        match config.given.at(self) {
+            Some(given) => Ok(given),
+            None => self.read(&config.folder, setting),
+        }
     }
 
     /// Where it is to be fetched again and again. It is fetched once here, so that one that is not there is told of at once.
     pub(crate) fn source(&self, config: &Config, setting: &'static str) -> Result<SecretSource> {
-        self.fetch(config, setting)?;
+        let fetched = self.fetch(config, setting)?;
+        if config.given.at(self).is_some() {
+            return Ok(SecretSource::new(move || Ok(fetched.clone())));
+        }
         let (place, folder) = (self.clone(), config.folder.clone());
         Ok(SecretSource::new(move || place.read(&folder, setting)))
     }
@@ -112,10 +160,8 @@ impl<'de> Visitor<'de> for Place {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretRef, A::Error> {
         let place = match map.next_entry::<String, String>()? {
-            Some((key, name)) if key == "env" => SecretRef::Env(name),
-            Some((key, path)) if key == "file" => SecretRef::File(path.into()),
-            Some((key, name)) if key == "credential" => SecretRef::Credential(name),
-            _ => return Err(serde::de::Error::custom(FORM)),
+            Some((kind, name)) => SecretRef::of(&kind, &name).ok_or_else(|| serde::de::Error::custom(FORM))?,
+            None => return Err(serde::de::Error::custom(FORM)),
         };
         match map.next_key::<String>()? {
             None => Ok(place),

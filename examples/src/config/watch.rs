@@ -5,8 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Grid, Result, RunSettings, Span as Time, Timestamp};
 use serde::Deserialize;
 
-use super::{Span, TimeOfDay};
-use crate::watch::Schedule;
+use super::{Schedule, Span, TimeOfDay};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

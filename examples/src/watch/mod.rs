@@ -2,7 +2,6 @@
 
 mod log;
 mod metrics;
-mod schedule;
 mod server;
 mod vitals;
 
@@ -19,11 +18,10 @@ use futures::{
 use jabber_archive_core::{ErrorKind, Result, Timestamp};
 use tracing::{info, warn};
 
-pub(crate) use self::schedule::Schedule;
 use self::{log::Logged, vitals::Vitals};
 use crate::{
     command::{Failure, Outcome, Report, audit, is_of_configuration, now, run},
-    config::{AuditSchedule, Config},
+    config::{AuditSchedule, Config, Schedule},
     finding,
     status::Failed,
     wiring,

@@ -15,6 +15,7 @@ mod faults;
 mod filter;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
+mod init;
 mod late;
 #[cfg(feature = "ldap")]
 mod ldap;

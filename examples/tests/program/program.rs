@@ -92,6 +92,11 @@ impl Setting {
         fs::write(self.config(), change(text)).unwrap();
     }
 
+    /// The port on which it is served.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("jabber-archive.toml")
     }
