@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Copy mails that verify to a file or folder for other programs
     Export(Export),
-    /// Tell entry by entry who did what to an archive, and by which configuration
+    /// Tell entry by entry who did what to an archive, and by which configuration; or item by item what was archived
     Log(Log),
 }
 
@@ -65,6 +65,18 @@ pub(crate) struct Log {
     /// Entries of runs and exports that began before this date or time, and of windows that start before it
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) until: Option<Timestamp>,
+    /// One line for each mail and dead letter that these entries name, in place of the entries
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    pub(crate) format: Option<ItemFormat>,
+}
+
+/// How items are told of, one a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ItemFormat {
+    /// Comma-separated values (RFC 4180) with the names of the columns in the first line
+    Csv,
+    /// JSON objects
+    Jsonl,
 }
 
 #[derive(Debug, Args)]
