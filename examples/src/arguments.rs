@@ -27,8 +27,8 @@ pub(crate) enum Command {
     Retry(Archiving),
     /// Read the source again and compare it with what was archived of it, message by message
     Audit(Audit),
-    /// Tell how far an archive has come
-    Status(Located),
+    /// Tell how far an archive has come, and whether it is as it should be
+    Status(Status),
     /// Compare an archive with the chain of entries that proves it
     Verify(Verify),
     /// Copy mails that verify to a file or folder for other programs
@@ -77,6 +77,15 @@ pub(crate) enum ItemFormat {
     Csv,
     /// JSON objects
     Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) located: Located,
+    /// Write a page for a browser too; an earlier page there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

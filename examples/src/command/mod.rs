@@ -15,6 +15,8 @@ mod surveyed;
 mod unmapped;
 mod verify;
 
+use std::path::Path;
+
 use futures::{FutureExt, channel::oneshot};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,7 +56,7 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Run(asked) => run::run(&asked.archiving, run::Task::Run, console).await,
         Command::Retry(archiving) => run::run(&archiving, run::Task::Retry, console).await,
         Command::Audit(audit) => audit::audit(&audit, console).await,
-        Command::Status(located) => Ok(status::status(&located, console).await?),
+        Command::Status(status) => Ok(status::status(&status, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Log(log) => Ok(log::log(&log, console).await?),
         Command::Verify(verify) => Ok(verify::verify(&verify, console).await?),
@@ -73,6 +75,15 @@ pub(crate) fn exit_code(ended: &Result<Outcome, Failure>) -> u8 {
             ErrorKind::Directory if error.class() == ErrorClass::Fatal => 2,
             _ => 1,
         },
+    }
+}
+
+/// Whether a file that may not be there yet lies in a folder.
+fn lies_within(file: &Path, folder: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (parent.canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) => parent.starts_with(folder),
+        _ => false,
     }
 }
 

@@ -181,7 +181,7 @@ fn an_archive_stands_still_when_something_is_due_and_nothing_was_sealed_for_long
     assert!(stands("2026-11-26T00:00:00Z", "2030-01-01T00:00:00Z", &patient));
 
     let reason = three_days("2026-11-26T00:00:00Z", "2026-11-23T02:00:00Z").end(&patient).health.unwrap().reasons.remove(0);
-    assert_eq!(reason.what, "nothing was sealed for more than 36 h, and 2 windows are due: the first since 2026-11-24T01:00:00.000Z");
+    assert_eq!(reason.what, "nothing was sealed for more than 36 h, and 2 windows are due, the first since 2026-11-24 01:00 UTC");
     assert!(reason.unhealthy && reason.advice.contains("jabber-archive run"));
 }
 
@@ -206,7 +206,7 @@ fn a_run_that_failed_and_a_purge_that_is_near_are_told_with_what_to_do() {
     let status = three_days("2026-11-24T03:00:00Z", "2026-11-23T02:00:00Z").end(&failed);
     assert!(status.is_unhealthy());
     let reason = &status.health.as_ref().unwrap().reasons[0];
-    assert_eq!(reason.what, "the run of 2026-11-24T02:00:00.000Z failed: connect: nobody answers; is the server up?");
+    assert_eq!(reason.what, "the run of 2026-11-24 02:00 UTC failed: connect: nobody answers; is the server up?");
 
     let judgement = |days| Judgement { settle: Some(Duration::from_hours(1)), purge_after_days: Some(days), ..Judgement::default() };
     for (days, unhealthy) in [(1, true), (2, true), (3, false)] {
@@ -299,8 +299,8 @@ fn the_last_ten_runs_are_told_with_what_they_did_and_what_is_behind_them() {
     assert_eq!(messages, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
     let last = &status.runs[0];
     assert_eq!((last.entry, last.started, last.accepted.as_deref()), (Some(24), Some(at("2026-11-13T02:00:00Z")), Some("looked at it")));
-    assert_eq!((last.seals, last.items, last.bytes, last.host.as_deref()), (1, 12, 12_000, Some("archiver")));
-    assert_eq!(status.unfinished.as_ref().map(|run| (run.seals, run.messages, run.entry)), Some((1, 3, None)));
+    assert_eq!((last.windows, last.items, last.bytes, last.host.as_deref()), (1, 12, 12_000, Some("archiver")));
+    assert_eq!(status.unfinished.as_ref().map(|run| (run.windows, run.messages, run.entry)), Some((1, 3, None)));
     let people = status.people.unwrap();
     assert_eq!((people.window.start, people.census.asked, people.census.mapped), (at("2026-11-12"), 22, 10));
 }
@@ -324,4 +324,27 @@ fn a_long_chain_takes_no_more_than_a_short_one() {
         "findings of years ago are counted alone"
     );
     assert_eq!(status.findings, 20_000);
+}
+
+#[test]
+fn the_page_tells_what_the_service_knows_and_takes_nothing_for_markup() {
+    let hostile = "<img src=x onerror='alert(1)'>\"&\u{202e}";
+    let mut chain = three_days("2026-11-24T03:00:00Z", "2026-11-23T02:00:00Z");
+    chain.run("2026-11-24T02:00:00Z", &json!({ "host": hostile, "account": hostile, "version": hostile, "accepted": hostile }));
+    let service = Service {
+        failed: Some(Failed { started: at("2026-11-24T02:00:00Z"), error: format!("connect: `{hostile}`") }),
+        next_run: Some(at("2026-11-25T02:30:00Z")),
+        ..Service::default()
+    };
+    let page = page(&chain.end(&service));
+    assert!(page.starts_with(MARK) && page.ends_with("</html>\n"));
+    assert!(page.contains("<title>Not healthy: test</title>"));
+    assert!(
+        page.contains("<dt>Next run</dt><dd><strong><time datetime=\"2026-11-25T02:30:00.000Z\">2026-11-25</time></strong>")
+            && page.contains("at 02:30")
+    );
+    let text = "&lt;img src=x onerror=&#39;alert(1)&#39;&gt;&quot;&amp;\u{fffd}";
+    assert!(page.contains(&format!("The run of 2026-11-24 02:00 UTC failed: connect: <code>{text}</code>.")), "{page}");
+    assert_eq!(page.matches(text).count(), 5, "the error, the host, the account, the version, the reason");
+    assert!(!page.contains("<img") && !page.contains('\u{202e}'));
 }
