@@ -29,9 +29,9 @@ impl Chain {
         Self { reading, judgement, number: 0, frontier: Frontier::default() }
     }
 
-    /// With windows of another length.
-    pub(super) fn of_windows(self, now: &str, hours: u64) -> Self {
-        let grid = jabber_archive_core::Grid::new(Duration::from_hours(hours), Duration::ZERO).unwrap();
+    /// With windows of another length, one of which begins so many hours past midnight.
+    pub(super) fn of_windows(self, now: &str, hours: u64, anchor: u64) -> Self {
+        let grid = jabber_archive_core::Grid::new(Duration::from_hours(hours), Duration::from_hours(anchor)).unwrap();
         let facts = ArchiveFacts::new("test").unwrap().with_windows(grid, Duration::from_mins(5)).unwrap();
         Self { reading: Reading::new(facts, self.judgement.clone(), at(now)), ..self }
     }
@@ -138,7 +138,7 @@ fn a_range_of_empty_windows_seals_every_day_of_it_and_short_windows_seal_a_day_t
     let days = states(&status, "2025-01-01");
     assert!(days[..363].iter().all(|state| *state == Sealed) && days[363..] == [Missing, Open], "{days:?}");
 
-    let mut chain = Chain::new("2026-11-25T08:00:00Z").of_windows("2026-11-25T08:00:00Z", 6);
+    let mut chain = Chain::new("2026-11-25T08:00:00Z").of_windows("2026-11-25T08:00:00Z", 6, 0);
     chain.seal("2026-11-23T06:00:00Z", "2026-11-23T12:00:00Z", 7, &none());
     chain.seal("2026-11-23T12:00:00Z", "2026-11-25T00:00:00Z", 0, &none());
     let status = chain.end(&Service::default());
@@ -147,6 +147,17 @@ fn a_range_of_empty_windows_seals_every_day_of_it_and_short_windows_seal_a_day_t
     let windows: Vec<u64> = status.days[362..].iter().map(|day| day.windows).collect();
     assert_eq!(windows, [3, 4, 0]);
     assert_eq!((status.days[362].messages, status.days[362].items, status.days[362].bytes), (7, 7, 7_000));
+}
+
+#[test]
+fn a_window_that_lies_in_two_days_counts_for_the_one_on_which_it_begins() {
+    use DayState::{Before, Missing, Open, Sealed};
+    let mut chain = Chain::new("2026-11-25T08:00:00Z").of_windows("2026-11-25T08:00:00Z", 24, 22);
+    chain.seal("2026-11-21T22:00:00Z", "2026-11-22T22:00:00Z", 5, &none());
+    let status = chain.end(&Service::default());
+    assert_eq!(status.windows, Windows { sealed: 1, due: Some(2) }, "the one that ended at 22 on the 24th is the last that is due");
+    assert_eq!(states(&status, "2026-11-20"), [Before, Sealed, Missing, Missing, Open, Open]);
+    assert_eq!(status.days[360].messages, 5);
 }
 
 #[test]
@@ -307,7 +318,7 @@ fn the_last_ten_runs_are_told_with_what_they_did_and_what_is_behind_them() {
 
 #[test]
 fn a_long_chain_takes_no_more_than_a_short_one() {
-    let mut chain = Chain::new("2026-11-24T03:00:00Z").of_windows("2026-11-24T03:00:00Z", 1);
+    let mut chain = Chain::new("2026-11-24T03:00:00Z").of_windows("2026-11-24T03:00:00Z", 1, 0);
     let first = at("2016-11-24").millis();
     let began = Instant::now();
     for hour in 0..20_000 {

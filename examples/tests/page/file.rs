@@ -61,3 +61,18 @@ fn a_copy_is_shown_and_not_judged() {
     assert!(page.contains("<title>Not judged: copy</title>") && page.contains("may be a copy"), "{page}");
     assert!(!page.contains("Windows due"));
 }
+
+#[test]
+fn a_dead_letter_is_told_of_with_its_reason_and_where_it_lies() {
+    let mut archive = Archive::new("test");
+    archive.seal(2, 50, &[], &["to_jid is empty"]);
+    archive.seal(1, 50, &[], &["from_jid is empty"]);
+    let window = archive.json()["dead_letter_windows"][0].clone();
+    assert_eq!((&window["dead_letters"], &window["reason"]), (&1.into(), &"jm: from_jid is empty".into()));
+    let path = format!("dead-letters/{}.json", window["named"][0].as_str().unwrap());
+    let page = archive.page(0);
+    assert!(page.contains("1 dead letter; the first: jm: from_jid is empty") && page.contains(&path), "{page}");
+    // What cannot be read is a matter of `verify`.
+    fs::write(archive.path("archive").join(path), "{}").unwrap();
+    assert!(archive.json()["dead_letter_windows"][0]["reason"].is_null());
+}

@@ -141,7 +141,7 @@ fn every_day_is_told_in_words_and_marked_by_more_than_a_colour() {
             };
             assert_eq!((row[1].as_str(), row[2].replace(',', "")), (words, count("messages").to_string()), "{day}");
             let noted: [(&str, char, &str); 3] =
-                [("added", '+', "came late"), ("findings", '!', "finding"), ("dead_letters", '†', "dead letter")];
+                [("added", '+', "added later"), ("findings", '!', "finding"), ("dead_letters", '†', "dead letter")];
             for (name, _, note) in noted {
                 assert_eq!(
                     row[5].split(", ").any(|noted| noted.contains(note) && !noted.contains("expected")),

@@ -49,7 +49,7 @@ fn legend(out: &mut String) {
         ("missing", "×", "missing: due, and not sealed"),
         ("open", "", "not over"),
         ("before", "", "before the archive"),
-        ("sealed", "+", "messages came late and were added"),
+        ("sealed", "+", "messages added later"),
         ("sealed noted", "!", "findings"),
         ("sealed noted", "†", "dead letters"),
     ] {
@@ -126,7 +126,7 @@ fn told(day: &Day) -> String {
 /// What is out of the ordinary about a day.
 pub(super) fn notes(day: &Day) -> String {
     let notes = [
-        (day.added, counted(day.added, "message came late", "messages came late")),
+        (day.added, counted(day.added, "message added later", "messages added later")),
         (day.findings, counted(day.findings, "finding", "findings")),
         (day.expected_findings, counted(day.expected_findings, "expected finding", "expected findings")),
         (day.dead_letters, counted(day.dead_letters, "dead letter", "dead letters")),

@@ -98,7 +98,7 @@ fn chart(out: &mut String, days: &[Day], id: &str, name: &str, value: fn(&Day) -
 fn months(out: &mut String, days: &[Day]) -> fmt::Result {
     out.push_str(
         "<details>\n<summary>Numbers by month</summary>\n<table class=\"numbers\">\n<caption class=\"hidden\">Volumes by month</caption>\n<thead><tr>\
-         <th scope=\"col\">Month</th><th scope=\"col\" class=\"number\">Messages</th><th scope=\"col\" class=\"number\">Mails</th><th scope=\"col\" class=\"number\">Size</th><th scope=\"col\" class=\"number\">Late</th></tr></thead>\n<tbody>\n",
+         <th scope=\"col\">Month</th><th scope=\"col\" class=\"number\">Messages</th><th scope=\"col\" class=\"number\">Mails</th><th scope=\"col\" class=\"number\">Size</th><th scope=\"col\" class=\"number\">Added later</th></tr></thead>\n<tbody>\n",
     );
     for days in days.chunk_by(|one, other| one.date.first_of_month() == other.date.first_of_month()).rev() {
         let Some(first) = days.first() else { continue };
