@@ -63,7 +63,7 @@ pub use self::{
     journal::{Journal, journaled_mail},
     ledger::{
         Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, Census, DiscrepancyKind, Disposition, Entry, EntryRecord, ExportEntry,
-        Finding, Frontier, KeptKind, Ledger, LedgerExt, Limit, Link, List, ListLine, NewerEntry, RunEntry, Seal, TableAccount,
+        Finding, Frontier, KeptKind, Ledger, LedgerExt, Limit, Link, List, ListLine, ListReader, NewerEntry, RunEntry, Seal, TableAccount,
     },
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},

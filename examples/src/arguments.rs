@@ -31,13 +31,13 @@ pub(crate) enum Command {
     Retry(Archiving),
     /// Read the source again and compare it with what was archived of it, message by message
     Audit(Audit),
-    /// Tell how far an archive has come
-    Status(Located),
+    /// Tell how far an archive has come, and whether it is as it should be
+    Status(Status),
     /// Compare an archive with the chain of entries that proves it
     Verify(Verify),
     /// Copy mails that verify to a file or folder for other programs
     Export(Export),
-    /// Tell entry by entry who did what to an archive, and by which configuration
+    /// Tell entry by entry who did what to an archive, and by which configuration; or item by item what was archived
     Log(Log),
     /// Print what makes a shell complete the commands and options of this program
     Completions {
@@ -80,6 +80,27 @@ pub(crate) struct Log {
     /// Entries of runs and exports that began before this date or time, and of windows that start before it
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) until: Option<Timestamp>,
+    /// One line for each mail and dead letter that these entries name, in place of the entries
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    pub(crate) format: Option<ItemFormat>,
+}
+
+/// How items are told of, one a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ItemFormat {
+    /// Comma-separated values (RFC 4180) with the names of the columns in the first line
+    Csv,
+    /// JSON objects
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) located: Located,
+    /// Write a page for a browser too; an earlier page there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

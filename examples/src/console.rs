@@ -3,7 +3,7 @@
 use std::{
     error::Error as _,
     fmt::Display,
-    io::{self, IsTerminal, Write, stderr, stdout},
+    io::{self, BufWriter, IsTerminal, Stdout, Write, stderr, stdout},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -38,11 +38,7 @@ impl Console {
             print_line(result)
         };
         match printed {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Error::new(ErrorKind::Output, ErrorClass::Fatal, "print", "standard output cannot be written")
-                    .advise("what the command did is done: only its words are lost")
-                    .because(error))
-            }
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritable(error)),
             _ => Ok(()),
         }
     }
@@ -117,6 +113,50 @@ fn print_line(line: impl Display) -> io::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
+}
+
+fn unwritable(error: io::Error) -> Error {
+    Error::new(ErrorKind::Output, ErrorClass::Fatal, "print", "standard output cannot be written")
+        .advise("what the command did is done: only its words are lost")
+        .because(error)
+}
+
+/// Standard output for a result that is longer than memory, until whoever closes a pipe has read enough.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    out: BufWriter<Stdout>,
+    read: bool,
+}
+
+impl Lines {
+    pub(crate) fn new() -> Self {
+        Self { out: BufWriter::with_capacity(64 << 10, stdout()), read: true }
+    }
+
+    pub(crate) fn write(&mut self, line: &[u8]) -> Result<()> {
+        let written = self.out.write_all(line);
+        self.note(written)
+    }
+
+    /// Whether anybody reads on.
+    pub(crate) fn is_read(&self) -> bool {
+        self.read
+    }
+
+    pub(crate) fn end(mut self) -> Result<()> {
+        let written = self.out.flush();
+        self.note(written)
+    }
+
+    fn note(&mut self, written: io::Result<()>) -> Result<()> {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.read = false;
+                Ok(())
+            }
+            written => written.map_err(unwritable),
+        }
+    }
 }
 
 /// Writes to standard error; a run goes on where that is closed.

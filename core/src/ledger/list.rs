@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream::Fuse};
 use serde::{Deserialize, Serialize};
@@ -81,19 +83,30 @@ impl ListLine {
 }
 
 /// Reads the lines of a stored list one after another, however many there are. Whether it is the list that it should be is known at its end.
-pub(crate) struct ListReader {
+pub struct ListReader {
     stored: Fuse<ByteStream>,
     begun: BytesMut,
     number: u64,
 }
 
+impl fmt::Debug for ListReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListReader").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
 impl ListReader {
-    pub(crate) fn new(stored: ByteStream) -> Self {
+    /// Of what [`Ledger::load`](crate::Ledger::load) gives.
+    pub fn new(stored: ByteStream) -> Self {
         Self { stored: stored.fuse(), begun: BytesMut::new(), number: 0 }
     }
 
     /// The next line, `None` after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<ListLine>> {
+    ///
+    /// # Errors
+    ///
+    /// If the content cannot be read or is damaged, or the line is none: its number is named.
+    pub async fn next(&mut self) -> Result<Option<ListLine>> {
         let mut searched = 0;
         loop {
             let line = match self.begun[searched..].iter().position(|byte| *byte == b'\n') {

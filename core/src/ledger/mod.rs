@@ -16,7 +16,6 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-pub(crate) use self::list::ListReader;
 pub use self::{
     act::Act,
     addendum::{Addendum, Cause},
@@ -27,7 +26,7 @@ pub use self::{
     facts::ArchiveFacts,
     finding::Finding,
     limit::Limit,
-    list::{List, ListLine},
+    list::{List, ListLine, ListReader},
     newer::NewerEntry,
 };
 use crate::{ByteStream, Digest, Error, ErrorClass, ErrorKind, Result};

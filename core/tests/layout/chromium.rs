@@ -30,7 +30,8 @@ pub(crate) struct Shown {
 /// Shows a page and gives what it became when it was loaded; none, and a line on standard output that begins with `SKIPPED`, where
 /// Chromium is not installed.
 pub(crate) fn show(name: &str, page: &str) -> Option<Shown> {
-    run(name, page, &["--dump-dom"])
+    // Time passes as fast as the page has nothing to do: what it waits for comes to pass.
+    run(name, page, &["--dump-dom", "--virtual-time-budget=60000"])
 }
 
 /// Prints a page and says how many sheets it takes; none where Chromium is not installed.

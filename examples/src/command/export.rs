@@ -6,7 +6,7 @@ use jabber_archive_core::{Act, Digest, EntryRecord, Error, ErrorClass, ErrorKind
 use jabber_archive_sink::{Archive, ExportFilter, ExportForm, Exported, ObjectLedger};
 use serde::Serialize;
 
-use super::{Outcome, now, verify::open_configured};
+use super::{Outcome, lies_within, now, verify::open_configured};
 use crate::{
     arguments::{Export, Form},
     config::Config,
@@ -123,12 +123,11 @@ fn filter(arguments: &Export) -> Result<ExportFilter> {
 
 /// What is no part of an archive would be found in it by the next `verify`.
 fn refuse_inside(out: &Path, archive: &Path) -> Result<()> {
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let inside = match (parent.canonicalize(), archive.canonicalize()) {
-        (Ok(parent), Ok(archive)) => parent.starts_with(archive),
-        _ => false,
-    };
-    if inside { Err(refuse("--out", "it would lie in the archive").advise("name a place outside of it")) } else { Ok(()) }
+    if lies_within(out, archive) {
+        Err(refuse("--out", "it would lie in the archive").advise("name a place outside of it"))
+    } else {
+        Ok(())
+    }
 }
 
 fn refuse(argument: &str, what: &str) -> Error {

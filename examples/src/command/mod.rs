@@ -17,6 +17,8 @@ mod unmapped;
 mod verify;
 mod watch;
 
+use std::path::Path;
+
 use futures::{FutureExt, channel::oneshot};
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result, Timestamp};
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,7 +65,7 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Run(asked) => run::run(&asked.archiving, run::Task::Run, console).await,
         Command::Retry(archiving) => run::run(&archiving, run::Task::Retry, console).await,
         Command::Audit(audit) => audit::audit(&audit, console).await,
-        Command::Status(located) => Ok(status::status(&located, console).await?),
+        Command::Status(status) => Ok(status::status(&status, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
         Command::Log(log) => Ok(log::log(&log, console).await?),
         Command::Watch(configured) => watch::watch(&configured, console.is_json()).await,
@@ -89,6 +91,15 @@ pub(crate) fn is_of_configuration(error: &Error) -> bool {
         ErrorKind::Config => true,
         // A directory that cannot be used as it is set is a matter of the configuration; one that does not answer is none.
         ErrorKind::Directory => error.class() == ErrorClass::Fatal,
+        _ => false,
+    }
+}
+
+/// Whether a file that may not be there yet lies in a folder.
+fn lies_within(file: &Path, folder: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (parent.canonicalize(), folder.canonicalize()) {
+        (Ok(parent), Ok(folder)) => parent.starts_with(folder),
         _ => false,
     }
 }

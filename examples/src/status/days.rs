@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use jabber_archive_core::{Grid, Span, Timestamp};
+use jabber_archive_core::{Grid, Span, Timestamp, Window};
 use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 
@@ -128,6 +128,11 @@ impl Days {
         }
         self.year
     }
+}
+
+/// How many windows a seal is about.
+pub(super) fn windows_of(grid: Grid, span: Span) -> u64 {
+    if span == Window::UNDATED.span() { 1 } else { windows(grid, span) }
 }
 
 /// How many windows of a grid begin in a span.

@@ -41,16 +41,9 @@ impl Health {
 ///
 /// A window is sealed some time after its end, at the time of day at which somebody runs the archiver: so long as either is not further back than the limit, it goes on.
 fn standing_still(status: &Status, settle: Duration, limit: Duration, sealed: Option<Timestamp>) -> Option<Reason> {
-    let reason = |what| {
-        Some(Reason {
-            kind: "standing-still",
-            unhealthy: true,
-            what,
-            advice: "Look whether runs are made, and how the last one ended; `jabber-archive run` says what stops it, and goes on from there.",
-        })
-    };
+    let reason = |what, advice| Some(Reason { kind: "standing-still", unhealthy: true, what, advice });
     let Some(until) = status.archived_until else {
-        return reason("nothing is archived yet".to_owned());
+        return reason("nothing is archived yet".to_owned(), "`jabber-archive run` archives what is closed, or says why it cannot.");
     };
     if status.windows.due == Some(0) {
         return None;
@@ -63,11 +56,13 @@ fn standing_still(status: &Status, settle: Duration, limit: Duration, sealed: Op
     }
     let due = status.windows.due.unwrap_or_default();
     let first_due = until.after(status.facts.grid.length()).after(settle);
-    reason(format!(
-        "nothing was sealed for more than {}, and {due} {} due: the first since {first_due}",
+    let what = format!(
+        "nothing was sealed for more than {}, and {due} {} due, the first since {}",
         hours(limit),
-        if due == 1 { "window is" } else { "windows are" }
-    ))
+        if due == 1 { "window is" } else { "windows are" },
+        minute(first_due)
+    );
+    reason(what, "Look whether runs are made, and how the last one ended; `jabber-archive run` says what stops it, and goes on from there.")
 }
 
 fn failed(service: &Service) -> Option<Reason> {
@@ -75,14 +70,14 @@ fn failed(service: &Service) -> Option<Reason> {
     Some(Reason {
         kind: "run-failed",
         unhealthy: true,
-        what: format!("the run of {started} failed: {error}"),
+        what: format!("the run of {} failed: {error}", minute(*started)),
         advice: "Do what the error says. What was sealed is intact; the next run goes on from there.",
     })
 }
 
 fn purge_near(status: &Status) -> Option<Reason> {
     let purge = status.purge.filter(|purge| purge.near)?;
-    let (after_days, unsealed, days) = (purge.after_days, purge.unsealed, purge.days);
+    let (after_days, unsealed, days) = (purge.after_days, minute(purge.unsealed), purge.days);
     let what = if days < 0 {
         format!("rows from {unsealed} on are not archived, and past the {after_days} days after which they are purged")
     } else {
@@ -99,7 +94,7 @@ fn unfinished(status: &Status) -> Option<Reason> {
         unhealthy: false,
         what: format!(
             "a run has sealed or added to {} windows and has not ended: it is at work, or was interrupted",
-            run.seals + run.addenda
+            run.windows + run.addenda
         ),
         advice: "If none is at work, run again: it goes on from there.",
     })
@@ -123,6 +118,12 @@ fn dead_letters(status: &Status) -> Option<Reason> {
         what: format!("{} dead letters could not be archived as mails; they are kept with their reasons", status.dead_letters),
         advice: "Mend what the reasons say, then run `jabber-archive retry` while the rows are in the source.",
     })
+}
+
+/// An instant to the minute.
+fn minute(time: Timestamp) -> String {
+    let text = time.to_string();
+    format!("{} UTC", text.get(..16).unwrap_or(&text).replace('T', " "))
 }
 
 /// A length of time in hours, and minutes where it is no whole hours.

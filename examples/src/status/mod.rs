@@ -6,6 +6,7 @@
 mod days;
 mod findings;
 mod health;
+mod page;
 mod purge;
 mod reading;
 mod runs;
@@ -15,13 +16,21 @@ mod text;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use jabber_archive_core::{ArchiveFacts, Census, Digest, FilterReason, Ledger, Result, RunEntry, Span, Timestamp};
-use jabber_archive_sink::Archive;
+use jabber_archive_core::{ArchiveFacts, Census, DeadLetter, Digest, FilterReason, KeptKind, Ledger, Result, RunEntry, Span, Timestamp};
+use jabber_archive_sink::{Archive, ObjectLedger};
 use serde::Serialize;
 
 use self::reading::Reading;
-pub(crate) use self::{days::Day, findings::Found, health::Health, purge::Purge, runs::Ran};
+pub(crate) use self::{
+    days::Day,
+    findings::Found,
+    health::Health,
+    page::{MARK, page},
+    purge::Purge,
+    runs::Ran,
+};
 use crate::{
     config::{Config, Expected},
     wiring::{self, Place},
@@ -114,6 +123,8 @@ pub(crate) struct DeadLetterWindow {
     pub(crate) dead_letters: u64,
     /// The first of them: `dead-letters/<digest>.json`.
     pub(crate) named: Vec<Digest>,
+    /// Why the first could not be archived; none where it cannot be read.
+    pub(crate) reason: Option<String>,
 }
 
 /// What is known beside the chain by whoever runs the archiver, and what is expected of it.
@@ -184,11 +195,28 @@ impl Status {
         while let Some(link) = links.try_next().await? {
             reading.take(link);
         }
-        Ok(reading.end(place.to_string(), service))
+        let mut status = reading.end(place.to_string(), service);
+        let named: Vec<Option<Digest>> = status.dead_letter_windows.iter().map(|window| window.named.first().copied()).collect();
+        let reasons: Vec<Option<String>> = stream::iter(named).map(|digest| reason(&ledger, digest)).buffered(AHEAD).collect().await;
+        for (window, reason) in status.dead_letter_windows.iter_mut().zip(reasons) {
+            window.reason = reason;
+        }
+        Ok(status)
     }
 
     /// Whether somebody has to do something for the archive to go on.
     pub(crate) fn is_unhealthy(&self) -> bool {
         self.health.as_ref().is_some_and(|health| !health.healthy)
+    }
+}
+
+/// Why a dead letter is one. Whether it is as it was kept is a matter of verification.
+async fn reason(ledger: &ObjectLedger, digest: Option<Digest>) -> Option<String> {
+    let stored = ledger.load(KeptKind::DeadLetter, &digest?).await.ok()?;
+    let bytes: Vec<Bytes> = stored.try_collect().await.ok()?;
+    match serde_json::from_slice(&bytes.concat()).ok()? {
+        DeadLetter::Row { table, reason, .. } => Some(format!("{table}: {reason}")),
+        DeadLetter::Message { reason, .. } | DeadLetter::Encrypted { reason, .. } => Some(reason),
+        _ => None,
     }
 }

@@ -86,7 +86,7 @@ impl Reading {
         self.entries += 1;
         self.head = Some(link.digest);
         self.archived_until = link.entry.frontier.end;
-        self.runs.take(link.entry.number, &link.entry.record);
+        self.runs.take(link.entry.number, &link.entry.record, self.facts.grid);
         if let Some(seal) = link.entry.record.seal() {
             self.take_seal(seal);
         }
@@ -117,11 +117,10 @@ impl Reading {
     }
 
     fn take_sealed(&mut self, span: Span) {
+        self.sealed += days::windows_of(self.facts.grid, span);
         if span == Window::UNDATED.span() {
-            self.sealed += 1;
             return;
         }
-        self.sealed += days::windows(self.facts.grid, span);
         self.archived_from = Some(self.archived_from.map_or(span.start, |from| from.min(span.start)));
         self.days.seal(span);
     }
@@ -218,7 +217,7 @@ impl Reading {
 
 fn with_dead_letters(window: Span, dead_letters: &BTreeSet<Digest>) -> DeadLetterWindow {
     let named = dead_letters.iter().take(Reading::NAMED).copied().collect();
-    DeadLetterWindow { window, dead_letters: dead_letters.len() as u64, named }
+    DeadLetterWindow { window, dead_letters: dead_letters.len() as u64, named, reason: None }
 }
 
 /// The time that a finding of a run is about, where it is another than that of the run.

@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
-use jabber_archive_core::{EntryRecord, Finding, RunEntry, Seal, Timestamp};
+use jabber_archive_core::{EntryRecord, Finding, Grid, RunEntry, Seal, Timestamp};
 use serde::Serialize;
+
+use super::days::windows_of;
 
 /// What a run did, as far as its entries tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -14,6 +16,8 @@ pub(crate) struct Ran {
     pub(crate) version: Option<String>,
     /// Its entries that seal a window or a range of empty ones.
     pub(crate) seals: u64,
+    /// The windows in them.
+    pub(crate) windows: u64,
     /// Those that add to a sealed window.
     pub(crate) addenda: u64,
     pub(crate) messages: u64,
@@ -64,10 +68,11 @@ impl Runs {
     /// So many are kept.
     const LAST: usize = 10;
 
-    pub(super) fn take(&mut self, number: u64, record: &EntryRecord) {
+    pub(super) fn take(&mut self, number: u64, record: &EntryRecord, grid: Grid) {
         match record {
             EntryRecord::Seal(seal) => {
                 self.current.seals += 1;
+                self.current.windows += windows_of(grid, seal.span);
                 self.current.add(seal);
             }
             EntryRecord::Addendum(addendum) => {

@@ -29,9 +29,9 @@ impl Chain {
         Self { reading, judgement, number: 0, frontier: Frontier::default() }
     }
 
-    /// With windows of another length.
-    pub(super) fn of_windows(self, now: &str, hours: u64) -> Self {
-        let grid = jabber_archive_core::Grid::new(Duration::from_hours(hours), Duration::ZERO).unwrap();
+    /// With windows of another length, one of which begins so many hours past midnight.
+    pub(super) fn of_windows(self, now: &str, hours: u64, anchor: u64) -> Self {
+        let grid = jabber_archive_core::Grid::new(Duration::from_hours(hours), Duration::from_hours(anchor)).unwrap();
         let facts = ArchiveFacts::new("test").unwrap().with_windows(grid, Duration::from_mins(5)).unwrap();
         Self { reading: Reading::new(facts, self.judgement.clone(), at(now)), ..self }
     }
@@ -138,7 +138,7 @@ fn a_range_of_empty_windows_seals_every_day_of_it_and_short_windows_seal_a_day_t
     let days = states(&status, "2025-01-01");
     assert!(days[..363].iter().all(|state| *state == Sealed) && days[363..] == [Missing, Open], "{days:?}");
 
-    let mut chain = Chain::new("2026-11-25T08:00:00Z").of_windows("2026-11-25T08:00:00Z", 6);
+    let mut chain = Chain::new("2026-11-25T08:00:00Z").of_windows("2026-11-25T08:00:00Z", 6, 0);
     chain.seal("2026-11-23T06:00:00Z", "2026-11-23T12:00:00Z", 7, &none());
     chain.seal("2026-11-23T12:00:00Z", "2026-11-25T00:00:00Z", 0, &none());
     let status = chain.end(&Service::default());
@@ -147,6 +147,17 @@ fn a_range_of_empty_windows_seals_every_day_of_it_and_short_windows_seal_a_day_t
     let windows: Vec<u64> = status.days[362..].iter().map(|day| day.windows).collect();
     assert_eq!(windows, [3, 4, 0]);
     assert_eq!((status.days[362].messages, status.days[362].items, status.days[362].bytes), (7, 7, 7_000));
+}
+
+#[test]
+fn a_window_that_lies_in_two_days_counts_for_the_one_on_which_it_begins() {
+    use DayState::{Before, Missing, Open, Sealed};
+    let mut chain = Chain::new("2026-11-25T08:00:00Z").of_windows("2026-11-25T08:00:00Z", 24, 22);
+    chain.seal("2026-11-21T22:00:00Z", "2026-11-22T22:00:00Z", 5, &none());
+    let status = chain.end(&Service::default());
+    assert_eq!(status.windows, Windows { sealed: 1, due: Some(2) }, "the one that ended at 22 on the 24th is the last that is due");
+    assert_eq!(states(&status, "2026-11-20"), [Before, Sealed, Missing, Missing, Open, Open]);
+    assert_eq!(status.days[360].messages, 5);
 }
 
 #[test]
@@ -181,7 +192,7 @@ fn an_archive_stands_still_when_something_is_due_and_nothing_was_sealed_for_long
     assert!(stands("2026-11-26T00:00:00Z", "2030-01-01T00:00:00Z", &patient));
 
     let reason = three_days("2026-11-26T00:00:00Z", "2026-11-23T02:00:00Z").end(&patient).health.unwrap().reasons.remove(0);
-    assert_eq!(reason.what, "nothing was sealed for more than 36 h, and 2 windows are due: the first since 2026-11-24T01:00:00.000Z");
+    assert_eq!(reason.what, "nothing was sealed for more than 36 h, and 2 windows are due, the first since 2026-11-24 01:00 UTC");
     assert!(reason.unhealthy && reason.advice.contains("jabber-archive run"));
 }
 
@@ -206,7 +217,7 @@ fn a_run_that_failed_and_a_purge_that_is_near_are_told_with_what_to_do() {
     let status = three_days("2026-11-24T03:00:00Z", "2026-11-23T02:00:00Z").end(&failed);
     assert!(status.is_unhealthy());
     let reason = &status.health.as_ref().unwrap().reasons[0];
-    assert_eq!(reason.what, "the run of 2026-11-24T02:00:00.000Z failed: connect: nobody answers; is the server up?");
+    assert_eq!(reason.what, "the run of 2026-11-24 02:00 UTC failed: connect: nobody answers; is the server up?");
 
     let judgement = |days| Judgement { settle: Some(Duration::from_hours(1)), purge_after_days: Some(days), ..Judgement::default() };
     for (days, unhealthy) in [(1, true), (2, true), (3, false)] {
@@ -299,15 +310,15 @@ fn the_last_ten_runs_are_told_with_what_they_did_and_what_is_behind_them() {
     assert_eq!(messages, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
     let last = &status.runs[0];
     assert_eq!((last.entry, last.started, last.accepted.as_deref()), (Some(24), Some(at("2026-11-13T02:00:00Z")), Some("looked at it")));
-    assert_eq!((last.seals, last.items, last.bytes, last.host.as_deref()), (1, 12, 12_000, Some("archiver")));
-    assert_eq!(status.unfinished.as_ref().map(|run| (run.seals, run.messages, run.entry)), Some((1, 3, None)));
+    assert_eq!((last.windows, last.items, last.bytes, last.host.as_deref()), (1, 12, 12_000, Some("archiver")));
+    assert_eq!(status.unfinished.as_ref().map(|run| (run.windows, run.messages, run.entry)), Some((1, 3, None)));
     let people = status.people.unwrap();
     assert_eq!((people.window.start, people.census.asked, people.census.mapped), (at("2026-11-12"), 22, 10));
 }
 
 #[test]
 fn a_long_chain_takes_no_more_than_a_short_one() {
-    let mut chain = Chain::new("2026-11-24T03:00:00Z").of_windows("2026-11-24T03:00:00Z", 1);
+    let mut chain = Chain::new("2026-11-24T03:00:00Z").of_windows("2026-11-24T03:00:00Z", 1, 0);
     let first = at("2016-11-24").millis();
     let began = Instant::now();
     for hour in 0..20_000 {
@@ -324,4 +335,27 @@ fn a_long_chain_takes_no_more_than_a_short_one() {
         "findings of years ago are counted alone"
     );
     assert_eq!(status.findings, 20_000);
+}
+
+#[test]
+fn the_page_tells_what_the_service_knows_and_takes_nothing_for_markup() {
+    let hostile = "<img src=x onerror='alert(1)'>\"&\u{202e}";
+    let mut chain = three_days("2026-11-24T03:00:00Z", "2026-11-23T02:00:00Z");
+    chain.run("2026-11-24T02:00:00Z", &json!({ "host": hostile, "account": hostile, "version": hostile, "accepted": hostile }));
+    let service = Service {
+        failed: Some(Failed { started: at("2026-11-24T02:00:00Z"), error: format!("connect: `{hostile}`") }),
+        next_run: Some(at("2026-11-25T02:30:00Z")),
+        ..Service::default()
+    };
+    let page = page(&chain.end(&service));
+    assert!(page.starts_with(MARK) && page.ends_with("</html>\n"));
+    assert!(page.contains("<title>Not healthy: test</title>"));
+    assert!(
+        page.contains("<dt>Next run</dt><dd><strong><time datetime=\"2026-11-25T02:30:00.000Z\">2026-11-25</time></strong>")
+            && page.contains("at 02:30")
+    );
+    let text = "&lt;img src=x onerror=&#39;alert(1)&#39;&gt;&quot;&amp;\u{fffd}";
+    assert!(page.contains(&format!("The run of 2026-11-24 02:00 UTC failed: connect: <code>{text}</code>.")), "{page}");
+    assert_eq!(page.matches(text).count(), 5, "the error, the host, the account, the version, the reason");
+    assert!(!page.contains("<img") && !page.contains('\u{202e}'));
 }

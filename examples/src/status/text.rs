@@ -70,12 +70,12 @@ impl Status {
             writeln!(f, "last run {} on {host} by {account}, {version}", run.by.started)?;
         }
         for run in self.unfinished.iter().chain(&self.runs) {
-            let Ran { started, seals, addenda, messages, items, dead_letters, findings, accepted, .. } = run;
+            let Ran { started, windows, addenda, messages, items, dead_letters, findings, accepted, .. } = run;
             match started {
                 Some(started) => write!(f, "  {started}")?,
                 None => write!(f, "  {:24}", "not ended")?,
             }
-            write!(f, "  {seals} sealed, {messages} messages in {items} mails")?;
+            write!(f, "  {windows} sealed, {messages} messages in {items} mails")?;
             if *addenda > 0 {
                 write!(f, ", {addenda} added to")?;
             }

@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
     routing::get,
 };
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use super::{Stop, metrics, vitals::Vitals};
+use crate::status::page;
 
 /// `OpenMetrics` 1.0, which Prometheus asks for.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -29,8 +30,9 @@ pub(super) async fn begin(address: SocketAddr, vitals: Arc<Vitals>, stop: Stop) 
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    info!(%bound, "listening: /health and /metrics");
-    let routes = Router::new().route("/health", get(health)).route("/metrics", get(metrics)).with_state(vitals);
+    info!(%bound, "listening: the status page, /health and /metrics");
+    let routes =
+        Router::new().route("/", get(status_page)).route("/health", get(health)).route("/metrics", get(metrics)).with_state(vitals);
     tokio::spawn(async move {
         // It ends with the service, or never.
         let _: std::io::Result<()> = axum::serve(listener, routes).with_graceful_shutdown(stop).await;
@@ -49,6 +51,14 @@ async fn health(State(vitals): State<Arc<Vitals>>) -> Response {
             let reason = json!({ "kind": "unreadable", "unhealthy": true, "what": error.to_string(), "advice": error.advice() });
             (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "healthy": false, "reasons": [reason] }))).into_response()
         }
+    }
+}
+
+/// What `status --html` writes.
+async fn status_page(State(vitals): State<Arc<Vitals>>) -> Response {
+    match vitals.status().await {
+        Ok(status) => Html(page(&status)).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     }
 }
 

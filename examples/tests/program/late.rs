@@ -7,7 +7,7 @@ use jabber_archive_sql::testing::Value;
 use crate::program::{Setting, content, ended, files, of_rows};
 
 /// A row of `jm` as the server writes it.
-fn row(sent: jabber_archive_core::Timestamp, body: &str) -> Vec<Value> {
+pub(crate) fn row(sent: jabber_archive_core::Timestamp, body: &str) -> Vec<Value> {
     let stanza = format!("<message id='{body}'><body>{body}</body></message>");
     let length = |text: &str| Value::Int(text.len() as i64);
     vec![

@@ -20,6 +20,7 @@ mod late;
 #[cfg(feature = "ldap")]
 mod ldap;
 mod limits;
+mod logged;
 mod modes;
 mod output;
 mod outsider;

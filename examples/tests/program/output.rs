@@ -21,7 +21,9 @@ fn whoever_closes_a_pipe_has_read_enough() {
     let out = folder.path().join("out");
     let out = out.to_str().unwrap();
     assert_eq!(code(&["demo", "--messages", "100", "--out", out], closed(), closed()), Some(0));
-    for arguments in [&["status", "--archive", out][..], &["status", "--archive", out, "--json"], &["verify", "--archive", out]] {
+    for name in [&["status"][..], &["status", "--json"], &["verify"], &["log"], &["log", "--format", "csv"], &["log", "--format", "jsonl"]]
+    {
+        let arguments = [name, &["--archive", out]].concat();
         let quiet = ran(command().args(arguments).stdout(closed()).stderr(Stdio::piped()));
         assert_eq!((quiet.code, &*quiet.err), (Some(0), ""));
     }

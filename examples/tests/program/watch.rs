@@ -209,6 +209,8 @@ fn a_service_says_whether_it_is_well_and_counts_for_prometheus() {
     }
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
     assert_eq!(ask(&bound, "/elsewhere").0, 404);
+    let (code, page) = ask(&bound, "/");
+    assert!(code == 200 && page.contains("<!DOCTYPE html>") && page.contains(&status["messages"].to_string()), "{page}");
 
     setting.stop_server();
     service.says("the round failed");

@@ -1,14 +1,12 @@
 use std::fmt;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use jabber_archive_core::{Digest, Entry, EntryRecord, KeptKind, Ledger, Link, Result, Seal, Timestamp};
+use jabber_archive_core::{Digest, Entry, EntryRecord, KeptKind, Ledger, Link, Result, Seal};
+use jabber_archive_sink::ObjectLedger;
 use serde::Serialize;
 
-use super::{Outcome, verify::open};
-use crate::{arguments::Log, console::Console};
-
-/// How many entries are read at the same time.
-const AHEAD: usize = 16;
+use super::{AHEAD, concerns};
+use crate::{arguments::Log, command::Outcome, console::Console, wiring::Place};
 
 #[derive(Debug, Serialize)]
 struct Logged {
@@ -23,9 +21,7 @@ struct Line {
     sha256: Digest,
 }
 
-pub(super) async fn log(arguments: &Log, console: &Console) -> Result<Outcome> {
-    let (place, archive) = open(&arguments.located).await?;
-    let ledger = archive.ledger();
+pub(super) async fn log(arguments: &Log, place: &Place, ledger: &ObjectLedger, console: &Console) -> Result<Outcome> {
     let numbers = ledger.numbers().await?;
     let mut entries = Vec::new();
     let mut links = stream::iter(numbers).map(|number| ledger.entry(number)).buffered(AHEAD);
@@ -36,16 +32,6 @@ pub(super) async fn log(arguments: &Log, console: &Console) -> Result<Outcome> {
     }
     console.print(&Logged { archive: place.to_string(), entries })?;
     Ok(Outcome::Done)
-}
-
-/// Whether it is about the time that is asked for.
-fn concerns(record: &EntryRecord, since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
-    let (first, last) = match (record.seal(), record.act()) {
-        (Some(seal), _) => (seal.span.start, seal.span.end.before(std::time::Duration::from_millis(1))),
-        (_, Some(act)) => (act.started, act.started),
-        (_, None) => return true,
-    };
-    since.is_none_or(|since| last >= since) && until.is_none_or(|until| first < until)
 }
 
 impl fmt::Display for Logged {
