@@ -51,7 +51,9 @@ impl Moment {
             made.push(("incoming", 0, 1));
         }
         let (folder, last, now) = made[rng.usize(..made.len())];
-        Self::Holds(folder, rng.usize(1..=now - last), Duration::from_micros(rng.u64(..3_000) * rng.u64(..2)))
+        // An earlier kill may have left less to do.
+        let most = rng.usize(1..=now - last);
+        Self::Holds(folder, rng.usize(1..=most), Duration::from_micros(rng.u64(..3_000) * rng.u64(..2)))
     }
 
     /// Waits for the moment, and kills the program if it is still at work, after a last look at it.
@@ -130,6 +132,10 @@ fn killed_at_any_moment_on_files() {
                 count_leftovers(&mut turn, &before, &after);
                 assert_intact(&company, chapter, &after, Left::Whole, &mut company.program("verify", &["--json"]));
                 before = after;
+                // Nothing is left to be met.
+                if ran.code.is_some() {
+                    break;
+                }
             }
             turn.count("runs");
             let clean = wait(company.command(chapter).spawn().unwrap());
@@ -141,7 +147,7 @@ fn killed_at_any_moment_on_files() {
         let left = files(&archive);
         let aged = age_leftovers(&archive, &left);
         turn.add("swept at last", aged);
-        wait(company.program("run", &[]).spawn().unwrap()).assert(0, if aged > 0 { &["swept "] } else { &["nothing to archive"] });
+        wait(company.program("run", &[]).spawn().unwrap()).assert(0, if aged > 0 { &["swept "] } else { &[] });
         let after = files(&archive);
         assert_eq!(age_leftovers(&archive, &after), 0, "{:?}", after.keys());
         assert_eq!(Contents::of(&after), Contents::of(&left));

@@ -71,6 +71,10 @@ fn live_together(
             }
             assert_intact(company, chapter, &after, Left::Whole, &mut company.program("verify", &["--json"]));
             before = after;
+            // Whoever came to its end has left nothing to be met.
+            if ended.iter().any(|(_, ran)| ran.code.is_some()) {
+                break;
+            }
         }
         turn.count("runs");
         let clean = wait(company.command(chapter).spawn().unwrap());

@@ -64,7 +64,10 @@ fn the_power_is_cut_and_writes_since_the_last_fsync_are_dropped() {
                     break;
                 }
                 let moment = Moment::of(&company, chapter, &mut turn.rng);
-                cut(&company, &mut turn, chapter, &disk, Some(moment));
+                if !cut(&company, &mut turn, chapter, &disk, Some(moment)) {
+                    // Nothing is left to be met.
+                    break;
+                }
             }
             // The last run of a chapter comes to its end, and then the power is cut.
             cut(&company, &mut turn, chapter, &disk, None);
@@ -79,8 +82,8 @@ fn the_power_is_cut_and_writes_since_the_last_fsync_are_dropped() {
     turn.assert_met();
 }
 
-/// Runs the program to a moment or to its end, cuts the power, and looks at what is left.
-fn cut(company: &Company, turn: &mut Turn, chapter: Chapter, folder: &Path, moment: Option<Moment>) {
+/// Runs the program to a moment or to its end, cuts the power, and looks at what is left; whether the program was still at work.
+fn cut(company: &Company, turn: &mut Turn, chapter: Chapter, folder: &Path, moment: Option<Moment>) -> bool {
     let (archive, log) = (folder.join("archive"), company.folder().join("calls.log"));
     let files_there = || if archive.exists() { files(&archive) } else { Files::new() };
     let before = files_there();
@@ -116,6 +119,7 @@ fn cut(company: &Company, turn: &mut Turn, chapter: Chapter, folder: &Path, mome
     let after = files_there();
     assert_appended(&calls, &before, &after, ran.code.is_some());
     assert_intact(company, chapter, &after, Left::Torn, &mut company.program("verify", &["--json"]));
+    ran.code.is_none()
 }
 
 /// The log, once strace has written all of it.

@@ -82,6 +82,16 @@ impl FaultProxy {
         lock(&self.script.rules).clear();
     }
 
+    /// How many requests there were.
+    pub fn requested(&self) -> usize {
+        lock(&self.script.requests).len()
+    }
+
+    /// The requests that came after the first so many, in the order of their arrival.
+    pub fn requests_after(&self, first: usize) -> Vec<Recorded> {
+        lock(&self.script.requests).get(first..).map(<[Recorded]>::to_vec).unwrap_or_default()
+    }
+
     /// All requests so far, in the order of their arrival.
     pub fn requests(&self) -> Vec<Recorded> {
         lock(&self.script.requests).clone()
