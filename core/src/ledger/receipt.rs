@@ -16,6 +16,8 @@ pub struct Receipt {
     /// What came of it.
     #[serde(flatten)]
     pub result: ReceiptResult,
+    /// The size of the content that was to be delivered.
+    pub bytes: u64,
     /// The content that was to be delivered.
     pub sha256: Digest,
     /// When, by the clock of the machine.
@@ -43,9 +45,16 @@ pub enum ReceiptResult {
 pub struct Receipts(Vec<Receipt>);
 
 impl Receipt {
-    /// What came of one item and one mailbox.
-    pub fn new(window: Span, item: ItemId, mailbox: Option<String>, result: ReceiptResult, sha256: Digest, time: Timestamp) -> Self {
-        Self { window, item, mailbox, result, sha256, time }
+    /// What came of one item, of this size and content, and one mailbox.
+    pub fn new(
+        window: Span,
+        item: ItemId,
+        (bytes, sha256): (u64, Digest),
+        mailbox: Option<String>,
+        result: ReceiptResult,
+        time: Timestamp,
+    ) -> Self {
+        Self { window, item, mailbox, result, bytes, sha256, time }
     }
 
     /// Whether the mailbox does not have it.
@@ -111,7 +120,7 @@ mod tests {
         let window = Span::new(time("2026-11-20T00:00:00Z"), time("2026-11-21T00:00:00Z"));
         let receipt = |mailbox: Option<&str>, result| {
             let item = "a".repeat(26).parse().unwrap();
-            Receipt::new(window, item, mailbox.map(str::to_owned), result, Digest::of(b"mail"), time("2026-11-21T02:00:00Z"))
+            Receipt::new(window, item, (4, Digest::of(b"mail")), mailbox.map(str::to_owned), result, time("2026-11-21T02:00:00Z"))
         };
         let receipts = Receipts::new(vec![
             receipt(Some("bob@example.com"), ReceiptResult::Refused { reason: RefusalReason::TooLarge }),
@@ -123,14 +132,14 @@ mod tests {
         assert_eq!(Receipts::from_bytes(&stored).unwrap(), receipts);
         let head =
             r#"{"window":{"start":"2026-11-20T00:00:00.000Z","end":"2026-11-21T00:00:00.000Z"},"item":"aaaaaaaaaaaaaaaaaaaaaaaaaa","#;
-        let tail = format!(r#""sha256":"{}","time":"2026-11-21T02:00:00.000Z"}}"#, Digest::of(b"mail"));
+        let tail = format!(r#""bytes":4,"sha256":"{}","time":"2026-11-21T02:00:00.000Z"}}"#, Digest::of(b"mail"));
         let expected = [
             r#""mailbox":null,"result":"refused","reason":"too-many-mailboxes","#,
             r#""mailbox":"alice@example.com","result":"delivered","uid_validity":7,"uid":12,"#,
             r#""mailbox":"bob@example.com","result":"refused","reason":"too-large","#,
             r#""mailbox":"chen@example.com","result":"found","#,
         ];
-        let expected: String = expected.iter().map(|line| format!("{head}{line}{tail}\n")).collect();
-        assert_eq!(String::from_utf8_lossy(&stored), expected);
+        let expected = expected.map(|line| format!("{head}{line}{tail}\n"));
+        assert_eq!(String::from_utf8_lossy(&stored), expected.concat());
     }
 }
