@@ -36,6 +36,8 @@ pub(super) struct Doors {
     /// Whether any has taken a sign-in.
     let_in: bool,
     turned_away: BTreeSet<Arc<str>>,
+    /// Copies that mailboxes have, or had.
+    served: u64,
 }
 
 impl Doors {
@@ -159,6 +161,7 @@ impl Round<'_, '_> {
     /// Tries again what may pass, and looks then whether the mail is there: an answer may have been lost. A credential is renewed once.
     async fn patiently(&self, mailbox: &str, letter: &Letter, mut search: bool) -> Result<Option<Delivery>> {
         let (mut tried, mut waited, mut renewed) = (0, Duration::ZERO, false);
+        let served = lock(self.doors).served;
         loop {
             let attempt = self.import.mailboxes.deliver(mailbox, letter, search).await;
             tried += 1;
@@ -175,7 +178,11 @@ impl Round<'_, '_> {
                 }
                 _ => return attempt.map(Some),
             };
-            let Some(wait) = self.import.settings.retry.wait(tried, waited, error.wait()) else { return attempt.map(Some) };
+            let Some(wait) = self.import.settings.retry.wait(tried, waited, error.wait()) else {
+                // A server that serves others meanwhile is there: it is this mailbox that cannot be reached.
+                let is_alone = error.class() == ErrorClass::Transient && lock(self.doors).served > served;
+                return if is_alone { Ok(Some(unavailable(error))) } else { attempt.map(Some) };
+            };
             if !self.pause(wait, error).await {
                 return Ok(None);
             }
@@ -209,7 +216,10 @@ impl Round<'_, '_> {
                     doors.closed.entry(mailbox.clone()).or_insert_with(|| refusal.clone());
                 }
             }
-            Delivery::Delivered(_) | Delivery::Found(_) => doors.let_in = true,
+            Delivery::Delivered(_) | Delivery::Found(_) => {
+                doors.let_in = true;
+                doors.served += 1;
+            }
         }
         if doors.turned_away.len() < TURNED_AWAY { Ok(()) } else { doors.locked().map_or(Ok(()), Err) }
     }
@@ -227,6 +237,10 @@ impl Round<'_, '_> {
         };
         due.mailing.receipt(Some(due.mailbox.to_string()), result, (self.import.clock)())
     }
+}
+
+fn unavailable(error: &Error) -> Delivery {
+    Delivery::Refused(Refusal::new(RefusalReason::Unavailable, error.to_string()))
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -97,3 +97,38 @@ async fn a_damaged_receipt_is_not_taken_for_none() {
     assert!(error.class() == ErrorClass::Fatal && error.to_string().contains("ledger/receipts/"), "{error}");
     assert_eq!(mailboxes.calls(), calls);
 }
+
+#[tokio::test]
+async fn a_mailbox_that_alone_cannot_be_reached_does_not_end_the_import() {
+    use std::{future, sync::Arc};
+
+    use jabber_archive_core::{Delivery, Error, ErrorKind, Letter, Mailboxes, RefusalReason, Result, Timestamp};
+    use jabber_archive_sink::{Import, Imported};
+
+    #[derive(Debug)]
+    struct Without<'m>(&'m MemoryMailboxes, String);
+
+    #[async_trait::async_trait]
+    impl Mailboxes for Without<'_> {
+        async fn deliver(&self, mailbox: &str, letter: &Letter, search: bool) -> Result<Delivery> {
+            tokio::task::yield_now().await;
+            if mailbox == self.1 {
+                return Err(Error::new(ErrorKind::Mailbox, ErrorClass::Transient, "deliver", "the connection was lost"));
+            }
+            self.0.deliver(mailbox, letter, search).await
+        }
+    }
+
+    let office = Office::varied(50).await;
+    let mut expected = office.expected(None, TranscriptSettings::default());
+    // The first, so that others are served meanwhile.
+    let (gone, theirs) = expected.pop_first().unwrap();
+    let mailboxes = MemoryMailboxes::default();
+    let without = Without(&mailboxes, gone);
+    let clock = || "2026-11-27T02:00:00Z".parse::<Timestamp>().unwrap();
+    let mut imported = Imported::default();
+    let mut import = Import::new(&office.archive, &without, &clock, Arc::new(|_| future::ready(()))).settings(settings());
+    import.run(&mut imported, future::pending()).await.unwrap();
+    assert_eq!(imported.refused_by, [(RefusalReason::Unavailable, theirs.len() as u64)].into());
+    assert_eq!(delivered(&mailboxes), expected);
+}
