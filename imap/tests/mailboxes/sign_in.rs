@@ -53,7 +53,7 @@ async fn an_archiver_acts_for_all_and_a_user_for_themselves() {
 async fn answers(lines: &'static [&'static str]) -> (u16, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let served = tokio::spawn(async move {
+    let serving = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let (read, mut write) = stream.into_split();
         let (mut read, mut got) = (BufReader::new(read).lines(), Vec::new());

@@ -100,7 +100,7 @@ async fn a_damaged_receipt_is_not_taken_for_none() {
 
 #[tokio::test]
 async fn a_mailbox_that_alone_cannot_be_reached_does_not_end_the_import() {
-    use std::{future, sync::Arc};
+    use std::{future, sync::Arc, time::Duration};
 
     use jabber_archive_core::{Delivery, Error, ErrorKind, Letter, Mailboxes, RefusalReason, Result, Timestamp};
     use jabber_archive_sink::{Import, Imported};
@@ -127,7 +127,8 @@ async fn a_mailbox_that_alone_cannot_be_reached_does_not_end_the_import() {
     let without = Without(&mailboxes, gone);
     let clock = || "2026-11-27T02:00:00Z".parse::<Timestamp>().unwrap();
     let mut imported = Imported::default();
-    let mut import = Import::new(&office.archive, &without, &clock, Arc::new(|_| future::ready(()))).settings(settings());
+    let mut import =
+        Import::new(&office.archive, &without, &clock, Arc::new(|_| tokio::time::sleep(Duration::from_millis(50)))).settings(settings());
     import.run(&mut imported, future::pending()).await.unwrap();
     assert_eq!(imported.refused_by, [(RefusalReason::Unavailable, theirs.len() as u64)].into());
     assert_eq!(delivered(&mailboxes), expected);
