@@ -34,10 +34,10 @@ pub(super) async fn audit(arguments: &Audit, console: &Console) -> Result<Outcom
     let ended = if arguments.repair { archiver.repair(span, now(), stop).await } else { archiver.audit(span, now(), stop).await };
     let known = progress.end();
     let seconds = begun.elapsed().as_secs_f64();
-    let audit = ended.map_err(|error| Failure {
-        error,
+    let audit = ended.map_err(|error| {
         // What a repair that failed has added.
-        report: known.map(|run| Box::new(Report { archive: place.to_string(), seconds, failed: true, unmapped_file: None, run })),
+        let report = known.map(|run| Box::new(Report { archive: place.to_string(), seconds, failed: true, unmapped_file: None, run }));
+        Failure::after(error, report)
     })?;
     let audited = Audited { archive: place.to_string(), seconds, audit };
     console.print(&audited)?;

@@ -7,6 +7,8 @@ mod kept;
 #[cfg(feature = "ldap")]
 mod ldap;
 mod limits;
+#[cfg(feature = "imap")]
+mod mailboxes;
 mod recipients;
 mod secret;
 mod sink;
@@ -49,6 +51,12 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) converter: ConverterConfig,
     pub(crate) sink: SinkConfig,
+    #[cfg(feature = "imap")]
+    pub(crate) mailboxes: Option<mailboxes::MailboxesConfig>,
+    /// There, so that a configuration is the same for every program.
+    #[cfg(not(feature = "imap"))]
+    #[expect(dead_code, reason = "this program fills no mailboxes")]
+    pub(crate) mailboxes: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     pub(crate) run: RunConfig,
     /// Where relative paths begin: the folder of the file.

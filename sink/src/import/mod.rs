@@ -50,7 +50,7 @@ const BATCH_LISTS: usize = 500;
 pub struct ImportSettings {
     /// Into whose.
     pub recipients: Recipients,
-    /// Only mails of windows that lie within; all, unless it is set.
+    /// Only mails of windows that it overlaps; all, unless it is set.
     pub span: Span,
     /// Whether a mailbox is to say of a mail that it was received when the chat began, and not when it was imported.
     pub received_when_said: bool,
@@ -326,7 +326,7 @@ impl<'t> Tour<'t, '_> {
         let span = self.import.settings.span;
         let mut batch = Batch::default();
         let mut open = self.history.doubt;
-        for window in self.sealed.windows.keys().filter(|window| span.start <= window.start() && window.end() <= span.end) {
+        for window in self.sealed.windows.keys().filter(|window| span.overlaps(&window.span())) {
             if self.is_stopped() {
                 return Ok(());
             }
