@@ -77,7 +77,7 @@ for last, number in zip([0] + numbers, numbers):
     try:
         entry = json.loads(content)
         (kind, record), = [pair for pair in entry.items() if pair[0] not in ("number", "previous", "frontier")]
-        if entry["number"] != number or kind not in ("seal", "addendum", "run", "export"):
+        if entry["number"] != number or kind not in ("seal", "addendum", "run", "export", "import"):
             raise ValueError("another number, or a kind that only a newer version knows")
         if before_digest not in (None, entry["previous"]):
             wrong(path if before_digest == options.expect else before, f"{path} names another digest of {before}")
@@ -99,6 +99,8 @@ for last, number in zip([0] + numbers, numbers):
             kept.update((f"dead-letters/{name}.json", (name, path)) for name in matching(DIGEST, record["dead_letters"]))
             seals += [(path, record, folder, name) for name in lists]
         kept.update((f"context/{name}.json", (name, path)) for name in matching(DIGEST, contexts))
+        receipts = [record["receipts"]] if record.get("receipts") else []
+        kept.update((f"ledger/receipts/{name}.jsonl", (name, path)) for name in matching(DIGEST, receipts))
         abandoned.update(record.get("abandoned", []))
         if entry["frontier"] != after:
             wrong(path, "its frontier does not follow from the entries before")
@@ -145,7 +147,7 @@ for path in attachments:
 
 # 3. What no list names: mails of windows that are not sealed yet, those that an entry says count for nothing, and what somebody added.
 pending = ignored = 0
-KNOWN = f"{ENTRY}|ledger/lists/{DIGEST}\\.jsonl|(context|dead-letters)/{DIGEST}\\.json"
+KNOWN = f"{ENTRY}|ledger/(lists|receipts)/{DIGEST}\\.jsonl|(context|dead-letters)/{DIGEST}\\.json"
 for path in files - mails - attachments:
     mail = re.fullmatch(rf"items/(undated|\d{{4}}/(?:0\d|1[0-2])/(?:[0-2]\d|3[01])(?:/\d{{4}})?)/({ID})\.eml", path)
     if not mail:

@@ -55,6 +55,8 @@ pub enum ErrorKind {
     Directory,
     /// A transferred file.
     File,
+    /// A mailbox, or the server that has it.
+    Mailbox,
     /// The space that a chunk outgrew.
     Spool,
     /// A window, or what it would be made with, is so unlike the one before that nobody should seal it without a look.

@@ -18,6 +18,7 @@ mod jid;
 mod journal;
 mod ledger;
 mod mail;
+mod mailboxes;
 mod people;
 mod record;
 mod recorded;
@@ -63,8 +64,10 @@ pub use self::{
     journal::{Journal, journaled_mail},
     ledger::{
         Accounts, Act, Addendum, Appended, ArchiveFacts, Cause, Census, DiscrepancyKind, Disposition, Entry, EntryRecord, ExportEntry,
-        Finding, Frontier, KeptKind, Ledger, LedgerExt, Limit, Link, List, ListLine, ListReader, NewerEntry, RunEntry, Seal, TableAccount,
+        Finding, Frontier, ImportEntry, KeptKind, Ledger, LedgerExt, Limit, Link, List, ListLine, ListReader, NewerEntry, Receipt,
+        ReceiptResult, Receipts, RunEntry, Seal, TableAccount,
     },
+    mailboxes::{Delivery, Letter, Mailboxes, Place, Refusal, RefusalReason},
     people::{People, is_addr_spec},
     record::{Direction, MessageKind, MessageRow, Movement, PresenceRow, Record, Table, UndecodableRow},
     recorded::{

@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// A stretch of time: from `start`, up to but without `end`. May be empty, unlike a [`Window`](crate::Window).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// The first instant.
     pub start: Timestamp,
@@ -153,7 +153,7 @@ impl Span {
     }
 
     /// Whether an instant lies within both.
-    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+    pub fn overlaps(&self, other: &Self) -> bool {
         self.start < other.end && other.start < self.end
     }
 

@@ -37,6 +37,9 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Copy mails that verify to a file or folder for other programs
     Export(Export),
+    /// Put mails into the mailboxes of those who took part
+    #[cfg(feature = "imap")]
+    Import(Import),
     /// Tell entry by entry who did what to an archive, and by which configuration; or item by item what was archived
     Log(Log),
     /// Print what makes a shell complete the commands and options of this program
@@ -213,6 +216,26 @@ pub(crate) struct Export {
     /// Write no entry about this export into the chain: for a copy of an archive, or one that may only be read
     #[arg(long)]
     pub(crate) unrecorded: bool,
+}
+
+/// Without dates, everything that no import has delivered.
+#[cfg(feature = "imap")]
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// Mails of windows that end after this date or time: 2026-11-21, or 2026-11-21T09:00:00Z
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) since: Option<Timestamp>,
+    /// Mails of windows that start before this date or time
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) until: Option<Timestamp>,
+    /// Deliver mails of windows that end after this date or time besides to people whom the directory knows now and did not then
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) unmapped_since: Option<Timestamp>,
+    /// Tell how many copies would be delivered, and deliver nothing
+    #[arg(long = "dry-run")]
+    pub(crate) rehearse: bool,
 }
 
 /// What an export looks like.

@@ -50,6 +50,10 @@ impl Console {
         } else if let Some(report) = &failure.report {
             let _: io::Result<()> = print_line(report);
         }
+        #[cfg(feature = "imap")]
+        if let (false, Some(delivered)) = (self.json, &failure.delivered) {
+            let _: io::Result<()> = print_line(delivered);
+        }
         Self::complain(&failure.error);
     }
 
@@ -78,7 +82,7 @@ pub(crate) trait Watcher: Observer {
 
 /// An error, and what was done before, as one JSON document.
 pub(crate) fn document(failure: &Failure) -> Value {
-    let Failure { error, report } = failure;
+    let Failure { error, report, .. } = failure;
     let mut document = json!({ "error": {
         "message": error.to_string(),
         "kind": format!("{:?}", error.kind()).to_lowercase(),
@@ -90,6 +94,10 @@ pub(crate) fn document(failure: &Failure) -> Value {
     }});
     if let Some(report) = report {
         document["report"] = serde_json::to_value(report).unwrap_or(Value::Null);
+    }
+    #[cfg(feature = "imap")]
+    if let Some(delivered) = &failure.delivered {
+        document["report"] = serde_json::to_value(delivered).unwrap_or(Value::Null);
     }
     document
 }

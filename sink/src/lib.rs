@@ -11,7 +11,11 @@ mod export;
 mod fault;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(feature = "import")]
+mod import;
 mod ledger;
+#[cfg(any(feature = "export", feature = "import"))]
+mod mail;
 mod sink;
 #[cfg(feature = "file")]
 mod spool;
@@ -29,6 +33,8 @@ pub use self::age::AgeRecipients;
 pub use self::azure::{AzureConfig, AzureLimits, AzureSignIn};
 #[cfg(feature = "export")]
 pub use self::export::{ExportFilter, ExportForm, Exported, export};
+#[cfg(feature = "import")]
+pub use self::import::{Import, ImportProgress, ImportSettings, Imported, Recipients, Refused};
 #[cfg(feature = "file")]
 pub use self::spool::FileSpool;
 pub use self::{

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Addendum, Census, ExportEntry, Finding, KeptKind, NewerEntry};
+use super::{Act, Addendum, Census, ExportEntry, Finding, ImportEntry, KeptKind, NewerEntry};
 use crate::{
     Digest, Error, ErrorClass, ErrorKind, FilterReason, ItemId, MessageLine, Recipe, Result, ShortDigest, SkipReason, Span, Table,
     Timestamp,
@@ -37,18 +37,20 @@ pub enum Record {
     Run(Box<RunEntry>),
     /// Mails were copied out of the archive.
     Export(Box<ExportEntry>),
+    /// Mails were put into mailboxes.
+    Import(Box<ImportEntry>),
 }
 
 impl Record {
     /// What the kinds are called where they are stored.
-    pub(super) const KINDS: [&str; 4] = ["seal", "addendum", "run", "export"];
+    pub(super) const KINDS: [&str; 5] = ["seal", "addendum", "run", "export", "import"];
 
     /// What it says of a window: of one that it seals, or adds to.
     pub fn seal(&self) -> Option<&Seal> {
         match self {
             Self::Seal(seal) => Some(seal),
             Self::Addendum(addendum) => Some(&addendum.seal),
-            Self::Run(_) | Self::Export(_) => None,
+            Self::Run(_) | Self::Export(_) | Self::Import(_) => None,
         }
     }
 
@@ -65,6 +67,11 @@ impl Record {
             }
             Self::Run(run) => contexts(&[run.by.configuration]),
             Self::Export(export) => contexts(&[export.by.configuration, Some(export.selection)]),
+            Self::Import(import) => {
+                let mut names = contexts(&[import.by.configuration, Some(import.selection)]);
+                names.extend(import.receipts.map(|digest| (KeptKind::Receipts, digest)));
+                names
+            }
         }
     }
 
@@ -74,6 +81,7 @@ impl Record {
             Self::Seal(_) | Self::Addendum(_) => None,
             Self::Run(run) => Some(&run.by),
             Self::Export(export) => Some(&export.by),
+            Self::Import(import) => Some(&import.by),
         }
     }
 }

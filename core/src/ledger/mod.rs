@@ -8,9 +8,11 @@ mod entry;
 mod export;
 mod facts;
 mod finding;
+mod import;
 mod limit;
 mod list;
 mod newer;
+mod receipt;
 
 use std::fmt;
 
@@ -25,9 +27,11 @@ pub use self::{
     export::ExportEntry,
     facts::ArchiveFacts,
     finding::Finding,
+    import::ImportEntry,
     limit::Limit,
     list::{List, ListLine, ListReader},
     newer::NewerEntry,
+    receipt::{Receipt, ReceiptResult, Receipts},
 };
 use crate::{ByteStream, Digest, Error, ErrorClass, ErrorKind, Result};
 
@@ -99,11 +103,13 @@ pub enum KeptKind {
     Context,
     /// What could not be archived, JSON.
     DeadLetter,
+    /// What came of putting mails into mailboxes, JSON lines. They name people.
+    Receipts,
 }
 
 impl KeptKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::List, Self::Context, Self::DeadLetter];
+    pub const ALL: [Self; 4] = [Self::List, Self::Context, Self::DeadLetter, Self::Receipts];
 
     /// The folder in which it lies.
     pub fn folder(self) -> &'static str {
@@ -111,13 +117,14 @@ impl KeptKind {
             Self::List => "ledger/lists",
             Self::Context => "context",
             Self::DeadLetter => "dead-letters",
+            Self::Receipts => "ledger/receipts",
         }
     }
 
     /// The path in the store.
     pub fn path(self, digest: &Digest) -> String {
         let suffix = match self {
-            Self::List => "jsonl",
+            Self::List | Self::Receipts => "jsonl",
             Self::Context | Self::DeadLetter => "json",
         };
         format!("{}/{digest}.{suffix}", self.folder())

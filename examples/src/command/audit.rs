@@ -71,10 +71,9 @@ pub(crate) async fn compare(
     };
     let known = watcher.end();
     let seconds = begun.elapsed().as_secs_f64();
-    let audit = ended.map_err(|error| Failure {
-        error,
+    let audit = ended.map_err(|error| {
         // What a repair that failed has added.
-        report: known.map(|run| {
+        let report = known.map(|run| {
             Box::new(Report {
                 archive: place.to_string(),
                 seconds,
@@ -84,7 +83,8 @@ pub(crate) async fn compare(
                 swept: Swept::default(),
                 run,
             })
-        }),
+        });
+        Failure::after(error, report)
     })?;
     Ok(Audited { archive: place.to_string(), seconds, audit })
 }

@@ -64,6 +64,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         filter: FilterConfig::default(),
         files: None,
         converter: ConverterConfig::default(),
+        mailboxes: None,
         sink: SinkConfig::file(demo.out.clone()),
         run: RunConfig::default(),
         watch: WatchConfig::default(),

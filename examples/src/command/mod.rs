@@ -5,6 +5,8 @@ pub(crate) mod audit;
 mod check;
 mod demo;
 mod export;
+#[cfg(feature = "imap")]
+pub(crate) mod import;
 mod log;
 mod manual;
 mod recorded;
@@ -45,11 +47,26 @@ pub(crate) enum Outcome {
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) report: Option<Box<Report>>,
+    /// The same of an import.
+    #[cfg(feature = "imap")]
+    pub(crate) delivered: Option<Box<import::Delivered>>,
+}
+
+impl Failure {
+    /// Of a run that had done this.
+    fn after(error: Error, report: Option<Box<Report>>) -> Self {
+        Self { report, ..error.into() }
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, report: None }
+        Self {
+            error,
+            report: None,
+            #[cfg(feature = "imap")]
+            delivered: None,
+        }
     }
 }
 
@@ -67,6 +84,8 @@ pub(crate) async fn execute(command: Command, console: &Console) -> Result<Outco
         Command::Audit(audit) => audit::audit(&audit, console).await,
         Command::Status(status) => Ok(status::status(&status, console).await?),
         Command::Export(export) => Ok(export::export(&export, console).await?),
+        #[cfg(feature = "imap")]
+        Command::Import(asked) => import::import(&asked, console).await,
         Command::Log(log) => Ok(log::log(&log, console).await?),
         Command::Watch(configured) => watch::watch(&configured, console.is_json()).await,
         Command::Completions { shell } => Ok(manual::completions(shell)?),

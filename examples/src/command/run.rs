@@ -93,7 +93,7 @@ async fn reported(config: &Config, task: Task, archiving: &Archiving) -> Result<
     if let Some(report) = reported {
         match unmapped::write(file, &report.run.unmapped) {
             Ok(written) => report.unmapped_file = written,
-            Err(error) => ended = ended.and_then(|report| Err(Failure { error, report: Some(Box::new(report)) })),
+            Err(error) => ended = ended.and_then(|report| Err(Failure::after(error, Some(Box::new(report))))),
         }
     }
     ended
@@ -137,6 +137,6 @@ pub(super) async fn archive(
     match ended {
         Ok(run) => Ok(report(run, false)),
         // Before the chain is read there is nothing to report.
-        Err(error) => Err(Failure { error, report: known.filter(|run| run.head.is_some()).map(|run| Box::new(report(run, true))) }),
+        Err(error) => Err(Failure::after(error, known.filter(|run| run.head.is_some()).map(|run| Box::new(report(run, true))))),
     }
 }

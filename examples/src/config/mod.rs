@@ -8,6 +8,8 @@ mod kept;
 #[cfg(feature = "ldap")]
 mod ldap;
 mod limits;
+#[cfg(feature = "imap")]
+mod mailboxes;
 mod recipients;
 mod schedule;
 mod secret;
@@ -55,6 +57,12 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) converter: ConverterConfig,
     pub(crate) sink: SinkConfig,
+    #[cfg(feature = "imap")]
+    pub(crate) mailboxes: Option<mailboxes::MailboxesConfig>,
+    /// There, so that a configuration is the same for every program.
+    #[cfg(not(feature = "imap"))]
+    #[expect(dead_code, reason = "this program fills no mailboxes")]
+    pub(crate) mailboxes: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     pub(crate) run: RunConfig,
     #[serde(default)]

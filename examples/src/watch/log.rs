@@ -7,6 +7,8 @@ use tracing::{error, info, warn};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::vitals::Vitals;
+#[cfg(feature = "imap")]
+use crate::command::import::Delivered;
 use crate::console::{Watcher, causes};
 
 /// Logs to standard error from now on; only what this program says, nothing of its libraries.
@@ -21,6 +23,23 @@ pub(super) fn begin(json: bool) {
 pub(super) fn failed(what: &'static str, failure: &Error) {
     let causes = causes(failure).join("; ");
     error!(class = ?failure.class(), causes, "{what}: {failure}");
+}
+
+/// Logs what an import did, and what was refused.
+#[cfg(feature = "imap")]
+pub(super) fn delivered(delivered: &Delivered) {
+    let imported = &delivered.imported;
+    for problem in &imported.problems {
+        error!("not delivered: {problem}");
+    }
+    for problem in &imported.unlisted {
+        error!("nothing of it delivered: {problem}");
+    }
+    for refused in &imported.refused {
+        warn!("{refused}");
+    }
+    let (copies, refused, head) = (imported.delivered, imported.refusals(), imported.head.map(|head| head.to_string()).unwrap_or_default());
+    info!(copies, found = imported.found, bytes = imported.bytes, refused, seconds = delivered.seconds, head, "the import ended");
 }
 
 /// Logs what a run does, and keeps what it reports at its end.

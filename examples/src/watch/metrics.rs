@@ -20,6 +20,12 @@ pub(super) fn text(status: Option<&Status>, counters: &Counters) -> Result<Strin
     registry.register("failed_rounds", "Rounds of this process that failed", ConstCounter::new(counters.failed_rounds));
     registry.register("retries", "Operations that were tried again", ConstCounter::new(counters.retries));
     registry.register_with_unit("last_round", "How long the last round took", Unit::Seconds, ConstGauge::<f64>::new(counters.seconds));
+    registry.register("copies_delivered", "Copies of mails that this process put into mailboxes", ConstCounter::new(counters.delivered));
+    registry.register(
+        "copies_refused",
+        "Copies that mailboxes refused, by the last import",
+        ConstGauge::<i64>::new(counters.refused as i64),
+    );
     registry.register("audits", "Audits of this process", ConstCounter::new(counters.audits));
     registry.register("audit_differences", "Differences that the last audit found", ConstGauge::<i64>::new(counters.differences as i64));
     if let Some(status) = status {

@@ -19,6 +19,8 @@ use jabber_archive_core::{ErrorKind, Result, Timestamp};
 use tracing::{info, warn};
 
 use self::{log::Logged, vitals::Vitals};
+#[cfg(feature = "imap")]
+use crate::command::import;
 use crate::{
     command::{Failure, Outcome, Report, audit, is_of_configuration, now, run},
     config::{AuditSchedule, Config, Schedule},
@@ -131,6 +133,13 @@ impl Service {
         if ended != Ended::Done {
             return Ok(ended);
         }
+        #[cfg(feature = "imap")]
+        if config.mailboxes.is_some() {
+            let ended = self.deliver(&config, stop).await?;
+            if ended != Ended::Done {
+                return Ok(ended);
+            }
+        }
         match (self.times.audit, before) {
             (Some(audit), Some(before)) if audit.schedule.next(before) <= begun => self.compare(&config, audit, begun, stop).await,
             _ => Ok(ended),
@@ -144,13 +153,33 @@ impl Service {
         }
         match ended {
             Ok(report) => Ok(reported(&report)),
-            Err(Failure { error, report }) => {
+            Err(Failure { error, report, .. }) => {
                 if let Some(report) = report {
                     reported(&report);
                 }
                 Err(error)
             }
         }
+    }
+
+    /// What was archived goes into mailboxes, and what they refused before.
+    #[cfg(feature = "imap")]
+    async fn deliver(&mut self, config: &Config, stop: &Stop) -> Result<Ended> {
+        let watcher = Logged::counted(self.vitals.clone());
+        let delivered = import::deliver(config, &import::What::default(), watcher, |_| {}, stop.clone()).await;
+        let ended = match &delivered {
+            Ok(delivered) => Some(delivered),
+            Err(failure) => failure.delivered.as_deref(),
+        };
+        if let Some(delivered) = ended {
+            log::delivered(delivered);
+            self.vitals.count(|counters| {
+                counters.delivered += delivered.imported.delivered;
+                counters.refused = delivered.imported.refusals();
+            });
+        }
+        let delivered = delivered.map_err(|Failure { error, .. }| error)?;
+        Ok(if delivered.outcome() == Outcome::Stopped { Ended::Stopped } else { Ended::Done })
     }
 
     async fn compare(&mut self, config: &Config, schedule: AuditSchedule, now: Timestamp, stop: &Stop) -> Result<Ended> {

@@ -25,6 +25,10 @@ pub(super) struct Counters {
     pub(super) failed_rounds: u64,
     pub(super) retries: u64,
     pub(super) seconds: f64,
+    /// Copies that went into mailboxes.
+    pub(super) delivered: u64,
+    /// Copies that mailboxes refused, by the last import.
+    pub(super) refused: u64,
     pub(super) audits: u64,
     /// Of the last audit.
     pub(super) differences: u64,

@@ -15,6 +15,8 @@ mod faults;
 mod filter;
 #[path = "../../../core/tests/transcript/grammar.rs"]
 mod grammar;
+#[cfg(feature = "imap")]
+mod import;
 mod init;
 mod late;
 #[cfg(feature = "ldap")]

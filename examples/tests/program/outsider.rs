@@ -12,9 +12,12 @@ use bytes::Bytes;
 use jabber_archive_core::{
     ArchiveFacts, Archiver, Conversation, Converter, Digest, FieldHasher, Filter, Issue, ItemId, ItemKey, ItemObject, MailItem, ObjectKey,
     Part, Recipe, Record, Result, RunIdentity, Sink, Stored, Table, Transcript, TranscriptSettings, UndecodableRow,
-    testing::{memory::MemorySource, rows::Row},
+    testing::{
+        memory::{MemoryMailboxes, MemorySource},
+        rows::Row,
+    },
 };
-use jabber_archive_sink::Archive;
+use jabber_archive_sink::{Archive, Import, ImportSettings, Imported, Recipients};
 use serde_json::{Value, json};
 
 use crate::program::{Ran, Setting, command, ended, files, ran};
@@ -89,7 +92,17 @@ async fn make(folder: &Path) -> Digest {
         .unwrap();
     assert_eq!((report.items, report.dead_letters, report.filtered.values().sum::<u64>()), (5, 1, 1));
     assert_eq!(report.abandoned.len(), 1);
-    report.head.unwrap()
+    let mut settings = ImportSettings::default();
+    settings.recipients = Recipients::new().to(["compliance@example.com"]);
+    let (mailboxes, clock, mut imported) = (MemoryMailboxes::default(), || NOW.parse().unwrap(), Imported::default());
+    Import::new(&archive, &mailboxes, &clock, Arc::new(|_| future::ready(())))
+        .settings(settings)
+        .identity(RunIdentity::new("host", "archive", "test"))
+        .run(&mut imported, future::pending())
+        .await
+        .unwrap();
+    assert_eq!((imported.delivered, imported.is_whole()), (5, true));
+    imported.head.unwrap()
 }
 
 /// An archive that somebody damages.
@@ -282,6 +295,31 @@ const DAMAGES: &[(&str, Shows, Damage)] = &[
         victim.remove(&path);
         path
     }),
+    ("a receipt is changed", Always, |victim| {
+        let path = victim.find("ledger/receipts/");
+        let receipts = String::from_utf8(victim.read(&path)).unwrap();
+        victim.write(&path, receipts.replacen("compliance@", "mallory@", 1));
+        path
+    }),
+    ("receipts are deleted", Always, |victim| {
+        let path = victim.find("ledger/receipts/");
+        victim.remove(&path);
+        path
+    }),
+    ("an import names other receipts", Always, |victim| {
+        let receipts = victim.find("ledger/receipts/");
+        victim.change(&victim.last(), &receipts["ledger/receipts/".len()..][..64], &Digest::of(b"other").to_string());
+        format!("ledger/receipts/{}.jsonl", Digest::of(b"other"))
+    }),
+    ("an import names receipts that are no digest", Always, |victim| {
+        let receipts = victim.find("ledger/receipts/");
+        victim.change(&victim.last(), &receipts["ledger/receipts/".len()..][..64], "../../etc/passwd");
+        victim.last()
+    }),
+    ("something is put beside the receipts", Always, |victim| {
+        victim.write("ledger/receipts/notes.txt", "hello");
+        "ledger/receipts/notes.txt".to_owned()
+    }),
     ("an entry names another list", Always, |victim| {
         let (entry, list) = (victim.sealing("2026-11-20"), victim.list("2026-11-20"));
         victim.change(&entry, &list["ledger/lists/".len()..][..64], &Digest::of(b"another").to_string());
@@ -411,7 +449,7 @@ const DAMAGES: &[(&str, Shows, Damage)] = &[
     }),
     ("the frontier is moved, and the chain made anew", Always, |victim| {
         let entry = victim.last();
-        victim.change(&entry, "\"end\": \"2026-11-24T00:00:00.000Z\"", "\"end\": \"2026-11-25T00:00:00.000Z\"");
+        victim.change(&entry, "\"frontier\": {\n    \"end\": \"2026-11-24", "\"frontier\": {\n    \"end\": \"2026-11-25");
         entry
     }),
     ("rows are counted that nothing became of, and the chain is made anew", Always, |victim| {
@@ -478,7 +516,7 @@ const DAMAGES: &[(&str, Shows, Damage)] = &[
     }),
     ("an entry of a kind that nobody knows, and the chain is made anew", Always, |victim| {
         let entry = victim.last();
-        victim.change(&entry, "\"run\":", "\"redaction\":");
+        victim.change(&entry, "\"import\":", "\"redaction\":");
         entry
     }),
 ];
@@ -585,5 +623,5 @@ fn the_script_and_the_program_name_the_same_objects_whatever_is_damaged() {
             Expected => assert!(quiet || !program.1.contains(&named), "{name}: {program:?}"),
         }
     }
-    assert_eq!(DAMAGES.len(), 44, "docs/proof.md says how many");
+    assert_eq!(DAMAGES.len(), 49, "docs/proof.md says how many");
 }

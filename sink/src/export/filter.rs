@@ -5,7 +5,7 @@ use jabber_archive_core::{ConversationKind, HeaderText, ListLine, Span, Timestam
 
 use serde::Serialize;
 
-use super::mail::{Mail, Reading, said};
+use crate::mail::{Mail, Reading, said};
 
 /// Which items are exported: all, until something is asked for. What is of different kinds has to hold together; of several persons, rooms
 /// or kinds, one does.

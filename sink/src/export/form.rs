@@ -3,7 +3,8 @@ use std::{fmt, path::Path};
 use bytes::Bytes;
 use jabber_archive_core::{ItemKey, ListLine, Result, Timestamp};
 
-use super::{mail::Mail, maildir::Maildir, mbox::Mbox, zip::Zip};
+use super::{maildir::Maildir, mbox::Mbox, zip::Zip};
+use crate::mail::Mail;
 
 /// What an export looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

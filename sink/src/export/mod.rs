@@ -3,7 +3,6 @@
 mod filter;
 mod form;
 mod load_file;
-mod mail;
 mod maildir;
 mod mbox;
 mod selection;
@@ -13,7 +12,7 @@ mod zip;
 use std::{collections::BTreeSet, fmt, fs::File, io, path::Path, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, KeptKind, ListLine, Result};
+use jabber_archive_core::{Digest, Error, ErrorClass, ErrorKind, ListLine, Result};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -23,11 +22,8 @@ use self::{
     selection::{Found, Selection},
 };
 use crate::{
-    Archive, Fault, Problem, Verification, VerifyOptions,
-    verify::{
-        chain::{self, SealedList},
-        listed,
-    },
+    Archive, Problem, Verification, VerifyOptions,
+    verify::{chain, listed},
 };
 
 /// How many mails are read at the same time; each is held whole, and its text beside it.
@@ -97,11 +93,7 @@ pub async fn export(
         // What two lists name is one item.
         let mut seen = BTreeSet::new();
         for list in &seals.lists {
-            let lines = match accuse(list, &accused) {
-                Some(problem) => Err(problem),
-                None => listed::list(archive, list).await?,
-            };
-            let lines = match lines {
+            let lines = match listed::list_unless(archive, list, &accused).await? {
                 Ok(lines) => lines,
                 Err(problem) => {
                     exported.refused.push(problem);
@@ -132,14 +124,6 @@ pub async fn export(
     exported.sha256 = blocking(move || file_digest(&place)).await?;
     exported.problems = problems;
     Ok(exported)
-}
-
-/// A list of an entry that is itself in doubt proves nothing.
-fn accuse(list: &SealedList, accused: &BTreeSet<&str>) -> Option<Problem> {
-    accused.contains(list.entry.as_str()).then(|| Problem {
-        path: KeptKind::List.path(&list.digest),
-        fault: Fault::Inconsistent { how: format!("{} names it, which is itself not as it should be", list.entry) },
-    })
 }
 
 /// Files are written one after the other, and not where others wait.

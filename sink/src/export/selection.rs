@@ -7,9 +7,8 @@ use super::{
     blocking,
     filter::{ExportFilter, Verdict},
     form::Item,
-    mail::Reading,
 };
-use crate::{Archive, Fault, Problem, verify::listed::Listed};
+use crate::{Archive, Fault, Problem, mail::Reading, verify::listed::Listed};
 
 /// What came of looking at an item.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashMap,
     fmt, io,
     net::Ipv4Addr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,6 +17,7 @@ use tokio::{
 use super::http::{Reader, Request, Response};
 
 const IDENTITY_PATH: &str = "/metadata/identity/oauth2/token";
+const INTROSPECTION_PATH: &str = "/introspect";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// What gives out tokens for Azure Storage, on a port of 127.0.0.1: Entra ID, and the metadata service of a virtual machine.
@@ -63,7 +65,7 @@ impl TokenServer {
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let script = Script { lifetime: Duration::from_hours(1), refusals: 0, requests: Vec::new() };
+        let script = Script { lifetime: Duration::from_hours(1), refusals: 0, requests: Vec::new(), active: HashMap::new() };
         let desk = Arc::new(Desk(Mutex::new(script)));
         let listener = tokio::spawn(serve(listener, desk.clone()));
         Ok(Self { endpoint, desk, listener })
@@ -79,6 +81,16 @@ impl TokenServer {
     /// What clients take for the endpoint of managed identities, with its path.
     pub fn identity_endpoint(&self) -> String {
         format!("{}{IDENTITY_PATH}", self.endpoint)
+    }
+
+    /// Where a server asks whether a token is active (RFC 7662, but by GET), with the token behind it: those that were given out here and have not expired or been withdrawn.
+    pub fn introspection_endpoint(&self) -> String {
+        format!("{}{INTROSPECTION_PATH}?token=", self.endpoint)
+    }
+
+    /// Withdraws all tokens that were given out so far.
+    pub fn withdraw(&self) {
+        self.desk.script().active.clear();
     }
 
     /// Lets tokens from now on last so long, in whole seconds. Those that last no time have expired when they come.
@@ -123,11 +135,19 @@ struct Script {
     lifetime: Duration,
     refusals: u32,
     requests: Vec<TokenRequest>,
+    /// Tokens and when they expire.
+    active: HashMap<String, Instant>,
 }
 
 impl Desk {
     fn answer(&self, request: &Request) -> Response {
         let mut script = self.script();
+        if request.path() == INTROSPECTION_PATH {
+            let asked = fields(request.query());
+            let expires = asked.iter().find(|(name, _)| name == "token").and_then(|(_, token)| script.active.get(token));
+            let active = expires.is_some_and(|expires| Instant::now() < *expires);
+            return document(200, &json!({ "active": active, "username": "application" }));
+        }
         let identity = request.path() == IDENTITY_PATH;
         let fields = if identity { fields(request.query()) } else { fields(&String::from_utf8_lossy(&request.body)) };
         let mut asked = TokenRequest { path: request.path().to_owned(), fields, arrived: Instant::now(), status: 0 };
@@ -150,7 +170,7 @@ impl Desk {
 }
 
 impl Script {
-    fn for_a_client(&self, request: &Request, asked: &TokenRequest) -> Response {
+    fn for_a_client(&mut self, request: &Request, asked: &TokenRequest) -> Response {
         if request.method != "POST" || !request.path().ends_with("/oauth2/v2.0/token") {
             return Response::new(404);
         }
@@ -164,6 +184,7 @@ impl Script {
         }
         let seconds = self.lifetime.as_secs();
         let (token, _) = self.token();
+        self.active.insert(token.clone(), Instant::now() + self.lifetime);
         document(200, &json!({ "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token }))
     }
 

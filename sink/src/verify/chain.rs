@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jabber_archive_core::{Digest, Entry, EntryRecord, ErrorKind, Frontier, ItemId, KeptKind, Link, NewerEntry, Result, Seal, Window};
+use jabber_archive_core::{
+    Digest, Entry, EntryRecord, ErrorKind, Frontier, ImportEntry, ItemId, KeptKind, Link, NewerEntry, Result, Seal, Window,
+};
 use object_store::path::Path;
 
 use super::{Fault, Problem, Verification, VerifyOptions};
@@ -20,10 +22,12 @@ pub(crate) struct Sealed {
     pub(super) abandoned: BTreeSet<ItemId>,
     /// Everything that entries name by digest, with the first that does.
     pub(super) kept: BTreeMap<(KeptKind, Digest), String>,
+    /// What was put into mailboxes, by the numbers of the entries.
+    pub(crate) imports: Vec<(u64, ImportEntry)>,
     /// What stands behind the `@` of Message-IDs, where `archive.json` can be read.
-    pub(super) message_id_domain: Option<String>,
+    pub(crate) message_id_domain: Option<String>,
     /// Whether an entry is missing or cannot be read: it may have sealed windows of which nothing else is known.
-    pub(super) incomplete: bool,
+    pub(crate) incomplete: bool,
 }
 
 impl Sealed {
@@ -174,6 +178,7 @@ fn examine(path: &str, entry: Entry, follows: bool, sealed: &mut Sealed, verific
             take_items(path, &addendum.seal, sealed, verification);
         }
         EntryRecord::Run(run) => sealed.abandoned.extend(run.abandoned.iter().cloned()),
+        EntryRecord::Import(import) => sealed.imports.push((entry.number, *import)),
         record if record.act().is_some() => {}
         _ => verification.problems.push(Problem::inconsistent(path, "an entry of a kind that this version does not know")),
     }

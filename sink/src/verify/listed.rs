@@ -1,5 +1,8 @@
 //! What seals name, read back and compared: their lists, and the items of these.
 
+#[cfg(any(feature = "export", feature = "import"))]
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use jabber_archive_core::{Digest, ErrorKind, ItemKey, KeptKind, List, ListLine, Result, Window};
 use object_store::path::Path;
@@ -22,12 +25,22 @@ pub(crate) async fn list(archive: &Archive, sealed: &SealedList) -> Result<Resul
     }
 }
 
+/// The same, unless something speaks against the entry that names it: a list of an entry that is itself in doubt proves nothing.
+#[cfg(any(feature = "export", feature = "import"))]
+pub(crate) async fn list_unless(archive: &Archive, sealed: &SealedList, accused: &BTreeSet<&str>) -> Result<Result<List, Problem>> {
+    if !accused.contains(sealed.entry.as_str()) {
+        return list(archive, sealed).await;
+    }
+    let how = format!("{} names it, which is itself not as it should be", sealed.entry);
+    Ok(Err(Problem::inconsistent(KeptKind::List.path(&sealed.digest), how)))
+}
+
 /// An item of a list, as it was archived.
 #[derive(Debug, Clone)]
 pub(crate) struct Listed {
     pub(crate) key: ItemKey,
     pub(crate) bytes: u64,
-    sha256: Digest,
+    pub(crate) sha256: Digest,
     list: Digest,
 }
 

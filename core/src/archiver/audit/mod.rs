@@ -302,7 +302,7 @@ impl Archiver {
             match link.entry.record {
                 EntryRecord::Addendum(addendum) => touched.extend(standings.add(addendum.seal)),
                 EntryRecord::Seal(seal) => touched.extend(standings.add_sealed(*seal)),
-                EntryRecord::Run(_) | EntryRecord::Export(_) => {}
+                EntryRecord::Run(_) | EntryRecord::Export(_) | EntryRecord::Import(_) => {}
             }
         }
         progress.head = head;

@@ -2,8 +2,11 @@
 
 mod files;
 mod ledger;
+mod mailboxes;
 mod sink;
 mod source;
 mod spool;
 
-pub use self::{files::MemoryFiles, ledger::MemoryLedger, sink::MemorySink, source::MemorySource, spool::MemorySpool};
+pub use self::{
+    files::MemoryFiles, ledger::MemoryLedger, mailboxes::MemoryMailboxes, sink::MemorySink, source::MemorySource, spool::MemorySpool,
+};

@@ -63,6 +63,15 @@ impl fmt::Display for Logged {
                         KeptKind::Context.path(&export.selection)
                     )?;
                 }
+                EntryRecord::Import(import) => {
+                    write!(f, "import, {} copies delivered, {} found, {} refused", import.delivered, import.found, import.refused)?;
+                    if let Some(receipts) = &import.receipts {
+                        write!(f, ", receipts in {}", KeptKind::Receipts.path(receipts))?;
+                    }
+                    if let Some(open) = &import.open {
+                        write!(f, ", {} to {} under way", open.start, open.end)?;
+                    }
+                }
                 _ => f.write_str("of a kind that this version does not know")?,
             }
             if let Some(configuration) = entry.record.act().and_then(|act| act.configuration) {

@@ -1,5 +1,9 @@
 use std::{borrow::Cow, fmt::Write as _};
 
+#[cfg(feature = "import")]
+use bytes::Bytes;
+#[cfg(feature = "import")]
+use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 use jabber_archive_core::{Timestamp, journaled_mail};
 use mail_parser::{HeaderForm, Message, MessageParser};
 
@@ -8,40 +12,71 @@ const LAYOUT: &str = "1";
 
 /// What the header and the head of the text say of a mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Mail {
-    pub(super) date: Option<Timestamp>,
-    pub(super) subject: String,
+pub(crate) struct Mail {
+    pub(crate) date: Option<Timestamp>,
+    pub(crate) subject: String,
     /// `Name <address>`.
-    pub(super) from: String,
+    pub(crate) from: String,
     /// Without angle brackets.
-    pub(super) message_id: String,
-    pub(super) kind: String,
+    pub(crate) message_id: String,
+    pub(crate) kind: String,
     /// The JIDs of a pair, or that of a room.
-    pub(super) conversation: String,
-    pub(super) title: Option<String>,
+    pub(crate) conversation: String,
+    pub(crate) title: Option<String>,
     /// The participants that the text lists.
-    pub(super) people: Vec<Person>,
+    pub(crate) people: Vec<Person>,
     /// Whether they are all of the conversation: a long list may go on in other parts.
-    pub(super) everybody: bool,
+    pub(crate) everybody: bool,
 }
 
 /// A participant as the text shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Person {
-    pub(super) address: String,
-    pub(super) jid: String,
+pub(crate) struct Person {
+    pub(crate) address: String,
+    /// How the address is known.
+    pub(crate) known: AddressSource,
+    pub(crate) jid: String,
+}
+
+/// How an address is known, as the text says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum AddressSource {
+    Directory,
+    /// It reaches nobody, wherever it is from.
+    Nobody,
+    /// A JID of another domain, or what a later version knows.
+    #[default]
+    Elsewhere,
+}
+
+impl AddressSource {
+    fn of(text: &str) -> Self {
+        match text {
+            "from the directory" => Self::Directory,
+            text if text.starts_with("reaches nobody: ") => Self::Nobody,
+            _ => Self::Elsewhere,
+        }
+    }
 }
 
 /// A mail that was read.
-pub(super) struct Reading {
-    pub(super) mail: Mail,
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) mail: Mail,
     /// The text/plain body of a transcript, whose layout tells filters what they need; none of other mails.
-    pub(super) text: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 impl Reading {
+    /// Reads a mail where others do not wait for it.
+    #[cfg(feature = "import")]
+    pub(crate) async fn aside(content: Bytes) -> Result<Self> {
+        let read = tokio::task::spawn_blocking(move || Self::of(&content)).await;
+        read.map_err(|error| Error::new(ErrorKind::Conversion, ErrorClass::Fatal, "read mail", "a task ended early").because(error))
+    }
+
     /// Reads a mail; of a journal report the mail in it, for the report says nothing else that is asked for.
-    pub(super) fn of(content: &[u8]) -> Self {
+    pub(crate) fn of(content: &[u8]) -> Self {
         let Some(message) = MessageParser::default().parse(content) else { return Self { mail: Mail::default(), text: None } };
         if message.header_raw("X-MS-Journal-Report").is_some()
             && let Ok(mail) = journaled_mail(content)
@@ -81,7 +116,8 @@ fn from(message: &Message<'_>) -> String {
 }
 
 /// What was said: the text of the messages, their subjects and the names of their files, a line each; neither who said it nor the frame around it.
-pub(super) fn said(text: &str) -> String {
+#[cfg(feature = "export")]
+pub(crate) fn said(text: &str) -> String {
     let mut said = String::new();
     let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     // Behind the participants, whose lines begin with a hyphen or a blank.
@@ -113,8 +149,9 @@ impl Mail {
         for line in lines.take_while(|line| !line.is_empty()) {
             if let Some(address) = line.strip_prefix("    Address: ") {
                 // How the address is known stands behind it in parentheses.
-                let address = address.rsplit_once(" (").map_or(address, |(address, _)| address);
-                self.people.push(Person { address: address.to_owned(), jid: String::new() });
+                let (address, known) = address.rsplit_once(" (").unwrap_or((address, ""));
+                let known = AddressSource::of(known.strip_suffix(')').unwrap_or(known));
+                self.people.push(Person { address: address.to_owned(), known, jid: String::new() });
             } else if let (Some(jid), Some(person)) = (line.strip_prefix("    JID: "), self.people.last_mut()) {
                 jid.clone_into(&mut person.jid);
             }
