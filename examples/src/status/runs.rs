@@ -26,6 +26,8 @@ pub(crate) struct Ran {
     pub(crate) dead_letters: u64,
     /// How many findings of each kind its entries have.
     pub(crate) findings: BTreeMap<&'static str, u64>,
+    /// Whether some of this was done by another run that has no entry yet: interrupted, or at work at the same time.
+    pub(crate) of_several: bool,
     /// Why somebody let it go on where it would have stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) accepted: Option<String>,
@@ -62,6 +64,8 @@ impl Ran {
 pub(super) struct Runs {
     ended: VecDeque<Ran>,
     current: Ran,
+    /// The first entry of what is current.
+    first: Option<u64>,
 }
 
 impl Runs {
@@ -71,16 +75,19 @@ impl Runs {
     pub(super) fn take(&mut self, number: u64, record: &EntryRecord, grid: Grid) {
         match record {
             EntryRecord::Seal(seal) => {
+                self.first.get_or_insert(number);
                 self.current.seals += 1;
                 self.current.windows += windows_of(grid, seal.span);
                 self.current.add(seal);
             }
             EntryRecord::Addendum(addendum) => {
+                self.first.get_or_insert(number);
                 self.current.addenda += 1;
                 self.current.add(&addendum.seal);
             }
             EntryRecord::Run(run) => {
                 let mut ran = std::mem::take(&mut self.current);
+                ran.of_several = self.first.take().is_some_and(|begun| run.seals.is_none_or(|(first, _)| begun < first));
                 ran.end(number, run);
                 self.ended.push_front(ran);
                 self.ended.truncate(Self::LAST);

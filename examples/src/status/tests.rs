@@ -317,6 +317,21 @@ fn the_last_ten_runs_are_told_with_what_they_did_and_what_is_behind_them() {
 }
 
 #[test]
+fn what_an_interrupted_run_has_done_is_told_with_the_next_and_said_to_be_of_several() {
+    let mut chain = Chain::new("2026-11-24T03:00:00Z");
+    chain.seal("2026-11-20", "2026-11-21", 1, &none());
+    chain.seal("2026-11-21", "2026-11-22", 2, &none());
+    chain.run("2026-11-22T02:00:00Z", &json!({ "seals": [2, 2] }));
+    chain.seal("2026-11-22", "2026-11-23", 4, &none());
+    chain.run("2026-11-23T02:00:00Z", &json!({ "seals": [4, 4] }));
+    chain.run("2026-11-23T03:00:00Z", &none());
+    chain.addendum("late-rows", "2026-11-22", "2026-11-23", 8, &none());
+    chain.run("2026-11-23T04:00:00Z", &none());
+    let runs: Vec<(u64, bool)> = chain.end(&Service::default()).runs.iter().rev().map(|run| (run.messages, run.of_several)).collect();
+    assert_eq!(runs, [(3, true), (4, false), (0, false), (8, true)]);
+}
+
+#[test]
 fn a_long_chain_takes_no_more_than_a_short_one() {
     let mut chain = Chain::new("2026-11-24T03:00:00Z").of_windows("2026-11-24T03:00:00Z", 1, 0);
     let first = at("2016-11-24").millis();

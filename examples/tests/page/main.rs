@@ -229,5 +229,6 @@ fn axe_finds_nothing_that_keeps_anybody_from_reading_it() {
 fn it_prints() {
     let year = samples::year().page(0);
     let Some(sheets) = chromium::sheets("status", &year) else { return };
-    assert!((2..=6).contains(&sheets), "{sheets}");
+    // Where months break over sheets depends on the day.
+    assert!((3..=8).contains(&sheets), "{sheets}");
 }

@@ -89,6 +89,10 @@ fn an_archive_in_a_container_has_the_bytes_of_one_in_a_folder_and_is_checked_and
     assert_eq!((&status["items"], &status["head"]), (&report["items"], &report["head"]));
     let head = report["head"].as_str().unwrap();
     azure.run("verify", &["--expect", head]).assert(0, &["are as they were archived"]);
+    let logged = azure.run("log", &["--format", "csv"]).assert(0, &[]).out.clone();
+    let paths: std::collections::BTreeSet<&str> =
+        logged.lines().filter_map(|line| line.split(',').find(|cell| cell.starts_with("items/"))).collect();
+    assert!(azure.blobs().keys().filter(|path| path.starts_with("items/")).eq(paths), "{logged}");
     azure.run("check", &[]).assert(3, &["program-alike/prod exists, archived until"]);
     let before = azure.blobs();
     azure.run("run", &[]).assert(0, &["nothing to archive", head]);

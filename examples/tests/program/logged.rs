@@ -114,5 +114,13 @@ fn a_list_that_is_damaged_ends_the_log_with_an_error_that_names_it() {
     let list = files(&setting.archive()).into_keys().find(|path| path.starts_with("ledger/lists/")).unwrap();
     fs::write(setting.archive().join(&list), "{}\n").unwrap();
     setting.run("log", &["--format", "csv"]).assert(1, &[&list]);
+
+    // One that is as it was kept, and not understood.
+    let (number, mut entry) = entries(&setting).into_iter().find(|(_, entry)| entry["seal"]["list"].is_string()).unwrap();
+    let digest = Digest::of(b"{}\n");
+    entry["seal"]["list"] = json!(digest);
+    fs::write(setting.archive().join(format!("ledger/{number:08}.json")), entry.to_string()).unwrap();
+    fs::write(setting.archive().join(format!("ledger/lists/{digest}.jsonl")), "{}\n").unwrap();
+    setting.run("log", &["--format", "csv"]).assert(1, &[&format!("ledger/lists/{digest}.jsonl"), "line 1 cannot be read"]);
     setting.run("log", &["--format", "csv", "--json"]).assert(2, &["cannot be used with"]);
 }

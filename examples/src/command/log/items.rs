@@ -182,7 +182,7 @@ impl Items<'_> {
         let line = |result| Line { time, entry, result, window_start: Some(span.start), window_end: Some(span.end), ..Line::default() };
         if let Some(list) = list {
             let mut list = ListReader::new(list);
-            while let Some(listed) = list.next().await? {
+            while let Some(listed) = list.next().await.map_err(|error| unread(error, recorded.list.as_ref()))? {
                 self.written.write(&Line {
                     path: Some(ItemKey::new(window, listed.id.clone()).path()),
                     message_id: Some(format!("<{}@{}>", listed.id, self.domain)),
@@ -222,6 +222,16 @@ async fn opened(ledger: &ObjectLedger, recorded: &Recorded) -> Result<Option<Byt
     match &recorded.list {
         Some(digest) => ledger.load(KeptKind::List, digest).await.map(Some),
         None => Ok(None),
+    }
+}
+
+/// Says which list cannot be read, where that is not said.
+fn unread(error: Error, list: Option<&Digest>) -> Error {
+    match list.filter(|_| error.subject().is_none()) {
+        Some(digest) => error
+            .about(KeptKind::List.path(digest))
+            .advise("`jabber-archive verify` says whether it is damaged; if not, a newer version wrote it"),
+        None => error,
     }
 }
 

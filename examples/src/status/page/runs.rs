@@ -32,6 +32,9 @@ fn write_run(out: &mut String, run: &Ran) -> fmt::Result {
     }
     let (messages, mails) = (counted(run.messages, "message", "messages"), counted(run.items, "mail", "mails"));
     writeln!(out, "<p>{}: {messages} in {mails} of {}.</p>", did.join(", "), size(run.bytes))?;
+    if run.of_several {
+        out.push_str("<p>Some of it by a run before, which was interrupted or was at work at the same time.</p>\n");
+    }
     if run.dead_letters > 0 {
         writeln!(out, "<p><strong>{}.</strong></p>", counted(run.dead_letters, "dead letter", "dead letters"))?;
     }
