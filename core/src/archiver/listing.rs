@@ -123,3 +123,27 @@ impl Archiver {
         Ok(KeptList { list, ids: listing.ids, near: listing.near })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::testing::memory::MemorySpool;
+
+    #[test]
+    fn no_more_of_a_list_is_held_than_its_limit() {
+        let mut listing = Listing::new(None, Duration::ZERO, 2_000, Some(Arc::new(MemorySpool::new())));
+        let mut spooled = false;
+        for number in 0..100_u32 {
+            let sha256 = Digest::of(&number.to_be_bytes());
+            let id = "abcdefghijklmnopqrstuvwxyz".parse().unwrap();
+            let line =
+                ListLine { key: sha256.short(), edition: 1, part: 1, id, bytes: 1, sha256, messages: Vec::new(), attachments: Vec::new() };
+            block_on(listing.add(vec![line])).unwrap();
+            assert!(listing.held.len() <= 2_000, "{} bytes after {number} lines", listing.held.len());
+            spooled |= listing.spooled.is_some();
+        }
+        assert!(spooled && listing.items() == 100);
+    }
+}

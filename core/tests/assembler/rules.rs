@@ -327,6 +327,14 @@ fn a_copy_that_was_logged_before_the_listed_start_and_came_later_does_not_make_a
 }
 
 #[test]
+fn what_lies_more_than_two_margins_before_a_window_or_one_behind_it_decides_nothing_of_it() {
+    let copy = |time: &str| Row::jm("alice@example.com/jabber_1", "bob@example.com").at(time).id("m1").body("x").record();
+    let seen = ["2026-11-20T23:55:00Z", "2026-11-21T00:00:00Z", "2026-11-21T23:58:00Z", "2026-11-22T00:02:00Z"].map(copy);
+    let beyond = ["2026-11-20T23:49:59Z", "2026-11-22T00:05:00Z", "2026-11-22T00:06:00Z"].map(copy);
+    assert_eq!(one_day([&seen[..], &beyond].concat()).conversations, one_day(seen.to_vec()).conversations);
+}
+
+#[test]
 fn a_copy_that_comes_too_late_to_name_its_recipient_is_counted() {
     let copy = |to: &str, time: &str| Row::jm(&format!("{ROOM}/Ally"), to).groupchat().at(time).id("m").body("x").record();
     let rows = vec![

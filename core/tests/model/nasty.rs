@@ -173,7 +173,7 @@ proptest! {
                     world.source = Arc::new(MemorySource::new(there.clone(), world.now).batches_of(way.batch).indexed(way.chunk.is_none()));
                     set_up(&mut world, way);
                     world.converter = Arc::new(Plain);
-                    for (task, done) in work(&world, task, how, there.clone()) {
+                    for (task, done) in work(&world, &world, task, how, there.clone()) {
                         prop_assert!(done.as_ref().err().is_none_or(|error| is_expected(error, task, way, how)), "{task:?}: {:?}", done.err());
                     }
                     known.look(&world, &there);

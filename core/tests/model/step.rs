@@ -123,6 +123,13 @@ pub(crate) enum How {
     },
 }
 
+impl How {
+    /// Of half of the seeds.
+    pub(crate) fn is_odd(self) -> bool {
+        matches!(self, Self::Raced { seed, .. } | Self::RacedAndKilled { seed, .. } if seed % 2 == 1)
+    }
+}
+
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..28)
 }

@@ -45,7 +45,7 @@ proptest! {
             let mut world = world.clone();
             world.source = Arc::new(MemorySource::new(records.clone(), world.now).batches_of(way.batch).indexed(way.chunk.is_none()));
             set_up(&mut world, way);
-            for (task, done) in work(&world, task, how, records.clone()) {
+            for (task, done) in work(&world, &world, task, how, records.clone()) {
                 prop_assert!(done.as_ref().err().is_none_or(|error| is_expected(error, task, way, how)), "{task:?}: {:?}", done.err());
             }
             world.check();
@@ -69,7 +69,7 @@ proptest! {
         let world = at_once.anew();
         for (call, seed) in calls {
             let how = How::Killed { call: call as u8, cut: Some(seed) };
-            for (_, done) in work(&world, Task::Run, how, Vec::<Record>::new()) {
+            for (_, done) in work(&world, &world, Task::Run, how, Vec::<Record>::new()) {
                 let error = done.err().map(|error| error.to_string());
                 prop_assert!(error.as_ref().is_none_or(|error| error.contains("the process was killed")), "{error:?}");
             }

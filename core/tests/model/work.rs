@@ -26,8 +26,8 @@ pub(crate) enum Done {
     Audited(Vec<AuditReport>),
 }
 
-/// Does a task, and whatever comes in between; `moved` is what the source has afterwards.
-pub(crate) fn work(world: &World, task: Task, how: How, moved: Vec<Record>) -> Vec<(Task, Result<Done>)> {
+/// Does a task, and whatever comes in between: `beside` is how somebody else is set up, `moved` what the source has afterwards.
+pub(crate) fn work(world: &World, beside: &World, task: Task, how: How, moved: Vec<Record>) -> Vec<(Task, Result<Done>)> {
     let interleaved = |seed| Faults::seeded(seed).interleaved(60);
     match how {
         How::Undisturbed => vec![(task, alone(world, task, &Faults::none()))],
@@ -42,9 +42,9 @@ pub(crate) fn work(world: &World, task: Task, how: How, moved: Vec<Record>) -> V
             }
             vec![(task, died)]
         }
-        How::Raced { seed, other } => together(world, [task, other], &[interleaved(seed), interleaved(!seed)]),
+        How::Raced { seed, other } => together([world, beside], [task, other], &[interleaved(seed), interleaved(!seed)]),
         How::RacedAndKilled { seed, other, call } => {
-            together(world, [task, other], &[interleaved(seed), Faults::killed_at(call.into()).interleaved(60)])
+            together([world, beside], [task, other], &[interleaved(seed), Faults::killed_at(call.into()).interleaved(60)])
         }
         How::Moving { turns, .. } => {
             let change = async {
@@ -107,9 +107,9 @@ fn alone(world: &World, task: Task, faults: &Faults) -> Result<Done> {
     block_on(perform(&world.archiver(faults), task, world.now))
 }
 
-fn together(world: &World, tasks: [Task; 2], faults: &[Faults; 2]) -> Vec<(Task, Result<Done>)> {
-    let [one, two] = [world.archiver(&faults[0]), world.archiver(&faults[1])];
-    let (one, two) = block_on(join(perform(&one, tasks[0], world.now), perform(&two, tasks[1], world.now)));
+fn together(worlds: [&World; 2], tasks: [Task; 2], faults: &[Faults; 2]) -> Vec<(Task, Result<Done>)> {
+    let [one, two] = [worlds[0].archiver(&faults[0]), worlds[1].archiver(&faults[1])];
+    let (one, two) = block_on(join(perform(&one, tasks[0], worlds[0].now), perform(&two, tasks[1], worlds[1].now)));
     vec![(tasks[0], one), (tasks[1], two)]
 }
 

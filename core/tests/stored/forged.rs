@@ -4,7 +4,7 @@ use std::{future::pending, sync::LazyLock};
 
 use bytes::Bytes;
 use futures::{executor::block_on, stream, stream::StreamExt};
-use jabber_archive_core::{Digest, Entry, KeptKind, Ledger, Link, Span, Timestamp, TranscriptSettings, testing::faults::Faults};
+use jabber_archive_core::{Digest, Entry, KeptKind, Ledger, Link, List, Span, Timestamp, TranscriptSettings, testing::faults::Faults};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{
@@ -82,6 +82,16 @@ fn a_time_that_no_row_can_have_is_none() {
         assert!(error.to_string().contains("1753"), "{error}");
     }
     assert_eq!(at("9999-12-31T23:59:59.997Z").to_string(), "9999-12-31T23:59:59.997Z");
+}
+
+#[test]
+fn a_name_of_an_item_that_could_be_a_path_is_none() {
+    let (_, list) = STORED.iter().find(|(reader, _)| *reader == 2).unwrap();
+    let good = List::from_bytes(list).unwrap().lines()[0].id.to_string();
+    for name in ["../../../../../etc/passwd.", "aaaaaaaaaaaaaaaaaaaaaaaaa/", "AAAAAAAAAAAAAAAAAAAAAAAAAA", "a"] {
+        let named = String::from_utf8(list.to_vec()).unwrap().replace(&good, name);
+        assert_eq!(List::from_bytes(named.as_bytes()).unwrap_err().class(), jabber_archive_core::ErrorClass::Fatal, "{name}");
+    }
 }
 
 proptest! {

@@ -67,6 +67,17 @@ async fn an_error_ends_the_stream() {
 }
 
 #[tokio::test]
+async fn an_error_of_which_nobody_knows_what_it_quotes_is_told_by_its_number_alone() {
+    let database = thousand();
+    let server = start(&database).await;
+    let source = source(&server);
+    database.inject(Fault::error("jm", 245).after_rows(7));
+    let error = read(&source).await.unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("SQL Server error 245") && !shown.contains("see you at noon"), "{shown}");
+}
+
+#[tokio::test]
 async fn a_count_that_breaks_off_is_an_error() {
     let database = thousand();
     let server = start(&database).await;

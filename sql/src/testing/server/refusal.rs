@@ -27,6 +27,7 @@ impl Refusal {
     /// The error that a fault asks for.
     pub(super) fn numbered(number: u32, database: &str) -> Self {
         let (class, state, message) = match number {
+            245 => (16, 1, "Conversion failed when converting the nvarchar value 'see you at noon' to data type int.".to_owned()),
             596 => (21, 1, "Cannot continue the execution because the session is in the kill state.".to_owned()),
             601 => (12, 3, "Could not continue scan with NOLOCK due to data movement.".to_owned()),
             701 => (17, 123, "There is insufficient system memory in resource pool 'default' to run this query.".to_owned()),
