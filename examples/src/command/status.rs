@@ -17,7 +17,9 @@ use crate::{
 pub(super) async fn status(arguments: &arguments::Status, console: &Console) -> Result<Outcome> {
     let (place, archive, config) = open_configured(&arguments.located).await?;
     let file = arguments.html.as_deref().map(|path| PageFile::at(path, &place)).transpose()?;
-    let status = Status::of(&place, &archive, config.as_ref(), &Service::default(), now()).await?;
+    let mut service = Service::default();
+    service.limit = config.as_ref().map_or(service.limit, |config| config.watch.unhealthy_after());
+    let status = Status::of(&place, &archive, config.as_ref(), &service, now()).await?;
     if let Some(file) = &file {
         file.write(&page(&status))?;
     }
