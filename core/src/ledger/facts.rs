@@ -71,9 +71,9 @@ impl ArchiveFacts {
         Ok(())
     }
 
-    /// How far copies of one message may be apart.
+    /// How far copies of one message may be apart; a day at most, whatever somebody has stored, because no window is longer.
     pub fn margin(&self) -> Duration {
-        Duration::from_secs(self.margin_seconds)
+        Duration::from_secs(self.margin_seconds.min(DAY_SECONDS))
     }
 
     /// The bytes of `archive.json`.
@@ -114,6 +114,8 @@ impl ArchiveFacts {
     }
 }
 
+const DAY_SECONDS: u64 = 86_400;
+
 /// Copies of a message without an id are looked for this far.
 const LEAST_MARGIN: Duration = Duration::from_secs(2);
 
@@ -139,6 +141,14 @@ mod tests {
         assert_eq!(with(900, Duration::from_mins(5)).unwrap().margin(), Duration::from_mins(5));
         let error = with(720, Duration::from_mins(5)).unwrap_err().to_string();
         assert!(error.contains("shorter than three margins"), "{error}");
+    }
+
+    #[test]
+    fn a_forged_margin_is_refused_and_never_overflows() {
+        let mut facts = ArchiveFacts::new("test").unwrap();
+        facts.margin_seconds = u64::MAX;
+        assert!(facts.check().unwrap_err().to_string().contains("shorter than three margins"));
+        assert_eq!(facts.margin(), Duration::from_hours(24));
     }
 
     #[test]
