@@ -144,6 +144,22 @@ fn everybody_finds_their_mails_in_their_own_mailbox_byte_for_byte() {
     let receipts: Vec<_> = files.iter().filter(|(path, _)| path.starts_with("ledger/receipts/")).collect();
     let lines: usize = receipts.iter().map(|(_, content)| Receipts::from_bytes(content).unwrap().lines().len()).sum();
     assert_eq!(lines, copies);
+    let logged = copies_logged(&setting);
+    let mut told = Mailboxes::new();
+    for line in logged {
+        assert!(line["result"] == "delivered" && line["receipt"].as_str().unwrap().contains(' ') && line["reason"].is_null(), "{line}");
+        told.entry(line["mailbox"].as_str().unwrap().to_owned()).or_default().push(line["sha256"].as_str().unwrap().to_owned());
+    }
+    told.values_mut().for_each(|mails| mails.sort());
+    assert_eq!(told, expected, "the log tells of each copy");
+    let csv = setting.run("log", &["--format", "csv"]).assert(0, &[]).out.clone();
+    assert_eq!(csv.lines().filter(|line| line.contains(&format!(",{user},"))).count(), mails.len());
+}
+
+/// What the log tells of copies for mailboxes, line by line.
+fn copies_logged(setting: &Setting) -> Vec<Value> {
+    let out = setting.run("log", &["--format", "jsonl"]).assert(0, &[]).out.clone();
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|line: &Value| !line["mailbox"].is_null()).collect()
 }
 
 #[test]
@@ -157,6 +173,10 @@ fn a_mailbox_that_is_missing_is_told_of_and_filled_once_it_is_there() {
     configure(&setting, &dovecot, |text| text);
     let refused = setting.run("import", &["--json"]).assert(3, &[]).json();
     assert_eq!(refused["refused_by"]["sign-in"], theirs.len());
+    let logged = copies_logged(&setting);
+    let of_missing: Vec<&Value> = logged.iter().filter(|line| line["mailbox"] == missing.as_str()).collect();
+    assert_eq!(of_missing.len(), theirs.len());
+    assert!(of_missing.iter().all(|line| line["result"] == "refused" && line["reason"] == "sign-in" && line["receipt"].is_null()));
     let mut without = expected.clone();
     without.remove(missing);
     assert_eq!(found(&dovecot, &others), without);
