@@ -133,3 +133,34 @@ async fn a_mailbox_that_alone_cannot_be_reached_does_not_end_the_import() {
     assert_eq!(imported.refused_by, [(RefusalReason::Unavailable, theirs.len() as u64)].into());
     assert_eq!(delivered(&mailboxes), expected);
 }
+
+#[tokio::test]
+async fn an_import_that_is_stopped_records_what_it_did_and_does_not_wait_out_its_patience() {
+    use std::{
+        sync::Arc,
+        time::{Duration, Instant},
+    };
+
+    use jabber_archive_core::Timestamp;
+    use jabber_archive_sink::{Import, Imported};
+
+    let office = Office::varied(50).await;
+    let mailboxes = MemoryMailboxes::default();
+    mailboxes.down_from(Some(6));
+    let mut patient = settings();
+    (patient.retry.tries, patient.retry.first, patient.connections) = (u32::MAX, Duration::from_mins(1), 1);
+    patient.retry.longest = Duration::from_mins(1);
+    let clock = || "2026-11-27T02:00:00Z".parse::<Timestamp>().unwrap();
+    let mut imported = Imported::default();
+    let begun = Instant::now();
+    let stop = tokio::time::sleep(Duration::from_millis(1_500));
+    let mut import = Import::new(&office.archive, &mailboxes, &clock, Arc::new(tokio::time::sleep)).settings(patient);
+    import.run(&mut imported, stop).await.unwrap();
+    assert!(imported.stopped && begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(imported.delivered, 5);
+    mailboxes.down_from(None);
+    let second = office.import(&mailboxes).await;
+    let expected = office.expected(None, TranscriptSettings::default());
+    assert_eq!(second.delivered + second.found + 5, expected.values().map(Vec::len).sum::<usize>() as u64);
+    assert_eq!(delivered(&mailboxes), expected);
+}
