@@ -155,7 +155,9 @@ fn everybody_finds_their_mails_in_their_own_mailbox_byte_for_byte() {
         assert!(line["result"] == "delivered" && line["receipt"].as_str().unwrap().contains(' ') && line["reason"].is_null(), "{line}");
         told.entry(line["mailbox"].as_str().unwrap().to_owned()).or_default().push(line["sha256"].as_str().unwrap().to_owned());
     }
-    told.values_mut().for_each(|mails| mails.sort());
+    for mails in told.values_mut() {
+        mails.sort();
+    }
     assert_eq!(told, expected, "the log tells of each copy");
     let csv = setting.run("log", &["--format", "csv"]).assert(0, &[]).out.clone();
     assert_eq!(csv.lines().filter(|line| line.contains(&format!(",{user},"))).count(), mails.len());
