@@ -85,7 +85,7 @@ impl Company {
         let is_kept_back = |(of, [from, to], until): &(u32, [u64; 2], u32)| {
             table.name() != "tc_timelog" && day < *until && hour(*of, *from) <= sent && sent < hour(*of, *to)
         };
-        sent < hour(day + 1, 12) && !LATE.iter().any(|late| is_kept_back(late))
+        sent < hour(day + 1, 12) && !LATE.iter().any(is_kept_back)
     }
 
     /// In whose mailbox somebody's chats are to be, if in anybody's.
