@@ -48,7 +48,7 @@ impl Company {
         let millis = DAY.as_millis() as i64;
         let midnight = Timestamp::from_millis(now().millis().div_euclid(millis) * millis);
         let start = midnight.before(DAY * (DAYS + 3));
-        let setting = Setting::of(Office::new(77, 400).starting(start).days(DAYS));
+        let setting = Setting::of(Office::new(77, 1_000).starting(start).days(DAYS));
         let people = setting.office.directory_csv();
         let company = Self { start, tables: setting.database.tables(), truth: setting.office.truth().to_vec(), people };
         (company, setting)

@@ -85,6 +85,24 @@ pub(super) fn found(dovecot: &Dovecot, users: &BTreeSet<String>) -> Mailboxes {
     found
 }
 
+/// Asserts that everybody has this, and nothing else or twice.
+pub(super) fn assert_same(found: &Mailboxes, expected: &Mailboxes) {
+    let counted = |mailboxes: &Mailboxes| {
+        let mut counted: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+        for (user, folders) in mailboxes {
+            for (folder, mail) in folders.iter().flat_map(|(folder, mails)| mails.iter().map(move |mail| (folder, mail))) {
+                *counted.entry((user.clone(), folder.clone(), mail.clone())).or_default() += 1;
+            }
+        }
+        counted
+    };
+    let (found, expected) = (counted(found), counted(expected));
+    let keys: BTreeSet<_> = found.keys().chain(expected.keys()).collect();
+    let differ = keys.into_iter().filter(|key| found.get(*key) != expected.get(*key));
+    let differ: Vec<_> = differ.map(|key| (key, found.get(key), expected.get(key))).collect();
+    assert!(differ.is_empty(), "{differ:#?} of {}", expected.len());
+}
+
 /// Somebody moves a chat to where they keep them; gives its digest.
 pub(super) fn move_one(dovecot: &Dovecot, user: &str) -> String {
     python(TAKER, dovecot, &[user, KEPT]).trim().to_owned()
