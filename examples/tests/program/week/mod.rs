@@ -181,7 +181,9 @@ fn after_a_week_of_failures_everybody_has_exactly_their_chats_in_their_mailbox()
     site.setting.start_server();
 
     // Thursday: what a node kept back on Tuesday comes, while a run is killed. Somebody is new in the directory, who has no more space than somebody else.
-    CROWDED.iter().for_each(|user| fill(&site.dovecot, user));
+    for user in CROWDED {
+        fill(&site.dovecot, user);
+    }
     site.noon_after(3, "");
     let first = site.proxy.requested();
     site.kill("run", || site.mails_put_after(first) > 5);
@@ -194,7 +196,9 @@ fn after_a_week_of_failures_everybody_has_exactly_their_chats_in_their_mailbox()
     assert!(since["delivered"] == 0 && refused(&since) > refused(&import), "{since}");
 
     // Friday: no Azurite.
-    CROWDED.iter().for_each(|user| make_space(&site.dovecot, user));
+    for user in CROWDED {
+        make_space(&site.dovecot, user);
+    }
     site.noon_after(4, "");
     site.proxy.add(Rule::reset());
     for name in ["run", "import"] {
