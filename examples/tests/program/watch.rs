@@ -72,7 +72,7 @@ impl Drop for Service {
 }
 
 /// `[watch]` with a time of day that comes in so many seconds, and again a minute later.
-fn soon(seconds: u64) -> String {
+pub(crate) fn soon(seconds: u64) -> String {
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + seconds;
     format!("[watch]\nevery = \"1m\"\nat = \"00:00:{:02}\"\n", time % 60)
 }
@@ -174,7 +174,7 @@ fn a_configuration_that_cannot_be_used_ends_a_service_before_it_begins_and_later
 }
 
 /// The status and the body that a path of the service gives.
-fn ask(bound: &str, path: &str) -> (u16, String) {
+pub(crate) fn ask(bound: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(bound).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {bound}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
