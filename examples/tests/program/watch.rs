@@ -228,15 +228,21 @@ fn a_service_says_whether_it_is_well_and_counts_for_prometheus() {
 
 #[test]
 fn an_audit_that_is_due_compares_the_last_days_with_the_source() {
-    let setting = Setting::new(305, 200);
+    let mut setting = Setting::new(305, 200);
     // Nobody counts what is sealed, so that only an audit can see what comes late.
-    setting.configure(|text| format!("{text}late_windows = 0\n\n{}audit_every = \"1m\"\naudit_span = \"9600h\"\n", soon(8)));
+    setting.configure(|text| {
+        format!("{text}late_windows = 0\n\n{}retry_after = \"1s\"\naudit_every = \"1m\"\naudit_span = \"9600h\"\n", soon(8))
+    });
     let mut service = Service::start(&setting);
     service.says("the run ended");
     let mut late = setting.database.table("jm").unwrap().read().next().unwrap();
     late[DATE] = Cell::time("2026-11-20T12:00:00Z".parse().unwrap());
     late[3] = Cell::text("this came late");
     setting.database.insert("jm", vec![late]);
+    // The round in which it is due fails, and the one behind it makes up for it.
+    setting.stop_server();
+    service.says("the round failed");
+    setting.start_server();
     let differs = service.says("source and archive differ");
     assert_eq!((&differs["level"], &differs["differences"]), (&"WARN".into(), &1.into()), "{differs}");
     let ended = service.says("the audit ended");
