@@ -101,9 +101,9 @@ impl Company {
 
     /// What is to lie in which mailbox, by the heads and texts of the mails of an archive; that these mails say what was said, and that whoever wrote or read it has them.
     pub(super) fn expected(&self, archive: &Path) -> Mailboxes {
-        let (directory, mut expected, mut told) = (self.addresses(), Mailboxes::new(), Vec::new());
+        let (directory, mut expected) = (self.addresses(), Mailboxes::new());
         let mut truth: BTreeMap<_, &TrueMessage> = self.truth.iter().map(|message| (as_told(message), message)).collect();
-        assert_eq!(truth.len(), self.truth.len());
+        assert_eq!(truth.len(), self.truth.len(), "each can be told from the others");
         for mails in conversations(archive) {
             let (to, unmapped) = named(&mails);
             let mut mailboxes: BTreeSet<String> = to.iter().filter(|address| directory.contains(*address)).cloned().collect();
@@ -122,7 +122,6 @@ impl Company {
                 assert!(message.recipients.iter().eq(&truth.recipients), "{message:?} is not {truth:?}");
                 let people = truth.recipients.iter().chain([&truth.sender]);
                 theirs.extend(people.filter_map(|party| self.mailbox(party, truth.sent)));
-                told.push(key);
             }
             assert!(theirs.is_subset(&mailboxes), "{theirs:?} have to have what {mailboxes:?} get: {:?}", conversation.messages);
             if matches!(conversation.key, ConversationKey::Pair(Party::User(_), Party::User(_))) {

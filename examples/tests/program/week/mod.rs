@@ -4,24 +4,20 @@
 
 mod company;
 mod mailboxes;
+mod site;
 
-use std::{collections::BTreeSet, fs, process::Child, thread, time::Duration};
+use std::process::Command;
 
-use futures::TryStreamExt;
 use jabber_archive_core::Receipts;
-use jabber_archive_imap::testing::{Dovecot, DovecotSetup};
-use jabber_archive_sink::{
-    object_store::{ObjectStore, ObjectStoreExt, azure::MicrosoftAzureBuilder},
-    testing::{Azurite, FaultProxy, Rule},
-};
+use jabber_archive_sink::testing::Rule;
 use serde_json::Value;
 
 use self::{
-    company::{CATCH_ALL, Company, HIRED},
     mailboxes::{FOLDER, KEPT, assert_same, delete_one, fill, found, make_space, move_one},
+    site::{CROWDED, Site},
 };
 use crate::{
-    program::{Ran, Setting, files},
+    program::{ended, files},
     watch::{Service, ask, soon},
 };
 
@@ -29,126 +25,9 @@ use crate::{
 const MOVES: &str = "alice.smith@example.com";
 /// Deletes one.
 const DELETES: &str = "bob.jones@example.com";
-/// Have mailboxes with little space, in KiB.
-const CROWDED: [&str; 2] = ["priya.nair@example.com", HIRED[1]];
-const SPACE: u64 = 4_096;
 
 /// Before the window of what is dated before 2000 ends.
 const LONG_AGO: &str = "1970-01-01";
-
-const CONTAINER: &str = "program-week";
-
-/// Everything that the service needs.
-struct Site {
-    company: Company,
-    setting: Setting,
-    azurite: &'static Azurite,
-    /// Between the service and Azurite.
-    proxy: FaultProxy,
-    dovecot: Dovecot,
-    users: BTreeSet<String>,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl Site {
-    /// None where something is not installed, which has been said then.
-    fn new() -> Option<Self> {
-        let azurite = Azurite::shared()?;
-        let (company, setting) = Company::new();
-        let mut users = company.addresses();
-        users.insert(CATCH_ALL.to_owned());
-        let spacious: Vec<String> = users.iter().filter(|user| !CROWDED.contains(&user.as_str())).cloned().collect();
-        let dovecot = CROWDED.iter().fold(DovecotSetup::new(spacious), |setup, user| setup.with_quota(user, SPACE)).start()?;
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let proxy = runtime.block_on(FaultProxy::start(azurite.endpoint(), [])).unwrap();
-        let secret = |name: &str, content: &str| {
-            let path = setting.folder.path().join(name);
-            fs::write(&path, content).unwrap();
-            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        };
-        secret("azure-key", azurite.key());
-        secret("imap-password", Dovecot::ARCHIVER_PASSWORD);
-        secret("imap-ca.pem", dovecot.authority());
-        Some(Self { company, setting, azurite, proxy, dovecot, users, runtime })
-    }
-
-    /// It is noon after this day.
-    fn noon_after(&self, day: u32, more: &str) {
-        let settle = self.company.noon_after(day, &self.setting);
-        let sink = format!(
-            "kind = \"azure\"\naccount = \"{}\"\ncontainer = \"{CONTAINER}\"\nprefix = \"prod\"\nendpoint = \"{}\"\ncreate_container = true\n\
-             access_key = {{ file = \"azure-key\" }}",
-            self.azurite.account(),
-            self.proxy.endpoint(),
-        );
-        let mailboxes = format!(
-            "\n[mailboxes]\nhost = \"localhost\"\nport = {}\nca_file = \"imap-ca.pem\"\nuser = \"{}\"\npassword = {{ file = \"imap-password\" }}\n",
-            self.dovecot.tls_port(),
-            Dovecot::ARCHIVER,
-        );
-        self.setting.configure(|text| {
-            let text = text.replace("kind = \"file\"\npath = \"archive\"", &sink);
-            let text = text.replace("csv = \"users.csv\"", &format!("csv = \"users.csv\"\ncatch_all = \"{CATCH_ALL}\""));
-            format!("{text}{settle}{mailboxes}{more}")
-        });
-    }
-
-    fn run(&self, name: &str, arguments: &[&str]) -> Ran {
-        self.setting.run(name, arguments)
-    }
-
-    /// A run that seals so many windows, and an import that delivers what it archived and nothing else was due.
-    fn day_is_done(&self, windows: u64) -> [Value; 2] {
-        let run = self.run("run", &["--json"]).assert(3, &[]).json();
-        assert_eq!(run["seals"], windows, "{run}");
-        let import = self.run("import", &["--json"]).assert(0, &[]).json();
-        assert!(import["delivered"].as_u64().unwrap() > 0, "{import}");
-        [run, import]
-    }
-
-    /// Kills a command as soon as this holds, which it does before it ends.
-    fn kill(&self, name: &str, when: impl Fn() -> bool) {
-        let mut child: Child = self.setting.spawn(name);
-        while !when() {
-            assert!(child.try_wait().unwrap().is_none(), "`{name}` ended before it was killed");
-            thread::sleep(Duration::from_millis(1));
-        }
-        child.kill().unwrap();
-        assert_eq!(child.wait().unwrap().code(), None);
-    }
-
-    /// How many mails were put into the container, or begun to be, after so many requests.
-    fn mails_put_after(&self, first: usize) -> usize {
-        let requests = self.proxy.requests_after(first);
-        requests.iter().filter(|request| request.method == "PUT" && request.path.contains("/items/")).count()
-    }
-
-    fn signed_in(&self) -> usize {
-        self.dovecot.log().matches("Master user logging in").count()
-    }
-
-    /// Fetches the archive from Azurite, past the program and the proxy.
-    fn fetch(&self, name: &str) -> std::path::PathBuf {
-        let folder = self.setting.folder.path().join(name);
-        let store = MicrosoftAzureBuilder::new()
-            .with_account(self.azurite.account())
-            .with_access_key(self.azurite.key())
-            .with_container_name(CONTAINER)
-            .with_endpoint(self.azurite.endpoint().to_owned())
-            .with_allow_http(true)
-            .build()
-            .unwrap();
-        self.runtime.block_on(async {
-            let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
-            for object in listed {
-                let path = folder.join(object.location.as_ref().trim_start_matches("prod/"));
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, store.get(&object.location).await.unwrap().bytes().await.unwrap()).unwrap();
-            }
-        });
-        folder
-    }
-}
 
 #[test]
 fn after_a_week_of_failures_everybody_has_exactly_their_chats_in_their_mailbox() {
@@ -156,7 +35,9 @@ fn after_a_week_of_failures_everybody_has_exactly_their_chats_in_their_mailbox()
 
     // Monday: all is well. The rows of a dead clock are a window of their own.
     site.noon_after(0, "");
-    site.day_is_done(2);
+    let run = site.run("run", &["--json"]).assert(3, &[]).json();
+    assert_eq!(run["seals"], 2, "{run}");
+    site.run("import", &[]).assert(0, &["delivered to"]);
 
     // Tuesday: both are killed. One chat is moved, and one deleted.
     let moved = move_one(&site.dovecot, MOVES);
@@ -256,6 +137,8 @@ fn after_a_week_of_failures_everybody_has_exactly_their_chats_in_their_mailbox()
     let receipts = receipts.flat_map(|(_, content)| Receipts::from_bytes(content).unwrap().into_lines());
     assert_eq!(receipts.filter(|receipt| !receipt.is_refused()).count(), copies);
     site.run("verify", &[]).assert(0, &["are as they were archived"]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verify.py");
+    ended(Command::new("python3").arg(script).arg(&archive).output().unwrap()).assert(0, &["0 problems"]);
     site.run("run", &[]).assert(0, &["nothing to archive", "nothing came late"]);
     site.run("import", &[]).assert(0, &["nothing to deliver"]);
     site.run("import", &["--unmapped-since", LONG_AGO]).assert(0, &["nothing to deliver"]);
