@@ -1,4 +1,6 @@
-use jabber_archive_core::{Address, Conversation, Issue, ItemId, Message, Participant, testing::generators};
+use jabber_archive_core::{
+    Address, BareJid, Conversation, ConversationKey, ConversationKind, Issue, ItemId, Message, Participant, testing::generators,
+};
 use proptest::prelude::*;
 
 use crate::{mails, oracle::Mail, shown::letters, smallest, with_json};
@@ -123,4 +125,29 @@ fn a_name_that_looks_encoded_is_read_as_it_is() {
     }
     let mail = Mail::read(&mails(&conversation, Issue::FIRST, with_json())[0]);
     assert!(mail.to.iter().enumerate().all(|(index, (name, _))| *name == format!("=?utf-8?B?RXZl?= {index}")), "{:?}", mail.to);
+}
+
+/// Of ASCII alone: with any other character in it, all of the text is encoded.
+#[test]
+fn a_line_end_in_the_title_of_a_room_or_in_a_name_begins_no_field() {
+    for (end, picture) in [("\r\n", "␍␊"), ("\n", "␊"), ("\r", "␍"), ("\r\n\r\n", "␍␊␍␊"), ("\0", "␀")] {
+        let (hostile, shown) = (format!("Q3{end}Bcc: eve@example.com"), format!("Q3{picture}Bcc: eve@example.com"));
+        let mut conversation = generators::one(generators::conversation_of(generators::Style::Realistic, 1..2));
+        conversation.key = ConversationKey::Room(BareJid::new("q3@conference-2.example.com").unwrap());
+        conversation.title = Some(hostile.clone());
+        for person in &mut conversation.participants {
+            person.name = Some(hostile.clone());
+        }
+        let named = vec![shown.as_str(); conversation.participants.len().min(3)].join(", ");
+        for (kind, subject) in
+            [(ConversationKind::Room, format!("Jabber room: {shown}")), (ConversationKind::AdHoc, format!("Jabber: {named}"))]
+        {
+            conversation.kind = kind;
+            let item = &mails(&conversation, Issue::FIRST, with_json())[0];
+            assert_eq!(field_names(&item.content), FIELDS);
+            let mail = Mail::read(item);
+            assert!(mail.subject.starts_with(&subject), "{:?}", mail.subject);
+            assert!(mail.to.iter().all(|(name, _)| *name == shown), "{:?}", mail.to);
+        }
+    }
 }
