@@ -53,8 +53,8 @@ struct Times {
 impl Times {
     fn of(config: &Config) -> Result<Self> {
         let (grid, settings) = (wiring::facts(config)?.grid, wiring::settings(config));
-        let (schedule, audit) = (config.watch.schedule(&grid, &settings)?, config.watch.audit(&grid, &settings)?);
-        Ok(Self { schedule, retry_after: config.watch.retry_after(), audit })
+        let (schedule, audit) = (config.service().schedule(&grid, &settings)?, config.service().audit(&grid, &settings)?);
+        Ok(Self { schedule, retry_after: config.service().retry_after(), audit })
     }
 
     /// When the next round is, if one has ended now.
@@ -77,7 +77,7 @@ impl Service {
     pub(crate) fn new(config: &Path) -> Result<Self> {
         let read = Config::read(config)?;
         let times = Times::of(&read)?;
-        read.watch.listen()?;
+        read.service().listen()?;
         Ok(Self { config: config.to_owned(), times, vitals: Arc::new(Vitals::new(read)), audited: None })
     }
 
@@ -89,7 +89,7 @@ impl Service {
     pub(crate) async fn serve(mut self, json: bool, stop: Stop) -> Result<()> {
         log::begin(json);
         info!(version = env!("CARGO_PKG_VERSION"), configuration = %self.config.display(), "the service begins");
-        if let Some(address) = Config::read(&self.config)?.watch.listen()? {
+        if let Some(address) = Config::read(&self.config)?.service().listen()? {
             server::begin(address, self.vitals.clone(), stop.clone()).await?;
         }
         loop {

@@ -46,7 +46,7 @@ pub(super) struct Vitals {
 
 impl Vitals {
     pub(super) fn new(config: Config) -> Self {
-        let service = Service { limit: config.watch.unhealthy_after(), ..Service::default() };
+        let service = Service { limit: config.service().unhealthy_after(), ..Service::default() };
         Self {
             config: Mutex::new(Arc::new(config)),
             service: Mutex::new(service),
@@ -56,7 +56,7 @@ impl Vitals {
     }
 
     pub(super) fn configured(&self, config: Arc<Config>) {
-        lock(&self.service).limit = config.watch.unhealthy_after();
+        lock(&self.service).limit = config.service().unhealthy_after();
         *lock(&self.config) = config;
     }
 

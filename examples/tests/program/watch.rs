@@ -195,6 +195,7 @@ fn a_service_says_whether_it_is_well_and_counts_for_prometheus() {
     let health: Value = serde_json::from_str(&health).unwrap();
     assert_eq!((code, &health["healthy"]), (200, &true.into()), "{health}");
     let status = setting.run("status", &["--json"]).json();
+    assert!(status["next_run"].as_str().unwrap() > status["asked"].as_str().unwrap(), "{status}");
     let (code, metrics) = ask(&bound, "/metrics");
     assert_eq!(code, 200);
     for (name, value) in [
