@@ -281,7 +281,9 @@ fn settings_that_do_not_belong_together_are_told() {
         ("user = \"a\"\npassword = { env = \"JABBER_TEST_PASSWORD\" }\nfoldr = \"x\"", "`folder`"),
     ] {
         section(lines);
-        setting.run("import", &[]).assert(2, &[words]);
+        for command in ["import", "check"] {
+            setting.run(command, &[]).assert(2, &[words]);
+        }
     }
     section("user = \"a\"\npassword = { env = \"JABBER_TEST_PASSWORD\" }\nport = 1");
     setting.run("import", &["--since", "2026-11-02", "--until", "2026-11-01"]).assert(2, &["--until"]);
