@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Check(Resolving),
     /// Archive everything that is closed and not archived yet
     Run(Run),
-    /// Archive again and again at the times of [watch], as a service; with --json, log JSON lines
+    /// Archive again and again as a service, at the times of the section watch; with --json, log JSON lines
     Watch(Configured),
     /// Try dead letters again: read their windows again, and add what can be archived now
     Retry(Archiving),

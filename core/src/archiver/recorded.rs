@@ -87,7 +87,7 @@ impl Archiver {
     }
 
     /// Where the first window begins that is sealed in order: one of the first entries has it.
-    async fn archived_from(&self, progress: &Progress, stop: &Stop<'_>) -> Result<Option<Timestamp>> {
+    pub(super) async fn archived_from(&self, progress: &Progress, stop: &Stop<'_>) -> Result<Option<Timestamp>> {
         let head = progress.head.as_ref().map_or(0, |head| head.entry.number);
         for number in (1..=head).take(ENTRIES as usize) {
             if let Some(seal) = self.seal(number, stop).await?

@@ -81,6 +81,11 @@ pub(super) async fn check(resolving: &Resolving, console: &Console) -> Result<Ou
     AfterRun::of(&config)?;
     settings.check(&facts)?;
     wiring::spool(&config)?;
+    #[cfg(feature = "imap")]
+    if let Some(mailboxes) = &config.mailboxes {
+        jabber_archive_imap::ImapMailboxes::new(mailboxes.server(&config)?)?;
+        mailboxes.settings(&config)?;
+    }
     let place = Place::of(&config)?;
     let existing = existing(&place, &facts).await?;
     let frontier = existing.as_ref().map(|existing| existing.frontier);

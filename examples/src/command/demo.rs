@@ -11,9 +11,7 @@ use super::{
 };
 use crate::{
     arguments::Demo,
-    config::{
-        Config, ConverterConfig, DirectoryConfig, FilterConfig, GivenSecrets, RunConfig, SecretRef, SinkConfig, SourceConfig, WatchConfig,
-    },
+    config::{Config, ConverterConfig, DirectoryConfig, FilterConfig, GivenSecrets, RunConfig, SecretRef, SinkConfig, SourceConfig},
     console::Console,
 };
 
@@ -67,7 +65,7 @@ fn config(demo: &Demo, port: u16) -> Config {
         mailboxes: None,
         sink: SinkConfig::file(demo.out.clone()),
         run: RunConfig::default(),
-        watch: WatchConfig::default(),
+        watch: None,
         folder: PathBuf::new(),
         written: None,
         given: GivenSecrets::default(),

@@ -11,15 +11,19 @@ use crate::{
     arguments,
     console::Console,
     status::{MARK, Service, Status, page},
-    wiring::Place,
+    wiring::{self, Place},
 };
 
 pub(super) async fn status(arguments: &arguments::Status, console: &Console) -> Result<Outcome> {
     let (place, archive, config) = open_configured(&arguments.located).await?;
     let file = arguments.html.as_deref().map(|path| PageFile::at(path, &place)).transpose()?;
+    let now = now();
     let mut service = Service::default();
-    service.limit = config.as_ref().map_or(service.limit, |config| config.watch.unhealthy_after());
-    let status = Status::of(&place, &archive, config.as_ref(), &service, now()).await?;
+    if let Some((config, watch)) = config.as_ref().and_then(|config| Some((config, config.watch.as_ref()?))) {
+        service.limit = watch.unhealthy_after();
+        service.next_run = Some(watch.schedule(&wiring::facts(config)?.grid, &wiring::settings(config))?.next(now));
+    }
+    let status = Status::of(&place, &archive, config.as_ref(), &service, now).await?;
     if let Some(file) = &file {
         file.write(&page(&status))?;
     }

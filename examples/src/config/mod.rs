@@ -65,8 +65,8 @@ pub(crate) struct Config {
     pub(crate) mailboxes: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     pub(crate) run: RunConfig,
-    #[serde(default)]
-    pub(crate) watch: WatchConfig,
+    /// None where nothing is said of a service.
+    pub(crate) watch: Option<WatchConfig>,
     /// Where relative paths begin: the folder of the file.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
@@ -164,6 +164,11 @@ impl Config {
     /// After how many days the first rows are purged, of the source that purges first.
     pub(crate) fn purge_after_days(&self) -> Option<u32> {
         self.source.iter().filter_map(|source| source.purge_after_days).min()
+    }
+
+    /// How a service is to be, whether or not something is said of it.
+    pub(crate) fn service(&self) -> &WatchConfig {
+        self.watch.as_ref().unwrap_or(&WatchConfig::UNSAID)
     }
 
     /// A path of the configuration; relative ones begin at its folder.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Schedule, Span, TimeOfDay};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WatchConfig {
     every: Option<Span>,
@@ -34,6 +34,9 @@ impl AuditSchedule {
 }
 
 impl WatchConfig {
+    /// Nothing is said.
+    pub(super) const UNSAID: Self =
+        Self { every: None, at: None, retry_after: None, audit_every: None, audit_span: None, unhealthy_after: None, listen: None };
     const DAY: Duration = Duration::from_hours(24);
     /// By then a window that was just closed has its rows, and is sealed by the first run after.
     const BEHIND: Duration = Duration::from_mins(5);

@@ -8,6 +8,8 @@ pub(super) struct Answers {
     pub(super) directory: Directory,
     pub(super) internal_domains: Vec<String>,
     pub(super) store: Store,
+    /// None where no copies go into mailboxes.
+    pub(super) mailboxes: Option<Mailboxes>,
 }
 
 /// Where the rows are.
@@ -58,6 +60,24 @@ pub(super) enum Store {
     Azure { account: String, container: String, sign_in: SignIn },
 }
 
+/// Whose mailboxes are filled.
+#[derive(Debug, Clone)]
+pub(super) struct Mailboxes {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) encrypt: &'static str,
+    pub(super) ca_file: Option<String>,
+    pub(super) sign_in: MailSignIn,
+    /// The one that gets everything; none where everybody gets their own.
+    pub(super) to: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum MailSignIn {
+    Password { user: String, password: SecretPlace },
+    ClientSecret { tenant_id: String, client_id: String, secret: SecretPlace },
+}
+
 #[derive(Debug, Clone)]
 pub(super) enum SignIn {
     ManagedIdentity,
@@ -92,6 +112,7 @@ impl Default for Answers {
             directory: Directory::Nobody,
             internal_domains: Vec::new(),
             store: Store::Folder("archive".to_owned()),
+            mailboxes: None,
         }
     }
 }
@@ -117,6 +138,9 @@ impl Answers {
         text += "\n[converter]\nmode = \"transcript\"   # one mail for each conversation and window; or per-message, or rsmf\n";
         text += "# time_zone = \"Europe/Zurich\"\n";
         self.store.write(&mut text);
+        if let Some(mailboxes) = &self.mailboxes {
+            mailboxes.write(&mut text);
+        }
         text += "\n[run]\n# start = \"2026-01-01T00:00:00Z\"   # where a new archive begins; else with the first message\n";
         text += "# settle = \"1h\"   # how long after its end a window is closed\n";
         text += "\n[watch]\n# at = \"02:00\"   # UTC: when `jabber-archive watch` archives, every day\n# listen = \"127.0.0.1:9464\"   # for /health and /metrics\n";
@@ -194,6 +218,36 @@ impl Store {
     }
 }
 
+impl Mailboxes {
+    fn write(&self, text: &mut String) {
+        *text += "\n[mailboxes]\n";
+        set(text, "host", &self.host, "");
+        set_as_it_is(text, "port", &self.port.to_string());
+        set(text, "encrypt", self.encrypt, "tls or start-tls");
+        if let Some(path) = &self.ca_file {
+            set(text, "ca_file", path, "who may have signed the server's certificate");
+        }
+        match &self.sign_in {
+            MailSignIn::Password { user, password } => {
+                set(text, "user", user, "who may act for all mailboxes; {mailbox} stands for the address");
+                set_as_it_is(text, "password", &password.text());
+            }
+            MailSignIn::ClientSecret { tenant_id, client_id, secret } => {
+                set(text, "tenant_id", tenant_id, "");
+                set(text, "client_id", client_id, "");
+                set_as_it_is(text, "client_secret", &secret.text());
+            }
+        }
+        match &self.to {
+            Some(mailbox) => {
+                set_as_it_is(text, "to", &format!("[{}]   # gets everything; without it, everybody who took part", quoted(mailbox)));
+            }
+            None => *text += "# to = [\"compliance@example.com\"]   # in place of everybody who took part\n",
+        }
+        *text += "# since = \"2026-01-01T00:00:00Z\"   # nothing older is delivered\n";
+    }
+}
+
 /// A line with a value in quotes, and what it means where that is not plain.
 fn set(text: &mut String, key: &str, value: &str, meaning: &str) {
     let behind = if meaning.is_empty() { String::new() } else { format!("   # {meaning}") };
@@ -255,6 +309,16 @@ mod tests {
         assert_eq!(written["sink"]["client_secret"]["credential"].as_str(), Some("s"));
 
         answers.store = Store::Azure { account: "acct".to_owned(), container: "c".to_owned(), sign_in: SignIn::WorkloadIdentity };
+        let sign_in = MailSignIn::Password { user: hostile.to_owned(), password: SecretPlace::new("env", "P") };
+        let host = hostile.to_owned();
+        let to = Some("all@example.com".to_owned());
+        answers.mailboxes = Some(Mailboxes { host, port: 143, encrypt: "start-tls", ca_file: Some(hostile.to_owned()), sign_in, to });
+        if cfg!(feature = "imap") {
+            let written = read(&answers);
+            assert_eq!(written["mailboxes"]["user"].as_str(), Some(hostile));
+            assert_eq!(written["mailboxes"]["to"][0].as_str(), Some("all@example.com"));
+        }
+        answers.mailboxes = None;
         answers.directory = Directory::JidIsEmail;
         assert!(read(&answers)["directory"]["jid_is_email"].as_bool().unwrap());
     }

@@ -13,6 +13,8 @@ use std::{
 use jabber_archive_core::{Error, ErrorClass, ErrorKind, Result};
 use jabber_archive_sql::reader_script;
 
+#[cfg(feature = "imap")]
+use self::answers::{MailSignIn, Mailboxes};
 use self::{
     answers::{Answers, Directory, Ldap, SecretPlace, SignIn, Store},
     terminal::Terminal,
@@ -32,6 +34,8 @@ pub(crate) async fn init(file: &Path) -> Result<()> {
     database(&terminal, &mut trial, &mut answers).await?;
     directory(&terminal, &mut trial, &mut answers).await?;
     store(&terminal, &mut trial, &mut answers).await?;
+    #[cfg(feature = "imap")]
+    mailboxes(&terminal, &mut trial, &mut answers).await?;
     write(file, &answers.text())?;
     let config = file.display();
     terminal.say(format_args!(
@@ -193,13 +197,56 @@ async fn store(terminal: &Terminal, trial: &mut Trial, answers: &mut Answers) ->
     }
 }
 
+#[cfg(feature = "imap")]
+async fn mailboxes(terminal: &Terminal, trial: &mut Trial, answers: &mut Answers) -> Result<()> {
+    terminal.say("\nMailboxes")?;
+    if !terminal.confirm("Are copies to be put into mailboxes, over IMAP?", false)? {
+        return Ok(());
+    }
+    loop {
+        let host = terminal.ask("IMAP server, by the name in its certificate", "outlook.office365.com")?;
+        let encrypt =
+            ["tls", "start-tls"][terminal.choose("Encryption", &["tls: from the first byte", "start-tls: before anything else"])?];
+        let port = terminal.ask_port(if encrypt == "tls" { 993 } else { 143 })?;
+        let ca_file = terminal.ask_optional("File of the authority (PEM) that signed its certificate; empty for the system's")?;
+        let sign_in = match terminal
+            .choose("Sign in as", &["an application of Entra ID with a secret", "an account that may act for all mailboxes"])?
+        {
+            0 => MailSignIn::ClientSecret {
+                tenant_id: terminal.ask("Tenant id", "00000000-0000-0000-0000-000000000000")?,
+                client_id: terminal.ask("Client id", "00000000-0000-0000-0000-000000000000")?,
+                secret: secret(terminal, trial, "its secret", &SecretPlace::new("env", "JABBER_MAIL_SECRET"))?,
+            },
+            _ => MailSignIn::Password {
+                user: terminal.ask("Account; {mailbox} stands for the address of each", "archiver")?,
+                password: secret(terminal, trial, "its password", &SecretPlace::new("env", "JABBER_MAIL_PASSWORD"))?,
+            },
+        };
+        let to = terminal.ask_optional("One mailbox that gets everything; empty for everybody who took part")?;
+        answers.mailboxes = Some(Mailboxes { host, port, encrypt, ca_file, sign_in, to: to.clone() });
+        let tried = match to {
+            Some(mailbox) => Some(mailbox),
+            None => terminal.ask_optional("A mailbox to try with; empty to try none")?,
+        };
+        let Some(mailbox) = tried else { return Ok(()) };
+        match trial.mailbox(answers, &mailbox).await {
+            Ok(()) => return terminal.say(format_args!("{mailbox} can be opened, and the folder is in it")),
+            Err(error) => {
+                if let Then::Keep = failed(terminal, &error)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
 /// Where a secret is. One that is not there yet may be typed, for the trial alone.
 fn secret(terminal: &Terminal, trial: &mut Trial, what: &str, known: &SecretPlace) -> Result<SecretPlace> {
     let places = ["a variable of the environment", "a file that its owner alone can read", "a credential of systemd"];
     let kind = ["env", "file", "credential"][terminal.choose(&format!("Where is {what}, when the archiver runs?"), &places)?];
     let default = match kind {
         "env" if known.kind == "env" => known.name.clone(),
-        "env" => "JABBER_DB_PASSWORD".to_owned(),
+        "env" => "JABBER_SECRET".to_owned(),
         "file" => "password".to_owned(),
         _ => "db-password".to_owned(),
     };

@@ -35,6 +35,12 @@ impl Terminal {
             .map_err(ended)
     }
 
+    /// The number of a port.
+    #[cfg(feature = "imap")]
+    pub(super) fn ask_port(&self, default: u16) -> Result<u16> {
+        Input::with_theme(&SimpleTheme).with_prompt("Port").default(default).interact_text_on(&self.0).map_err(ended)
+    }
+
     /// A line that may be empty.
     pub(super) fn ask_optional(&self, question: &str) -> Result<Option<String>> {
         let answer: String =

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "imap")]
+use jabber_archive_core::{Error, ErrorClass, ErrorKind};
 use jabber_archive_core::{Result, Secret};
 
 use super::answers::{Answers, SecretPlace};
@@ -58,6 +60,22 @@ impl Trial {
         let config = self.config(answers)?;
         let known = wiring::people(&config).await?;
         Ok(known.people.directory().size())
+    }
+
+    /// What refuses the sign-in to a mailbox, if something does. The folder for the mails is made in it.
+    #[cfg(feature = "imap")]
+    pub(super) async fn mailbox(&self, answers: &Answers, mailbox: &str) -> Result<()> {
+        let config = self.config(answers)?;
+        let Some(settings) = &config.mailboxes else { return Ok(()) };
+        let server = jabber_archive_imap::ImapMailboxes::new(settings.server(&config)?)?;
+        match server.check(mailbox).await? {
+            None => Ok(()),
+            Some(refusal) => {
+                Err(Error::new(ErrorKind::Mailbox, ErrorClass::Fatal, "try mailbox", format!("{}: {}", refusal.reason, refusal.words))
+                    .about(mailbox)
+                    .advise("docs/mailboxes.md says what that means"))
+            }
+        }
     }
 
     /// Where the archive is to be, and whether there is one.

@@ -70,7 +70,7 @@ fn failed(service: &Service) -> Option<Reason> {
     Some(Reason {
         kind: "run-failed",
         unhealthy: true,
-        what: format!("the run of {} failed: {error}", minute(*started)),
+        what: format!("the round of {} failed: {error}", minute(*started)),
         advice: "Do what the error says. What was sealed is intact; the next run goes on from there.",
     })
 }

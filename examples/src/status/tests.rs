@@ -217,7 +217,7 @@ fn a_run_that_failed_and_a_purge_that_is_near_are_told_with_what_to_do() {
     let status = three_days("2026-11-24T03:00:00Z", "2026-11-23T02:00:00Z").end(&failed);
     assert!(status.is_unhealthy());
     let reason = &status.health.as_ref().unwrap().reasons[0];
-    assert_eq!(reason.what, "the run of 2026-11-24 02:00 UTC failed: connect: nobody answers; is the server up?");
+    assert_eq!(reason.what, "the round of 2026-11-24 02:00 UTC failed: connect: nobody answers; is the server up?");
 
     let judgement = |days| Judgement { settle: Some(Duration::from_hours(1)), purge_after_days: Some(days), ..Judgement::default() };
     for (days, unhealthy) in [(1, true), (2, true), (3, false)] {

@@ -38,8 +38,8 @@ pub(crate) struct Service {
     config: PathBuf,
     times: Times,
     vitals: Arc<Vitals>,
-    /// When the last round began.
-    begun: Option<Timestamp>,
+    /// From when on audits are due: since the service began, or the last one did.
+    audited: Option<Timestamp>,
 }
 
 /// When what is due, by the configuration that was read last.
@@ -53,8 +53,8 @@ struct Times {
 impl Times {
     fn of(config: &Config) -> Result<Self> {
         let (grid, settings) = (wiring::facts(config)?.grid, wiring::settings(config));
-        let (schedule, audit) = (config.watch.schedule(&grid, &settings)?, config.watch.audit(&grid, &settings)?);
-        Ok(Self { schedule, retry_after: config.watch.retry_after(), audit })
+        let (schedule, audit) = (config.service().schedule(&grid, &settings)?, config.service().audit(&grid, &settings)?);
+        Ok(Self { schedule, retry_after: config.service().retry_after(), audit })
     }
 
     /// When the next round is, if one has ended now.
@@ -77,8 +77,8 @@ impl Service {
     pub(crate) fn new(config: &Path) -> Result<Self> {
         let read = Config::read(config)?;
         let times = Times::of(&read)?;
-        read.watch.listen()?;
-        Ok(Self { config: config.to_owned(), times, vitals: Arc::new(Vitals::new(read)), begun: None })
+        read.service().listen()?;
+        Ok(Self { config: config.to_owned(), times, vitals: Arc::new(Vitals::new(read)), audited: None })
     }
 
     /// Archives at once, because something may have been missed, and from then on whenever it is time, until it is to stop.
@@ -89,11 +89,11 @@ impl Service {
     pub(crate) async fn serve(mut self, json: bool, stop: Stop) -> Result<()> {
         log::begin(json);
         info!(version = env!("CARGO_PKG_VERSION"), configuration = %self.config.display(), "the service begins");
-        if let Some(address) = Config::read(&self.config)?.watch.listen()? {
+        if let Some(address) = Config::read(&self.config)?.service().listen()? {
             server::begin(address, self.vitals.clone(), stop.clone()).await?;
         }
         loop {
-            let (is_first, started, clock) = (self.begun.is_none(), now(), Instant::now());
+            let (is_first, started, clock) = (self.audited.is_none(), now(), Instant::now());
             let (ended, failed) = match self.round(&stop).await {
                 Ok(ended) => (ended, None),
                 Err(error) if error.kind() == ErrorKind::Cancelled => (Ended::Stopped, None),
@@ -107,12 +107,12 @@ impl Service {
                 break;
             }
             let next = self.times.next(now(), ended);
+            self.vitals.ended(failed, next);
             self.vitals.count(|counters| {
                 counters.rounds += 1;
-                counters.failed_rounds += u64::from(failed.is_some());
+                counters.failed_rounds += u64::from(ended == Ended::Failed);
                 counters.seconds = clock.elapsed().as_secs_f64();
             });
-            self.vitals.ended(failed, next).await;
             info!(%next, "the next round");
             if stop.clone().now_or_never().is_some() || !wait(next, &stop).await {
                 break;
@@ -125,7 +125,7 @@ impl Service {
     /// A run, and what is due beside it. The configuration is read anew: what was changed since counts from now on.
     async fn round(&mut self, stop: &Stop) -> Result<Ended> {
         let begun = now();
-        let before = self.begun.replace(begun);
+        let audited = *self.audited.get_or_insert(begun);
         let config = Arc::new(Config::read(&self.config)?);
         self.times = Times::of(&config)?;
         self.vitals.configured(config.clone());
@@ -140,9 +140,13 @@ impl Service {
                 return Ok(ended);
             }
         }
-        match (self.times.audit, before) {
-            (Some(audit), Some(before)) if audit.schedule.next(before) <= begun => self.compare(&config, audit, begun, stop).await,
-            _ => Ok(ended),
+        match self.times.audit.filter(|audit| audit.schedule.next(audited) <= begun) {
+            Some(audit) => {
+                let ended = self.compare(&config, audit, begun, stop).await?;
+                self.audited = Some(begun);
+                Ok(ended)
+            }
+            None => Ok(ended),
         }
     }
 

@@ -40,13 +40,13 @@ pub(super) struct Vitals {
     config: Mutex<Arc<Config>>,
     service: Mutex<Service>,
     counters: Mutex<Counters>,
-    /// Read once for all who ask at the same time.
-    known: tokio::sync::Mutex<Option<Arc<Status>>>,
+    /// Read once for all who ask at the same time, and after how many rounds that was.
+    known: tokio::sync::Mutex<Option<(u64, Arc<Status>)>>,
 }
 
 impl Vitals {
     pub(super) fn new(config: Config) -> Self {
-        let service = Service { limit: config.watch.unhealthy_after(), ..Service::default() };
+        let service = Service { limit: config.service().unhealthy_after(), ..Service::default() };
         Self {
             config: Mutex::new(Arc::new(config)),
             service: Mutex::new(service),
@@ -56,7 +56,7 @@ impl Vitals {
     }
 
     pub(super) fn configured(&self, config: Arc<Config>) {
-        lock(&self.service).limit = config.watch.unhealthy_after();
+        lock(&self.service).limit = config.service().unhealthy_after();
         *lock(&self.config) = config;
     }
 
@@ -73,28 +73,25 @@ impl Vitals {
         lock(&self.service).sealed = Some(now());
     }
 
-    /// A round has ended: what was known before it is old.
-    pub(super) async fn ended(&self, failed: Option<Failed>, next_run: Timestamp) {
-        {
-            let mut service = lock(&self.service);
-            service.failed = failed;
-            service.next_run = Some(next_run);
-        }
-        *self.known.lock().await = None;
+    /// A round has ended. Nobody who is just being told of the archive is waited for.
+    pub(super) fn ended(&self, failed: Option<Failed>, next_run: Timestamp) {
+        let mut service = lock(&self.service);
+        service.failed = failed;
+        service.next_run = Some(next_run);
     }
 
     /// What is told of the archive.
     pub(super) async fn status(&self) -> Result<Arc<Status>> {
         let mut known = self.known.lock().await;
-        let now = now();
-        if let Some(status) = known.as_ref().filter(|status| now.distance(status.asked) < FRESH) {
+        let (now, rounds) = (now(), self.counters().rounds);
+        if let Some((_, status)) = known.as_ref().filter(|(then, status)| *then == rounds && now.distance(status.asked) < FRESH) {
             return Ok(status.clone());
         }
         let (config, service) = (lock(&self.config).clone(), lock(&self.service).clone());
         let place = Place::of(&config)?;
         let archive = place.find(Arc::new(Quiet)).await?.ok_or_else(|| place.empty())?;
         let status = Arc::new(Status::of(&place, &archive, Some(&config), &service, now).await?);
-        *known = Some(status.clone());
+        *known = Some((rounds, status.clone()));
         Ok(status)
     }
 }

@@ -175,3 +175,39 @@ fn a_second_signal_ends_a_program_that_waits_for_the_store() {
     azure.run("run", &[]).assert(3, &[]);
     azure.run("verify", &[]).assert(0, &["are as they were archived"]);
 }
+
+#[cfg(feature = "imap")]
+#[test]
+fn mails_of_a_container_are_put_into_mailboxes_and_the_receipts_into_the_container() {
+    use std::{collections::BTreeSet, fs};
+
+    use jabber_archive_core::Digest;
+    use jabber_archive_imap::testing::{Dovecot, DovecotSetup};
+
+    use crate::import::found;
+
+    const ALL: &str = "compliance@example.com";
+
+    let Some(azure) = Azure::new("mailboxes", 74, 300) else { return };
+    let Some(dovecot) = DovecotSetup::new([ALL]).start() else { return };
+    azure.run("run", &[]).assert(3, &[]);
+    let ca_file = azure.setting.folder.path().join("imap-ca.pem");
+    fs::write(&ca_file, dovecot.authority()).unwrap();
+    let section = format!(
+        "\n[mailboxes]\nhost = \"localhost\"\nport = {}\nca_file = \"imap-ca.pem\"\nuser = \"{{mailbox}}\"\n\
+         password = {{ env = \"JABBER_TEST_PASSWORD\" }}\nto = [\"{ALL}\"]\n",
+        dovecot.tls_port(),
+    );
+    assert_eq!(Dovecot::PASSWORD, "demo", "the password of the tests");
+    fs::write(azure.setting.config(), fs::read_to_string(azure.setting.config()).unwrap() + &section).unwrap();
+    let imported = azure.run("import", &["--json"]).assert(0, &[]).json();
+    let blobs = azure.blobs();
+    let mut mails: Vec<String> =
+        blobs.iter().filter(|(path, _)| path.starts_with("items/")).map(|(_, mail)| Digest::of(mail).to_string()).collect();
+    mails.sort();
+    assert_eq!((&imported["delivered"], mails.is_empty()), (&mails.len().into(), false));
+    assert_eq!(found(&dovecot, &BTreeSet::from([ALL.to_owned()])), BTreeMap::from([(ALL.to_owned(), mails)]));
+    assert!(blobs.keys().any(|path| path.starts_with("ledger/receipts/")));
+    azure.run("import", &[]).assert(0, &["nothing to deliver"]);
+    azure.run("verify", &["--expect", imported["head"].as_str().unwrap()]).assert(0, &["are as they were archived"]);
+}

@@ -9,7 +9,8 @@ use std::{
 };
 
 use jabber_archive_core::{Digest, Receipts};
-use jabber_archive_imap::testing::{Dovecot, DovecotSetup};
+use jabber_archive_imap::testing::{Cut, CuttingProxy, Dovecot, DovecotSetup};
+use jabber_archive_sink::testing::TokenServer;
 use mail_parser::MessageParser;
 use serde_json::Value;
 
@@ -48,7 +49,7 @@ const UNMAPPED: &str = "reaches nobody: not in the directory)";
 const CATCH_ALL: &str = "catch-all@example.com";
 
 /// Digests of mails, by mailbox.
-type Mailboxes = BTreeMap<String, Vec<String>>;
+pub(crate) type Mailboxes = BTreeMap<String, Vec<String>>;
 
 fn python(script: &str, dovecot: &Dovecot, users: &[&str]) -> String {
     let port = dovecot.port().to_string();
@@ -57,7 +58,8 @@ fn python(script: &str, dovecot: &Dovecot, users: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn found(dovecot: &Dovecot, users: &BTreeSet<String>) -> Mailboxes {
+/// The SHA-256 of what these users find in their folders.
+pub(crate) fn found(dovecot: &Dovecot, users: &BTreeSet<String>) -> Mailboxes {
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     let mut found: Mailboxes = serde_json::from_str(&python(READER, dovecot, &users)).unwrap();
     found.retain(|_, mails| !mails.is_empty());
@@ -133,6 +135,9 @@ fn everybody_finds_their_mails_in_their_own_mailbox_byte_for_byte() {
     setting.run("verify", &["--expect", imported["head"].as_str().unwrap()]).assert(0, &["are as they were archived"]);
     setting.run("log", &[]).assert(0, &[&format!("import, {copies} copies delivered"), "receipts in ledger/receipts/"]);
 
+    // A run goes on behind the entries of an import.
+    setting.run("run", &[]).assert(0, &["nothing to archive"]);
+
     // A mail that its owner removes does not come back, and nothing is delivered twice.
     let (user, mails) = expected.iter().max_by_key(|(_, mails)| mails.len()).unwrap();
     python(REMOVER, &dovecot, &[user]);
@@ -144,6 +149,24 @@ fn everybody_finds_their_mails_in_their_own_mailbox_byte_for_byte() {
     let receipts: Vec<_> = files.iter().filter(|(path, _)| path.starts_with("ledger/receipts/")).collect();
     let lines: usize = receipts.iter().map(|(_, content)| Receipts::from_bytes(content).unwrap().lines().len()).sum();
     assert_eq!(lines, copies);
+    let logged = copies_logged(&setting);
+    let mut told = Mailboxes::new();
+    for line in logged {
+        assert!(line["result"] == "delivered" && line["receipt"].as_str().unwrap().contains(' ') && line["reason"].is_null(), "{line}");
+        told.entry(line["mailbox"].as_str().unwrap().to_owned()).or_default().push(line["sha256"].as_str().unwrap().to_owned());
+    }
+    for mails in told.values_mut() {
+        mails.sort();
+    }
+    assert_eq!(told, expected, "the log tells of each copy");
+    let csv = setting.run("log", &["--format", "csv"]).assert(0, &[]).out.clone();
+    assert_eq!(csv.lines().filter(|line| line.contains(&format!(",{user},"))).count(), mails.len());
+}
+
+/// What the log tells of copies for mailboxes, line by line.
+fn copies_logged(setting: &Setting) -> Vec<Value> {
+    let out = setting.run("log", &["--format", "jsonl"]).assert(0, &[]).out.clone();
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|line: &Value| !line["mailbox"].is_null()).collect()
 }
 
 #[test]
@@ -157,6 +180,10 @@ fn a_mailbox_that_is_missing_is_told_of_and_filled_once_it_is_there() {
     configure(&setting, &dovecot, |text| text);
     let refused = setting.run("import", &["--json"]).assert(3, &[]).json();
     assert_eq!(refused["refused_by"]["sign-in"], theirs.len());
+    let logged = copies_logged(&setting);
+    let of_missing: Vec<&Value> = logged.iter().filter(|line| line["mailbox"] == missing.as_str()).collect();
+    assert_eq!(of_missing.len(), theirs.len());
+    assert!(of_missing.iter().all(|line| line["result"] == "refused" && line["reason"] == "sign-in" && line["receipt"].is_null()));
     let mut without = expected.clone();
     without.remove(missing);
     assert_eq!(found(&dovecot, &others), without);
@@ -254,7 +281,9 @@ fn settings_that_do_not_belong_together_are_told() {
         ("user = \"a\"\npassword = { env = \"JABBER_TEST_PASSWORD\" }\nfoldr = \"x\"", "`folder`"),
     ] {
         section(lines);
-        setting.run("import", &[]).assert(2, &[words]);
+        for command in ["import", "check"] {
+            setting.run(command, &[]).assert(2, &[words]);
+        }
     }
     section("user = \"a\"\npassword = { env = \"JABBER_TEST_PASSWORD\" }\nport = 1");
     setting.run("import", &["--since", "2026-11-02", "--until", "2026-11-01"]).assert(2, &["--until"]);
@@ -273,4 +302,42 @@ fn a_server_that_is_down_is_an_error_and_json_says_so() {
     configure(&setting, &dovecot, |text| text);
     setting.run("import", &[]).assert(0, &[]);
     assert_eq!(found(&dovecot, &users), wanted);
+}
+
+#[test]
+fn over_a_line_that_breaks_and_with_tokens_that_end_each_mail_arrives_once() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    for (seed, mechanism) in [(97, "xoauth2"), (98, "oauthbearer")] {
+        let setting = Setting::new(seed, 300);
+        setting.run("run", &[]).assert(3, &[]);
+        let users = directory(&setting);
+        let server = runtime.block_on(TokenServer::start()).unwrap();
+        server.set_lifetime(Duration::from_secs(2));
+        let setup = DovecotSetup::new(users.iter().cloned()).introspection(server.introspection_endpoint());
+        let Some(dovecot) = setup.start() else { return };
+        let cuts = (2..60).step_by(5).map(|number| (number, if number % 2 == 0 { Cut::After } else { Cut::Before }));
+        let proxy = runtime.block_on(CuttingProxy::start(dovecot.port(), cuts)).unwrap();
+        setting.configure(|text| {
+            format!(
+                "{}\n[mailboxes]\nhost = \"127.0.0.1\"\nport = {}\nencrypt = \"off\"\nclient_id = \"archiver\"\nmechanism = \"{mechanism}\"\n\
+                 client_secret = {{ env = \"JABBER_TEST_PASSWORD\" }}\ntoken_endpoint = \"{}/tenant/oauth2/v2.0/token\"\nconnections = 2\n",
+                text.replace("retry_for = \"1s\"", "retry_for = \"1m\""),
+                proxy.port(),
+                server.endpoint(),
+            )
+        });
+        let expected = expected(&setting, &users, false);
+        let copies: usize = expected.values().map(Vec::len).sum();
+        let imported = setting.run("import", &["--json"]).assert(0, &["the connection was lost", "trying again"]).json();
+        assert_eq!(found(&dovecot, &users), expected, "{mechanism}");
+        let [delivered, there] = ["delivered", "found"].map(|count| imported[count].as_u64().unwrap());
+        assert!(there > 0 && delivered + there == copies as u64, "{imported}");
+        assert!(
+            server.requests().len() > 1 && server.requests().iter().all(|request| request.status == 200),
+            "{}",
+            server.requests().len()
+        );
+        assert!(dovecot.log().contains(&format!("method={}", mechanism.to_uppercase())));
+        setting.run("import", &[]).assert(0, &["nothing to deliver"]);
+    }
 }

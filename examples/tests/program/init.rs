@@ -53,6 +53,8 @@ fn of_the_rest(domains: &str) -> Vec<(&'static str, serde_json::Value)> {
         ("File: jid", typed("")),
         ("in Azure Blob Storage", nth(0)),
         ("Folder", typed("")),
+        #[cfg(feature = "imap")]
+        ("Are copies to be put into mailboxes", "n".into()),
     ]
 }
 
@@ -102,6 +104,8 @@ fn an_answer_that_fails_is_asked_for_again_and_a_secret_that_is_typed_is_written
         ("stop, and write nothing", nth(1)),
         ("in Azure Blob Storage", nth(0)),
         ("Folder", typed("")),
+        #[cfg(feature = "imap")]
+        ("Are copies to be put into mailboxes", "n".into()),
     ]);
     let asked = init(&config, &answers, None);
     asked.assert(0, &["refuses the login of `jabber_reader`", "nowhere.csv", "table  jm"]);
@@ -128,6 +132,51 @@ fn a_login_that_is_not_there_is_made_by_lines_that_are_shown_and_whoever_stops_h
         ["CREATE LOGIN [jabber_reader] WITH PASSWORD = N'...'", "GRANT SELECT ON [dbo].[jm] TO [jabber_reader];", "nothing was written"];
     asked.assert(1, &script);
     assert!(!config.exists());
+}
+
+#[cfg(feature = "imap")]
+#[test]
+fn a_mailbox_is_opened_before_the_configuration_says_that_mails_go_there() {
+    use jabber_archive_imap::testing::{Dovecot, DovecotSetup};
+
+    const ALL: &str = "compliance@example.com";
+    let Some(dovecot) = DovecotSetup::new([ALL]).start() else { return };
+    let setting = Setting::new(314, 100);
+    fs::write(setting.folder.path().join("imap-ca.pem"), dovecot.authority()).unwrap();
+    let config = setting.folder.path().join("made.toml");
+    let mut answers = vec![("Name of the archive", typed(""))];
+    answers.extend(of_database(setting.port()));
+    answers.extend(of_the_rest(""));
+    answers.pop();
+    let of_mailboxes = |port: u16, password: &str| {
+        vec![
+            ("IMAP server", typed("localhost")),
+            ("start-tls: before", nth(0)),
+            ("Port [993]", typed(&port.to_string())),
+            ("File of the authority", typed("imap-ca.pem")),
+            ("an account that may act", nth(1)),
+            ("Account; {mailbox}", typed(Dovecot::ARCHIVER)),
+            ("a credential of systemd", nth(0)),
+            ("Its name", typed("")),
+            ("It is not there now", typed(password)),
+            ("One mailbox that gets everything", typed(ALL)),
+        ]
+    };
+    answers.push(("Are copies to be put into mailboxes", "y".into()));
+    answers.extend(of_mailboxes(dovecot.tls_port(), "wrong"));
+    answers.push(("stop, and write nothing", nth(0)));
+    answers.extend(of_mailboxes(dovecot.tls_port(), Dovecot::ARCHIVER_PASSWORD));
+    let asked = init(&config, &answers, Some("demo"));
+    asked.assert(0, &["sign-in", "compliance@example.com can be opened", "No secret is in it"]);
+    let written = fs::read_to_string(&config).unwrap();
+    assert!(written.contains("to = [\"compliance@example.com\"]") && !written.contains(Dovecot::ARCHIVER_PASSWORD), "{written}");
+    let ran_with = |command: &str| {
+        let mut program = crate::program::command();
+        program.env("JABBER_DB_PASSWORD", "demo").env("JABBER_MAIL_PASSWORD", Dovecot::ARCHIVER_PASSWORD);
+        ran(program.arg(command).arg("--config").arg(&config))
+    };
+    ran_with("run").assert(3, &["head digest"]);
+    ran_with("import").assert(0, &["copies of", "delivered to"]);
 }
 
 #[test]

@@ -42,3 +42,5 @@ mod trail;
 mod usage;
 mod verify;
 mod watch;
+#[cfg(feature = "imap")]
+mod week;

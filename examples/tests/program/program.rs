@@ -67,8 +67,12 @@ pub(crate) struct Setting {
 
 impl Setting {
     pub(crate) fn new(seed: u64, messages: usize) -> Self {
+        Self::of(Office::new(seed, messages))
+    }
+
+    /// That of this company.
+    pub(crate) fn of(office: Office) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let office = Office::new(seed, messages);
         let database = Database::new("tcmadb");
         office.fill(&database);
         let server = runtime.block_on(SqlServer::start(database.clone())).unwrap();

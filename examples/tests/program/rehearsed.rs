@@ -21,7 +21,8 @@ fn changed(folder: &Path) -> BTreeMap<String, SystemTime> {
 #[test]
 fn a_dry_run_of_a_new_archive_makes_none_and_tells_what_the_run_then_stores() {
     let setting = Setting::new(101, 300);
-    setting.configure(|text| text + "after_run = [\"/bin/sh\", \"-c\", \"touch told\"]\n");
+    let hook = setting.folder.path().join("told");
+    setting.configure(|text| format!("{text}after_run = [\"/bin/touch\", \"{}\"]\n", hook.display()));
     let before = changed(setting.folder.path());
     let told = setting.run("run", &["--dry-run"]);
     told.assert(3, &["windows ", "mails per person: ", "largest mails:", "items/2026/", "--write-price", "nothing was archived"]);
@@ -31,6 +32,7 @@ fn a_dry_run_of_a_new_archive_makes_none_and_tells_what_the_run_then_stores() {
     assert!(!setting.archive().exists());
 
     let report = setting.run("run", &["--json"]).json();
+    assert!(hook.exists(), "only a run tells");
     for same in ["rows", "messages", "items", "bytes", "findings", "unmapped", "spread", "frontier"] {
         assert_eq!(rehearsed["run"][same], report[same], "{same}");
     }

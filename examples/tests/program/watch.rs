@@ -72,7 +72,7 @@ impl Drop for Service {
 }
 
 /// `[watch]` with a time of day that comes in so many seconds, and again a minute later.
-fn soon(seconds: u64) -> String {
+pub(crate) fn soon(seconds: u64) -> String {
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + seconds;
     format!("[watch]\nevery = \"1m\"\nat = \"00:00:{:02}\"\n", time % 60)
 }
@@ -174,7 +174,7 @@ fn a_configuration_that_cannot_be_used_ends_a_service_before_it_begins_and_later
 }
 
 /// The status and the body that a path of the service gives.
-fn ask(bound: &str, path: &str) -> (u16, String) {
+pub(crate) fn ask(bound: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(bound).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {bound}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -195,6 +195,7 @@ fn a_service_says_whether_it_is_well_and_counts_for_prometheus() {
     let health: Value = serde_json::from_str(&health).unwrap();
     assert_eq!((code, &health["healthy"]), (200, &true.into()), "{health}");
     let status = setting.run("status", &["--json"]).json();
+    assert!(status["next_run"].as_str().unwrap() > status["asked"].as_str().unwrap(), "{status}");
     let (code, metrics) = ask(&bound, "/metrics");
     assert_eq!(code, 200);
     for (name, value) in [
@@ -228,15 +229,21 @@ fn a_service_says_whether_it_is_well_and_counts_for_prometheus() {
 
 #[test]
 fn an_audit_that_is_due_compares_the_last_days_with_the_source() {
-    let setting = Setting::new(305, 200);
+    let mut setting = Setting::new(305, 200);
     // Nobody counts what is sealed, so that only an audit can see what comes late.
-    setting.configure(|text| format!("{text}late_windows = 0\n\n{}audit_every = \"1m\"\naudit_span = \"9600h\"\n", soon(8)));
+    setting.configure(|text| {
+        format!("{text}late_windows = 0\n\n{}retry_after = \"1s\"\naudit_every = \"1m\"\naudit_span = \"9600h\"\n", soon(8))
+    });
     let mut service = Service::start(&setting);
     service.says("the run ended");
     let mut late = setting.database.table("jm").unwrap().read().next().unwrap();
     late[DATE] = Cell::time("2026-11-20T12:00:00Z".parse().unwrap());
     late[3] = Cell::text("this came late");
     setting.database.insert("jm", vec![late]);
+    // The round in which it is due fails, and the one behind it makes up for it.
+    setting.stop_server();
+    service.says("the round failed");
+    setting.start_server();
     let differs = service.says("source and archive differ");
     assert_eq!((&differs["level"], &differs["differences"]), (&"WARN".into(), &1.into()), "{differs}");
     let ended = service.says("the audit ended");

@@ -117,14 +117,7 @@ impl DovecotSetup {
         for _ in 0..TRIES {
             let [port, tls_port] = free_ports();
             self.write(folder.path(), [port, tls_port], &certificate);
-            let mut keeper = Command::new("sh")
-                .args(["-c", KEEPER, "sh"])
-                .arg(&program)
-                .args(["-F", "-c"])
-                .arg(folder.path().join("dovecot.conf"))
-                .stdin(Stdio::piped())
-                .spawn()
-                .expect("sh runs");
+            let mut keeper = kept(&program, folder.path());
             let ports = [port, tls_port];
             if listening(if self.without_tls { &ports[..1] } else { &ports }, folder.path()) {
                 let authority = certificate.authority;
@@ -245,6 +238,26 @@ impl Dovecot {
         &self.authority
     }
 
+    /// Ends it, and waits until nobody answers on its ports. The mailboxes stay as they are, for [`start_again`](Self::start_again).
+    pub fn stop(&mut self) {
+        end(&mut self.keeper);
+        // Its children end a little later.
+        while [self.port, self.tls_port].into_iter().any(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()) {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it again after [`stop`](Self::stop), on its ports.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start, with its log.
+    pub fn start_again(&mut self) {
+        let program = program().expect("it was started once");
+        self.keeper = kept(&program, self.folder.path());
+        assert!(listening(&[self.port], self.folder.path()), "{} does not start:\n{}", program.display(), self.log());
+    }
+
     /// What it has written down so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -270,6 +283,13 @@ impl fmt::Debug for Dovecot {
             .field("folder", &self.folder.path())
             .finish_non_exhaustive()
     }
+}
+
+/// Dovecot with the configuration of a folder, for as long as somebody keeps what is given back.
+fn kept(program: &Path, folder: &Path) -> Child {
+    let mut keeper = Command::new("sh");
+    keeper.args(["-c", KEEPER, "sh"]).arg(program).args(["-F", "-c"]).arg(folder.join("dovecot.conf"));
+    keeper.stdin(Stdio::piped()).spawn().expect("sh runs")
 }
 
 /// The program's path; it is seldom in the search path of those who are not root.

@@ -21,6 +21,8 @@ pub(super) struct History {
     pub(super) done: BTreeSet<Digest>,
     /// Entries that have receipts.
     kept: Vec<Kept>,
+    /// Windows of which mails were being delivered at the end of the chain.
+    pub(super) open: Option<Span>,
     /// Windows of which mails may have been delivered without a receipt.
     pub(super) doubt: Option<Span>,
 }
@@ -43,7 +45,7 @@ pub(super) struct Outstanding {
 
 impl History {
     pub(super) fn new(imports: &[(u64, ImportEntry)], selection: Digest) -> Self {
-        let mut history = Self { done: BTreeSet::new(), kept: Vec::new(), doubt: None };
+        let mut history = Self { done: BTreeSet::new(), kept: Vec::new(), open: None, doubt: None };
         let mut retried: BTreeSet<u64> = BTreeSet::new();
         for (number, entry) in imports {
             if entry.selection == selection {
@@ -53,8 +55,9 @@ impl History {
             if let (Some(span), Some(receipts)) = (entry.span, entry.receipts) {
                 history.kept.push(Kept { entry: *number, span, receipts, refused: entry.refused > 0 });
             }
-            history.doubt = entry.open;
+            history.open = entry.open;
         }
+        history.doubt = history.open;
         for kept in &mut history.kept {
             kept.refused &= !retried.contains(&kept.entry);
         }

@@ -25,6 +25,9 @@ use super::{
 const FLUSH_RECEIPTS: usize = 1_000;
 const FLUSH_AFTER: Duration = Duration::from_mins(1);
 
+/// How long a wait goes on after the import is asked to stop.
+const ATTENTION: Duration = Duration::from_millis(250);
+
 /// With so many mailboxes that refuse the sign-in and none that took it, the account is wrong.
 const TURNED_AWAY: usize = 3;
 
@@ -196,7 +199,13 @@ impl Round<'_, '_> {
             return false;
         }
         self.import.observer.observe(&Event::Retrying { error, wait });
-        self.import.pause.pause(wait).await;
+        let mut left = wait;
+        while !left.is_zero() && !self.stopped.load(Ordering::Relaxed) {
+            // Whoever asks to stop does not wait for all of it.
+            let piece = left.min(ATTENTION);
+            self.import.pause.pause(piece).await;
+            left -= piece;
+        }
         !self.stopped.load(Ordering::Relaxed)
     }
 

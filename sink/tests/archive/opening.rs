@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
+use futures::{StreamExt, stream};
 use jabber_archive_core::{ArchiveFacts, Error, ErrorClass, Grid, KeptKind, Ledger};
 use jabber_archive_sink::Archive;
 
@@ -196,6 +198,8 @@ async fn a_damaged_last_entry_stops_a_run_and_says_what_to_do() {
 #[tokio::test]
 async fn kept_content_that_is_missing_or_damaged_is_an_error_that_says_what_to_do() {
     let example = Example::new().await;
+    let receipts = Bytes::from_static(b"receipts of an import\n");
+    example.archive.ledger().keep(KeptKind::Receipts, stream::iter([Ok(receipts)]).boxed()).await.unwrap();
     for kind in KeptKind::ALL {
         let path = files(example.path()).into_keys().find(|path| Path::new(path).parent() == Some(Path::new(kind.folder()))).unwrap();
         let name = PathBuf::from(&path);

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use jabber_archive_core::{
-    Address, BareJid, ConversationKind, MemoryDirectory, Party, People, Person, Timestamp, TranscriptSettings,
+    Address, BareJid, ConversationKind, Converter, Journal, MemoryDirectory, Party, People, PerMessage, Person, Rsmf, Timestamp,
+    Transcript, TranscriptSettings,
     testing::{generators, memory::MemoryMailboxes},
 };
 
@@ -175,4 +176,29 @@ async fn who_gets_an_address_later_gets_what_was_said_before() {
     let (again, ended) = office.import_with(&mailboxes, settings(), Some((since, people))).await;
     ended.unwrap();
     assert_eq!((again.due, again.entries), (0, None));
+}
+
+#[tokio::test]
+async fn mails_of_every_form_go_to_the_people_of_their_conversation() {
+    let facts = generators::facts();
+    let settings = TranscriptSettings::default();
+    let per_message = PerMessage::new(&facts, settings.clone()).unwrap();
+    let journal = Journal::new(&facts, Transcript::new(&facts, settings.journaled().unwrap()).unwrap()).unwrap();
+    let rsmf = Rsmf::new(&facts, TranscriptSettings::default()).unwrap();
+    for converter in [&per_message as &dyn Converter, &journal, &rsmf] {
+        let office = Office::made_by(generators::sample(generators::conversation(), 40), converter).await;
+        let mailboxes = MemoryMailboxes::default();
+        // Every second answer is lost, so that mails have to be found again by their own Message-IDs.
+        for call in (2..2_000).step_by(2) {
+            mailboxes.fail(call, true);
+        }
+        let imported = office.import(&mailboxes).await;
+        assert!(imported.found > 0 && imported.is_whole(), "{imported:?}");
+        assert_eq!(delivered(&mailboxes), office.expected_of(None, converter), "{}", converter.recipe().name);
+        for (content, _) in mailboxes.addresses().iter().flat_map(|address| mailboxes.mails(address)) {
+            let mail = office.mails.iter().find(|mail| mail.content == content).unwrap();
+            let id = format!("Message-ID: <{}@{}>", mail.key.id, facts.message_id_domain);
+            assert!(String::from_utf8_lossy(&content).contains(&id));
+        }
+    }
 }

@@ -133,3 +133,79 @@ async fn a_mailbox_that_alone_cannot_be_reached_does_not_end_the_import() {
     assert_eq!(imported.refused_by, [(RefusalReason::Unavailable, theirs.len() as u64)].into());
     assert_eq!(delivered(&mailboxes), expected);
 }
+
+#[tokio::test]
+async fn an_import_that_is_stopped_records_what_it_did_and_does_not_wait_out_its_patience() {
+    use std::{
+        sync::Arc,
+        time::{Duration, Instant},
+    };
+
+    use jabber_archive_core::Timestamp;
+    use jabber_archive_sink::{Import, Imported};
+
+    let office = Office::varied(50).await;
+    let mailboxes = MemoryMailboxes::default();
+    mailboxes.down_from(Some(6));
+    let mut patient = settings();
+    (patient.retry.tries, patient.retry.first, patient.connections) = (u32::MAX, Duration::from_mins(1), 1);
+    patient.retry.longest = Duration::from_mins(1);
+    let clock = || "2026-11-27T02:00:00Z".parse::<Timestamp>().unwrap();
+    let mut imported = Imported::default();
+    let begun = Instant::now();
+    let stop = tokio::time::sleep(Duration::from_millis(1_500));
+    let mut import = Import::new(&office.archive, &mailboxes, &clock, Arc::new(tokio::time::sleep)).settings(patient);
+    import.run(&mut imported, stop).await.unwrap();
+    assert!(imported.stopped && begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(imported.delivered, 5);
+    mailboxes.down_from(None);
+    let second = office.import(&mailboxes).await;
+    let expected = office.expected(None, TranscriptSettings::default());
+    assert_eq!(second.delivered + second.found + 5, expected.values().map(Vec::len).sum::<usize>() as u64);
+    assert_eq!(delivered(&mailboxes), expected);
+}
+
+/// What the world does to some imports in a row, by a seed: lost requests, lost answers, kills, mailboxes that are full for a while.
+#[tokio::test]
+async fn whatever_happens_on_the_way_each_mail_arrives_once_in_the_end() {
+    use std::{future, sync::Arc, time::Duration};
+
+    use jabber_archive_core::{FieldHasher, RefusalReason, Timestamp};
+    use jabber_archive_sink::{Import, Imported};
+
+    let seeds = std::env::var("JABBER_ARCHIVE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(8);
+    for seed in 0..seeds {
+        let mut drawn = 0;
+        let mut draw = |below: u64| {
+            drawn += 1;
+            let digest = FieldHasher::new().integer(seed).integer(drawn).finish();
+            u64::from_be_bytes(*digest.as_bytes().first_chunk().unwrap()) % below
+        };
+        let office = Office::varied(30).await;
+        let expected = office.expected(None, TranscriptSettings::default());
+        let addresses: Vec<&String> = expected.keys().collect();
+        let mailboxes = MemoryMailboxes::default();
+        let clock = || "2026-11-27T02:00:00Z".parse::<Timestamp>().unwrap();
+        for _ in 0..4 {
+            for _ in 0..draw(6) {
+                mailboxes.fail(mailboxes.calls() + 1 + draw(20) as usize, draw(2) == 0);
+            }
+            let full = addresses[draw(addresses.len() as u64) as usize];
+            mailboxes.refuse(full, (draw(3) == 0).then_some(RefusalReason::Quota));
+            mailboxes.down_from((draw(3) == 0).then(|| mailboxes.calls() + draw(15) as usize));
+            // Half of the imports are killed, wherever they are by then.
+            let patience = Duration::from_millis(if draw(2) == 0 { 5 + draw(120) } else { 60_000 });
+            let mut imported = Imported::default();
+            let mut import = Import::new(&office.archive, &mailboxes, &clock, Arc::new(|_| future::ready(()))).settings(settings());
+            let _: Result<_, _> = tokio::time::timeout(patience, import.run(&mut imported, future::pending())).await;
+            mailboxes.refuse(full, None);
+        }
+        mailboxes.mend();
+        let last = office.import(&mailboxes).await;
+        assert!(last.is_whole(), "seed {seed}: {last:?}");
+        assert_eq!(delivered(&mailboxes), expected, "seed {seed}");
+        assert!(!office.is_open().await);
+        office.verify(office.head().await.1).await;
+        assert_eq!(office.import(&mailboxes).await.due, 0);
+    }
+}

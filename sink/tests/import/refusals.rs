@@ -1,6 +1,10 @@
 //! What is refused stays refused for that mailbox alone, and is tried again.
 
-use jabber_archive_core::{ErrorClass, RefusalReason, TranscriptSettings, testing::memory::MemoryMailboxes};
+use bytes::Bytes;
+use jabber_archive_core::{
+    ErrorClass, FieldHasher, Issue, ItemKey, MailItem, Part, RefusalReason, TranscriptSettings,
+    testing::{generators, memory::MemoryMailboxes},
+};
 
 use crate::office::{Office, delivered, settings};
 
@@ -92,4 +96,24 @@ async fn a_sign_in_that_no_mailbox_takes_is_an_error() {
     }
     assert!(office.import(&mailboxes).await.is_whole());
     assert_eq!(delivered(&mailboxes), office.expected(None, TranscriptSettings::default()));
+}
+
+#[tokio::test]
+async fn a_mail_that_nobody_can_read_goes_to_nobody_but_to_the_mailboxes_that_get_all() {
+    let window = generators::facts().grid.window_at("2026-11-20T12:00:00Z".parse().unwrap());
+    let key = ItemKey::new(window, "a".repeat(26).parse().unwrap());
+    let content = Bytes::from_static(b"Message-ID: <a@example.com>\r\nTo: bob@example.com\r\n\r\nHello\r\n");
+    let mail = MailItem::new(key, FieldHasher::new().finish().short(), Issue::FIRST, Part::new(1, 1), content.clone());
+    let office = Office::of(Vec::new(), TranscriptSettings::default()).await;
+    crate::archived::seal(&office.archive, &[mail]).await;
+    let mailboxes = MemoryMailboxes::default();
+    let imported = office.import(&mailboxes).await;
+    assert_eq!(imported.refused_by, [(RefusalReason::Unreadable, 1)].into());
+    assert!(delivered(&mailboxes).is_empty());
+    let mut all = settings();
+    all.recipients = all.recipients.to(["compliance@example.com"]);
+    let (imported, ended) = office.import_with(&mailboxes, all, None).await;
+    ended.unwrap();
+    assert!(imported.is_whole(), "{imported:?}");
+    assert_eq!(delivered(&mailboxes), [("compliance@example.com".to_owned(), vec![content])].into());
 }

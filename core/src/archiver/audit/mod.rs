@@ -161,7 +161,10 @@ impl Archiver {
         report: &mut AuditReport,
         stop: &Stop<'_>,
     ) -> Result<()> {
-        let mut windows: BTreeSet<Window> = self.facts.grid.windows(span).collect();
+        // Nothing is sealed before the first window, however long ago the span begins.
+        let begins = self.archived_from(progress, stop).await?.filter(|_| span != Window::UNDATED.span());
+        let archived = Span::new(begins.map_or(span.start, |begins| begins.max(span.start)), span.end);
+        let mut windows: BTreeSet<Window> = self.facts.grid.windows(archived).collect();
         let standings = self.standings_around(&windows, progress, stop).await?;
         windows.retain(|window| standings.of(window).is_some());
         report.windows += windows.len() as u64;

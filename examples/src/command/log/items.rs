@@ -1,10 +1,11 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
+use bytes::Bytes;
 use csv::{Terminator, WriterBuilder};
 use futures::{StreamExt, TryStreamExt, stream};
 use jabber_archive_core::{
-    ByteStream, Digest, Entry, EntryRecord, Error, ErrorClass, ErrorKind, ItemId, ItemKey, KeptKind, Ledger, Link, ListReader, Result,
-    RunEntry, Seal, Span, Timestamp, Window,
+    ByteStream, Digest, Entry, EntryRecord, Error, ErrorClass, ErrorKind, ItemId, ItemKey, KeptKind, Ledger, Link, ListReader, Receipt,
+    ReceiptResult, Receipts, RefusalReason, Result, RunEntry, Seal, Span, Timestamp, Window,
 };
 use jabber_archive_sink::ObjectLedger;
 use serde::{Serialize, Serializer};
@@ -35,6 +36,12 @@ struct Line {
     bytes: Option<u64>,
     messages: Option<u64>,
     sha256: Option<Digest>,
+    /// Into which mailbox.
+    mailbox: Option<String>,
+    /// UIDVALIDITY and UID there (RFC 9051), as far as the server tells.
+    receipt: Option<String>,
+    /// Why a mailbox does not have it.
+    reason: Option<RefusalReason>,
 }
 
 /// What became of an item.
@@ -49,6 +56,12 @@ enum Became {
     Abandoned,
     /// It could not be archived as a mail.
     DeadLetter,
+    /// A copy was put into a mailbox.
+    Delivered,
+    /// A copy was there already.
+    Found,
+    /// A mailbox did not take it, or it came to none.
+    Refused,
 }
 
 impl Became {
@@ -58,6 +71,9 @@ impl Became {
             Self::Added => "added",
             Self::Abandoned => "abandoned",
             Self::DeadLetter => "dead-letter",
+            Self::Delivered => "delivered",
+            Self::Found => "found",
+            Self::Refused => "refused",
         }
     }
 }
@@ -69,10 +85,24 @@ impl Serialize for Became {
 }
 
 impl Line {
-    const COLUMNS: [&'static str; 11] =
-        ["time", "entry", "result", "window_start", "window_end", "item", "path", "message_id", "bytes", "messages", "sha256"];
+    const COLUMNS: [&'static str; 14] = [
+        "time",
+        "entry",
+        "result",
+        "window_start",
+        "window_end",
+        "item",
+        "path",
+        "message_id",
+        "bytes",
+        "messages",
+        "sha256",
+        "mailbox",
+        "receipt",
+        "reason",
+    ];
 
-    fn cells(&self) -> [String; 11] {
+    fn cells(&self) -> [String; 14] {
         fn text(value: Option<&impl ToString>) -> String {
             value.map(ToString::to_string).unwrap_or_default()
         }
@@ -88,6 +118,9 @@ impl Line {
             text(self.bytes.as_ref()),
             text(self.messages.as_ref()),
             text(self.sha256.as_ref()),
+            text(self.mailbox.as_ref()),
+            text(self.receipt.as_ref()),
+            text(self.reason.as_ref()),
         ]
     }
 }
@@ -149,6 +182,12 @@ pub(super) async fn log(arguments: &Log, format: ItemFormat, place: &Place, ledg
         } else if concerns {
             waiting.extend(Recorded::of(&entry));
         }
+        if let EntryRecord::Import(import) = &entry.record
+            && concerns
+            && let Some(receipts) = &import.receipts
+        {
+            items.tell_copies(entry.number, receipts).await?;
+        }
     }
     items.tell(&waiting, None).await?;
     items.written.end()?;
@@ -204,6 +243,40 @@ impl Items<'_> {
         for digest in &recorded.dead_letters {
             let path = Some(KeptKind::DeadLetter.path(digest));
             self.written.write(&Line { path, sha256: Some(*digest), ..line(Became::DeadLetter) })?;
+        }
+        Ok(())
+    }
+
+    /// Copies that were put into mailboxes, or were not: those of one entry, of which an import writes one after so many.
+    async fn tell_copies(&mut self, entry: u64, receipts: &Digest) -> Result<()> {
+        let stored: Vec<Bytes> = self.ledger.load(KeptKind::Receipts, receipts).await?.try_collect().await?;
+        let receipts = Receipts::from_bytes(&stored.concat()).map_err(|error| error.about(KeptKind::Receipts.path(receipts)))?;
+        for Receipt { window, item, mailbox, result, bytes, sha256, time, .. } in receipts.into_lines() {
+            let (result, place, reason) = match result {
+                ReceiptResult::Delivered(place) => (Became::Delivered, Some(place), None),
+                ReceiptResult::Found(place) => (Became::Found, Some(place), None),
+                ReceiptResult::Refused { reason } => (Became::Refused, None, Some(reason)),
+            };
+            let receipt = place.and_then(|place| Some(format!("{} {}", place.uid_validity?, place.uid?)));
+            self.written.write(&Line {
+                time: Some(time),
+                entry,
+                result,
+                window_start: Some(window.start),
+                window_end: Some(window.end),
+                path: Some(ItemKey::new(Window::try_from(window)?, item.clone()).path()),
+                message_id: Some(format!("<{item}@{}>", self.domain)),
+                item: Some(item),
+                bytes: Some(bytes),
+                messages: None,
+                sha256: Some(sha256),
+                mailbox,
+                receipt,
+                reason,
+            })?;
+            if !self.written.is_read() {
+                break;
+            }
         }
         Ok(())
     }
