@@ -370,7 +370,7 @@ fn the_page_tells_what_the_service_knows_and_takes_nothing_for_markup() {
             && page.contains("at 02:30")
     );
     let text = "&lt;img src=x onerror=&#39;alert(1)&#39;&gt;&quot;&amp;\u{fffd}";
-    assert!(page.contains(&format!("The run of 2026-11-24 02:00 UTC failed: connect: <code>{text}</code>.")), "{page}");
+    assert!(page.contains(&format!("The round of 2026-11-24 02:00 UTC failed: connect: <code>{text}</code>.")), "{page}");
     assert_eq!(page.matches(text).count(), 5, "the error, the host, the account, the version, the reason");
     assert!(!page.contains("<img") && !page.contains('\u{202e}'));
 }
